@@ -1,0 +1,166 @@
+"""The parser's entry: deliveries of the reassembler in, transactions out."""
+
+import numpy as np
+
+from parsers.http1.body import take_counted
+from parsers.http1.flow import end_of_flow, feed, finish_message, force_head
+from parsers.http1.pending import emit_all
+from parsers.http1.state import (
+    ARENA,
+    CHUNK_DATA,
+    CHUNK_END,
+    HEAD,
+    LENGTH,
+    LOST,
+    NO_ONE,
+    OPAQUE,
+    ROOM_ARENA,
+    ROOM_ROWS,
+    ROWS,
+    START,
+    UNTIL_CLOSE,
+)
+from sensor.core.jit import kernel
+from sensor.core.records import (
+    CUT,
+    DELIVER_CLOSE,
+    DELIVER_DATA,
+    DELIVER_FIN,
+    DELIVER_GAP,
+    DELIVER_OPEN,
+    GAP,
+    REQUEST_CUT,
+)
+
+
+@kernel
+def clear_flow(flow):
+    flow["state"] = START
+    flow["response"] = 0
+    flow["digits"] = 0
+    flow["extension"] = 0
+    flow["ends"] = 0
+    flow["completeness"] = 0
+    flow["status"] = 0
+    flow["weird"] = 0
+    flow["pending"] = -1
+    flow["block"] = -1
+    flow["last_block"] = -1
+    flow["stored"] = 0
+    flow["remaining"] = 0
+    flow["body"] = 0
+    flow["first_ts"] = 0
+    flow["last_ts"] = 0
+
+
+@kernel
+def on_open(http, entry, packet, start_seen):
+    """A connection begins; the packet's sender is side a."""
+    connection = http.connections[entry]
+    connection["a_hi"] = packet["src_hi"]
+    connection["a_lo"] = packet["src_lo"]
+    connection["b_hi"] = packet["dst_hi"]
+    connection["b_lo"] = packet["dst_lo"]
+    connection["a_port"] = packet["src_port"]
+    connection["b_port"] = packet["dst_port"]
+    connection["encap"] = packet["encap"]
+    connection["serial"] = 0
+    connection["client"] = NO_ONE
+    connection["late"] = not start_seen
+    connection["first"] = -1
+    connection["last"] = -1
+    connection["waiting"] = 0
+    connection["dropped"] = 0
+    clear_flow(http.flows[2 * entry])
+    clear_flow(http.flows[2 * entry + 1])
+
+
+@kernel
+def on_gap(http, entry, side, length):
+    """Bytes were lost (0: nobody knows how many).
+
+    Inside a body of known length they are counted. Elsewhere messages may have been lost with them: requests that
+    wait for a response from this side can no longer be told from those that were answered in the gap, and a
+    request after it is marked, until a response without a request shows that the lost ones were answered.
+    """
+    flow = http.flows[2 * entry + side]
+    state = flow["state"]
+    if state == OPAQUE:
+        return
+    if length > 0 and (state == LENGTH or state == CHUNK_DATA) and length <= flow["remaining"]:
+        take_counted(flow, np.int64(0), length)
+        flow["completeness"] |= GAP
+        if flow["remaining"] == 0:
+            if state == CHUNK_DATA:
+                flow["state"] = CHUNK_END
+            else:
+                flow["state"] = START
+                finish_message(http, entry, flow)
+        return
+    if length > 0 and state == UNTIL_CLOSE:
+        flow["body"] += length
+        flow["completeness"] |= GAP
+        return
+    flow["completeness"] |= GAP
+    if state == HEAD:
+        force_head(http, entry, side, flow)
+    elif LENGTH <= state <= UNTIL_CLOSE:
+        flow["completeness"] |= CUT if flow["response"] else REQUEST_CUT
+        finish_message(http, entry, flow)
+    flow["state"] = LOST
+    client = http.connections[entry]["client"]
+    if client == side:
+        http.connections[entry]["dropped"] = 1
+    elif client != NO_ONE:
+        emit_all(http, entry, GAP)
+
+
+@kernel
+def on_close(http, entry):
+    """The connection is over: what waits will wait no longer."""
+    end_of_flow(http, entry, np.int64(0), False)
+    end_of_flow(http, entry, np.int64(1), False)
+    emit_all(http, entry, 0)
+
+
+@kernel
+def has_room(http):
+    """Whether the rows that one delivery can complete fit into the output."""
+    control = http.control[0]
+    return control["rows"] + ROOM_ROWS <= ROWS and control["arena"] + ROOM_ARENA <= ARENA
+
+
+@kernel
+def consume(http, deliveries, count, start, packets, chunk, stored):
+    """Take deliveries[start:count]: the number of the first that was not taken, for want of room for its rows."""
+    control = http.control[0]
+    for index in range(start, count):
+        if not has_room(http):
+            return index
+        delivery = deliveries[index]
+        entry, side = np.int64(delivery["connection"]), np.int64(delivery["direction"])
+        control["order"] = delivery["order"]
+        kind = delivery["kind"]
+        if kind == DELIVER_DATA:
+            at = np.int64(delivery["at"])
+            end = at + np.int64(delivery["length"])
+            feed(http, entry, side, stored if delivery["stored"] else chunk, at, end, delivery["ts"])
+        elif kind == DELIVER_OPEN:
+            on_open(http, entry, packets[delivery["packet"]], delivery["flags"])
+        elif kind == DELIVER_GAP:
+            on_gap(http, entry, side, np.int64(delivery["length"]))
+        elif kind == DELIVER_FIN:
+            end_of_flow(http, entry, side, True)
+        elif kind == DELIVER_CLOSE:
+            on_close(http, entry)
+    return np.int64(count)
+
+
+@kernel
+def take_output(http):
+    """Rows and arena bytes written since the last call; the output is empty afterwards."""
+    control = http.control[0]
+    rows, used = control["rows"], control["arena"]
+    control["rows"] = 0
+    control["arena"] = 0
+    return rows, used

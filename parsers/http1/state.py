@@ -1,0 +1,180 @@
+"""State of the HTTP/1 parser of one worker: arrays made once."""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from sensor.core.chain import Chains, free_list, new_chains
+from sensor.core.records import TEXTS, TRANSACTION
+from sensor.core.wide import SLACK
+
+HEAD_LIMIT = 65_536
+"""Bytes of one message head. Servers stop at 8 to 64 KiB; a head that never ends must not cost more."""
+TARGET_LIMIT = 16_384
+"""Bytes kept of a request target; RFC 9110 4.1 asks for 8,000."""
+TEXT_LIMIT = 1_024
+"""Bytes kept of any other text field."""
+TYPE_LIMIT = 96
+"""Bytes kept of a response's media type: RFC 6838 allows 127 for each half, registered ones stay under 80 in all."""
+METHOD_LIMIT = 32
+"""Bytes of a method; the longest registered one has 17."""
+PENDING_LIMIT = 128
+"""Requests of one connection that wait for a response: browsers pipelined 8, an attacker would pipeline for ever."""
+ROWS = 16_384
+ARENA = 16 << 20
+ROOM_ROWS = 65_536 // 14 + PENDING_LIMIT
+"""Rows that one delivery can complete at the most: 64 KiB of the shortest requests, each pushing an older one out."""
+ROOM_ARENA = PENDING_LIMIT * (TARGET_LIMIT + 6 * TEXT_LIMIT) + 2 * 65_536
+
+NO_ONE = 255
+"""Client side of a connection that has not shown it yet."""
+
+CONNECTION = np.dtype([
+    ("a_hi", "<u8"), ("a_lo", "<u8"), ("b_hi", "<u8"), ("b_lo", "<u8"),
+    ("a_port", "<u2"), ("b_port", "<u2"),
+    ("encap", "<u4"),
+    ("serial", "<u4"),     # number of the next transaction
+    ("client", "u1"),      # side that sends requests: 0, 1 or NO_ONE
+    ("late", "u1"),        # 1: its start was not seen
+    ("first", "<i4"), ("last", "<i4"),  # requests that wait for a response, oldest first
+    ("waiting", "<u4"),
+    ("dropped", "u1"),     # requests were lost, and no orphan response has accounted for them yet
+])  # fmt: skip
+
+FLOW = np.dtype([
+    ("state", "u1"),       # one of the states below
+    ("response", "u1"),    # the message in work is a response
+    ("digits", "u1"),      # hex digits of the chunk size read; bytes of a trailer line (0, 1 or 2)
+    ("extension", "u1"),   # within a chunk extension
+    ("ends", "u1"),        # line ends in a row at the end of the stored head
+    ("completeness", "<u2"),
+    ("status", "<u2"),
+    ("weird", "<u4"),
+    ("pending", "<i4"),    # request in work, or that the response in work answers; -1 none
+    ("block", "<i4"), ("last_block", "<i4"),  # stored part of a head
+    ("stored", "<u4"),     # its bytes
+    ("remaining", "<i8"),  # bytes of the body or chunk still to come
+    ("body", "<i8"),       # bytes of the body so far
+    ("first_ts", "<i8"),   # ns: first byte of the message
+    ("last_ts", "<i8"),    # ns: newest byte
+])  # fmt: skip
+"""One direction. An orphan response in work has no `pending`; its few facts stand here."""
+
+START, HEAD, LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, UNTIL_CLOSE, LOST, OPAQUE = range(10)
+"""START: at a message boundary. HEAD: a part of a head is stored. LOST: out of step, waiting for a segment that begins
+a message. OPAQUE: no longer HTTP/1 (tunnel, upgrade, TLS, HTTP/2)."""
+
+PENDING = np.dtype([
+    ("next", "<i4"),         # following request of the connection, or of the free list
+    ("block", "<i4"), ("last_block", "<i4"),  # chain of the texts
+    ("used", "<u4"),         # bytes of the texts
+    ("lengths", "<u4", (len(TEXTS) - 1,)),  # bytes of each text but the last
+    ("version", "u1"), ("auth", "u1"),
+    ("bodyless", "u1"),      # a HEAD request: its response has no body
+    ("connect", "u1"),
+    ("upgrade", "u1"),       # the request asked for another protocol
+    ("sent", "u1"),          # the request is complete
+    ("answered", "u1"),      # the response is complete
+    ("status", "<u2"),
+    ("completeness", "<u2"),
+    ("weird", "<u4"),
+    ("type_len", "u1"),      # bytes of the response's media type
+    ("fingerprint", "<u8"), ("credential", "<u8"), ("session", "<u8"),
+    ("request_bytes", "<i8"), ("response_bytes", "<i8"),
+    ("first_ts", "<i8"),     # ns: first byte of the request
+    ("sent_ts", "<i8"),      # ns: newest byte of the request
+    ("reply_ts", "<i8"),     # ns: first byte of the response, -1 none
+    ("end_ts", "<i8"),
+])  # fmt: skip
+
+MESSAGE = np.dtype([
+    ("line_at", "<i8"),  # request: method; response: the status line
+    ("method_len", "<i8"), ("target_at", "<i8"), ("target_len", "<i8"),
+    ("status", "<i8"), ("version", "<i8"),
+    ("host_at", "<i8"), ("host_len", "<i8"),
+    ("agent_at", "<i8"), ("agent_len", "<i8"),
+    ("referer_at", "<i8"), ("referer_len", "<i8"),
+    ("type_at", "<i8"), ("type_len", "<i8"),
+    ("forwarded_at", "<i8"), ("forwarded_len", "<i8"),
+    ("credential_at", "<i8"), ("credential_len", "<i8"),
+    ("session_at", "<i8"), ("session_len", "<i8"),
+    ("length", "<i8"),   # Content-Length, -1 none
+    ("auth", "u1"), ("hosts", "u1"),
+    ("chunked", "u1"),   # the last transfer coding is chunked
+    ("coded", "u1"),     # there is a transfer coding
+    ("upgrade", "u1"),
+    ("weird", "<u4"),
+    ("fingerprint", "<u8"),
+])  # fmt: skip
+"""One parsed head: offsets into the buffer that it was parsed from."""
+
+CONTROL = np.dtype([
+    ("free_pending", "<i4"),
+    ("rows", "<i8"), ("arena", "<i8"),   # used part of the output
+    ("key0", "<u8"), ("key1", "<u8"),    # key of the hashes of credentials
+    ("order", "<i8"), ("now", "<i8"),    # of the delivery in work
+])  # fmt: skip
+
+
+class Http1(NamedTuple):
+    """All state of one worker's parser, and its output buffers."""
+
+    control: np.ndarray
+    """CONTROL[1]"""
+    connections: np.ndarray
+    """CONNECTION[capacity], by entry of the connection table"""
+    flows: np.ndarray
+    """FLOW[2 * capacity]"""
+    pending: np.ndarray
+    """PENDING[…]"""
+    types: np.ndarray
+    """uint8[len(pending) * TYPE_LIMIT + SLACK]: response media types"""
+    chains: Chains
+    """stored heads and texts"""
+    message: np.ndarray
+    """MESSAGE[1]: the head in work"""
+    scratch: np.ndarray
+    """uint8[HEAD_LIMIT + 65536 + SLACK]: a head put together"""
+    text: np.ndarray
+    """uint8[…]: texts of a request put side by side"""
+    rows: np.ndarray
+    """TRANSACTION[ROWS]"""
+    arena: np.ndarray
+    """uint8[ARENA + SLACK]"""
+    counters: np.ndarray
+    """uint64[len(REASONS)]"""
+
+
+@dataclasses.dataclass(frozen=True)
+class HttpLimits:
+    """Sizes of the parser of one worker."""
+
+    connections: int = 65_536
+    """as in StreamLimits"""
+    pending: int = 65_536
+    """requests waiting for a response, over all connections"""
+    text_bytes: int = 64 << 20
+    """stored heads and texts of waiting requests, over all connections"""
+
+
+def new_http1(limits: HttpLimits, key: tuple[int, int], counters: np.ndarray) -> Http1:
+    """A parser without connections. key: 128 bits that no outsider knows."""
+    control = np.zeros(1, CONTROL)
+    control["key0"], control["key1"] = key
+    pending = np.zeros(limits.pending, PENDING)
+    pending["next"] = free_list(limits.pending)
+    return Http1(
+        control=control,
+        connections=np.zeros(limits.connections, CONNECTION),
+        flows=np.zeros(2 * limits.connections, FLOW),
+        pending=pending,
+        types=np.zeros(limits.pending * TYPE_LIMIT + SLACK, np.uint8),
+        chains=new_chains(limits.text_bytes),
+        message=np.zeros(1, MESSAGE),
+        scratch=np.zeros(HEAD_LIMIT + 65_536 + SLACK, np.uint8),
+        text=np.zeros(2 * TARGET_LIMIT + 8 * TEXT_LIMIT + SLACK, np.uint8),
+        rows=np.zeros(ROWS, TRANSACTION),
+        arena=np.zeros(ARENA + SLACK, np.uint8),
+        counters=counters,
+    )

@@ -1,0 +1,59 @@
+"""Request targets (RFC 9112 3.2): origin, absolute, authority and asterisk form."""
+
+import numpy as np
+
+from parsers.http1.text import COLON, find_byte
+from sensor.core.jit import kernel
+
+SLASH, QUESTION, AT, OPEN_BRACKET, CLOSE_BRACKET = 47, 63, 64, 91, 93
+
+
+@kernel
+def without_port(buffer, at, length):
+    """An authority's host: user information before and a port behind are cut off (RFC 3986 3.2)."""
+    end = at + length
+    mark = find_byte(buffer, at, end, AT)
+    while mark >= 0:
+        at = mark + 1
+        mark = find_byte(buffer, at, end, AT)
+    if at < end and buffer[at] == OPEN_BRACKET:
+        close = find_byte(buffer, at, end, CLOSE_BRACKET)
+        return at, (close + 1 if close >= 0 else end) - at
+    colon = find_byte(buffer, at, end, COLON)
+    return at, (colon if colon >= 0 else end) - at
+
+
+@kernel
+def scheme_end(buffer, at, end):
+    """Offset behind `scheme://`, or -1 when the target does not begin so."""
+    stop = min(end, at + 16)
+    k = at
+    while k < stop and buffer[k] != COLON:
+        letter = buffer[k] | 32
+        if not (97 <= letter <= 122 or 48 <= buffer[k] <= 57 or buffer[k] == 43 or buffer[k] == 45 or buffer[k] == 46):
+            return np.int64(-1)
+        k += 1
+    if k == at or k + 3 > end or buffer[k] != COLON or buffer[k + 1] != SLASH or buffer[k + 2] != SLASH:
+        return np.int64(-1)
+    return k + 3
+
+
+@kernel
+def split_target(buffer, message):
+    """(host, its length, path, its length, query, its length) as offsets; the target's authority goes before the Host field."""
+    at, length = message["target_at"], message["target_len"]
+    end = at + length
+    host, host_len = without_port(buffer, message["host_at"], message["host_len"])
+    authority = scheme_end(buffer, at, end) if length > 0 and buffer[at] != SLASH else np.int64(-1)
+    if authority >= 0:
+        at = authority
+        while at < end and buffer[at] != SLASH and buffer[at] != QUESTION:
+            at += 1
+        if at > authority:
+            host, host_len = without_port(buffer, authority, at - authority)
+    elif message["hosts"] == 0 and message["method_len"] == 7 and buffer[message["line_at"]] == 67:  # CONNECT host:port
+        host, host_len = without_port(buffer, at, length)
+    question = find_byte(buffer, at, end, QUESTION)
+    if question < 0:
+        return host, host_len, at, end - at, end, np.int64(0)
+    return host, host_len, at, question - at, question + 1, end - question - 1

@@ -1,0 +1,73 @@
+"""Small questions about bytes: where a line ends, what a field is called, what number stands there."""
+
+import numpy as np
+
+from sensor.core.jit import kernel
+from sensor.core.wide import byte_mask, load_le64, trailing_zeros
+
+U = np.uint64
+LOWER = U(0x2020202020202020)
+"""Or-ed to eight bytes: letters become lower case, `-` stays; digits and `_` change alike on both sides of a comparison."""
+CR, LF, SP, HT, COLON = 13, 10, 32, 9, 58
+
+TOKEN = np.zeros(256, np.uint8)
+"""1 for the characters of a token (RFC 9110 5.6.2)."""
+for _character in b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ":
+    TOKEN[_character] = 1
+
+
+@kernel
+def find_byte(buffer, at, end, byte):
+    """Offset of the first such byte in buffer[at:end], or -1. Reads up to 63 bytes of slack."""
+    while at < end:
+        mask = byte_mask(buffer, at, np.int64(byte))
+        if mask != U(0):
+            found = at + trailing_zeros(mask)
+            return found if found < end else np.int64(-1)
+        at += 64
+    return np.int64(-1)
+
+
+@kernel
+def trim(buffer, at, end):
+    """buffer[at:end] without white space around it."""
+    while at < end and (buffer[at] == SP or buffer[at] == HT or buffer[at] == CR or buffer[at] == LF):
+        at += 1
+    while end > at and (buffer[end - 1] == SP or buffer[end - 1] == HT or buffer[end - 1] == CR or buffer[end - 1] == LF):
+        end -= 1
+    return at, end
+
+
+@kernel
+def first_eight(buffer, at, length):
+    """Up to eight lower-cased bytes as a number, zero-padded before lower-casing."""
+    value = load_le64(buffer, at)
+    if length < 8:
+        value &= (U(1) << U(8 * max(length, 0))) - U(1)
+    return value | LOWER
+
+
+@kernel
+def number_of(buffer, at, end):
+    """Decimal number in buffer[at:end], digits alone (RFC 9110 8.6): -1 when it is none or does not fit."""
+    if at == end or end - at > 18:
+        return np.int64(-1)
+    value = np.int64(0)
+    while at < end:
+        digit = np.int64(buffer[at]) - 48
+        if digit < 0 or digit > 9:
+            return np.int64(-1)
+        value = value * 10 + digit
+        at += 1
+    return value
+
+
+@kernel
+def hex_digit(byte):
+    """Value of a hexadecimal digit, -1 for any other byte."""
+    if 48 <= byte <= 57:
+        return np.int64(byte) - 48
+    lower = byte | 32
+    if 97 <= lower <= 102:
+        return np.int64(lower) - 87
+    return np.int64(-1)

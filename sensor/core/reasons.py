@@ -1,0 +1,21 @@
+"""Everything the sensor counts, by name. A kernel is handed one uint64 array and adds at these indices."""
+
+REASONS = (
+    # capture
+    "frames", "frame_bytes", "filtered",
+    # packets
+    "tcp", "udp", "icmp", "other_protocol", "not_ip", "ip_fragment", "truncated_frame", "malformed",
+    "unknown_link", "too_many_layers", "encap_overflow", "tunnelled",
+    # streams
+    "connections", "retransmission", "overlap", "out_of_order", "gap", "gap_bytes", "out_of_window",
+    "evicted_idle", "evicted_capacity", "ooo_overflow", "no_connection", "keep_alive", "reset",
+    # http
+    "requests", "responses", "transactions", "not_http", "resync", "head_overflow", "block_overflow", "pending_overflow",
+    "text_truncated", "upgraded", "http2",
+)  # fmt: skip
+REASON = {name: index for index, name in enumerate(REASONS)}
+
+
+def named(counters) -> dict[str, int]:
+    """Counter array to a dictionary of those that are not zero."""
+    return {name: int(value) for name, value in zip(REASONS, counters, strict=True) if value}

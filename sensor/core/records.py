@@ -1,0 +1,126 @@
+"""The layouts of everything that travels through the sensor in batches: one dtype a record, one comment a field.
+
+All integers are little endian and unaligned (packed). Text is never inside a record: a pair `NAME_at`, `NAME_len`
+points into the byte arena of the same batch.
+"""
+
+import dataclasses
+
+import numpy as np
+
+FRAME = np.dtype([
+    ("at", "<i8"),        # offset of the link-layer header in the chunk, bytes
+    ("captured", "<u4"),  # bytes present in the chunk
+    ("wire", "<u4"),      # bytes that were on the wire
+    ("ts", "<i8"),        # ns since the epoch
+    ("link", "<u4"),      # LINKTYPE_* number of its interface
+])  # fmt: skip
+"""A captured frame, as the capture layer found it."""
+
+PACKET = np.dtype([
+    ("number", "<i8"),   # number of the frame in the capture, from 0
+    ("ts", "<i8"),       # ns since the epoch
+    ("src_hi", "<u8"), ("src_lo", "<u8"),  # source address as a 128-bit number; IPv4 as ::ffff:a.b.c.d
+    ("dst_hi", "<u8"), ("dst_lo", "<u8"),  # destination address
+    ("src_port", "<u2"), ("dst_port", "<u2"),
+    ("flags", "<u2"),    # TCP flags
+    ("window", "<u2"),   # TCP window, unscaled
+    ("seq", "<u4"), ("ack", "<u4"),
+    ("at", "<i8"),       # offset of the TCP payload in the chunk, bytes
+    ("length", "<u4"),   # payload bytes present
+    ("missing", "<u4"),  # payload bytes that the snap length cut off
+    ("encap", "<u4"),    # encapsulation: id in the decoder's table, 0 for none
+    ("scope", "<u4"),    # what sets equal addresses apart: hash of the VLAN ids, 0 for none
+    ("hash", "<u8"),     # the same for both directions of a connection
+])  # fmt: skip
+"""A decoded TCP segment."""
+
+DELIVERY = np.dtype([
+    ("kind", "u1"),        # DELIVER_*
+    ("direction", "u1"),   # side of the connection that sent it: 0 or 1
+    ("stored", "u1"),      # 1: bytes lie in the reassembler's side buffer, 0: in the chunk
+    ("flags", "u1"),       # OPEN: 1 when the start was seen; CLOSE: reason
+    ("connection", "<i4"),  # entry of the connection table
+    ("packet", "<i4"),     # OPEN: index of its packet in the batch
+    ("length", "<u4"),     # DATA: bytes; GAP: bytes never seen
+    ("at", "<i8"),         # DATA: offset of the bytes
+    ("ts", "<i8"),         # ns: when the bytes were captured
+    ("order", "<i8"),      # number of the packet that released it
+])  # fmt: skip
+"""What reassembly tells a parser, in order: a connection opened, bytes arrived, bytes are missing, one side ended, it closed."""
+
+DELIVER_OPEN = 1
+DELIVER_DATA = 2
+DELIVER_GAP = 3
+DELIVER_FIN = 4
+DELIVER_CLOSE = 5
+
+TEXTS = ("method", "host", "path", "query", "user_agent", "referer", "request_type", "forwarded_for", "response_type")
+"""Text fields of a transaction, in the order in which a parser writes them."""
+
+TRANSACTION = np.dtype(
+    [
+        ("order", "<i8"),          # number of the packet that completed it
+        ("ts", "<i8"),             # ns: first byte of the request; of the response when no request was seen
+        ("end", "<i8"),            # ns: last byte seen of it
+        ("client_hi", "<u8"), ("client_lo", "<u8"),
+        ("server_hi", "<u8"), ("server_lo", "<u8"),
+        ("client_port", "<u2"), ("server_port", "<u2"),
+        ("encap", "<u4"),          # as in PACKET
+        ("stream_id", "<u4"),      # HTTP/2 stream, else 0
+        ("serial", "<u4"),         # number of the transaction in its connection, from 0
+        ("status", "<u2"),         # 0: no response seen
+        ("version", "u1"),         # HTTP version times 10
+        ("auth", "u1"),            # AUTH_KINDS
+        ("completeness", "<u2"),   # bits of COMPLETENESS
+        ("weird", "<u4"),          # bits of WEIRD
+        ("request_bytes", "<i8"), ("response_bytes", "<i8"),  # body bytes as on the wire
+        ("latency_us", "<i8"),     # last request byte to first response byte; -1: unknown
+        ("fingerprint", "<u8"),    # hash of the order and casing of the request's header names; 0: no request seen
+        ("credential", "<u8"),     # keyed hash of the API token or password; 0: none
+        ("session", "<u8"),        # keyed hash of the session cookie; 0: none
+        ("endpoint", "<u4"),       # id in the endpoint table; set by the inventory
+        ("template_at", "<u4"), ("template_len", "<u4"),  # path template, set by the inventory
+    ]
+    + [(name + part, "<u4") for name in TEXTS for part in ("_at", "_len")]
+)  # fmt: skip
+"""One HTTP request with its response."""
+
+AUTH_KINDS = ("none", "basic", "bearer", "jwt", "digest", "ntlm", "negotiate", "aws", "api_key", "cookie", "other")
+AUTH = {name: code for code, name in enumerate(AUTH_KINDS)}
+
+COMPLETENESS = ("gap", "no_request", "no_response", "late_join", "truncated", "cut", "request_cut")
+"""What was not seen: bytes lost inside it; the request; the response; the start of its connection;
+bytes or text beyond a limit (snap length, header size); the end of the response; the end of the request."""
+
+WEIRD = (
+    "bare_lf", "obs_fold", "space_before_colon", "bad_header", "conflicting_length", "length_and_chunked", "bad_length",
+    "bad_chunk", "unknown_coding", "chunk_extension", "no_host", "many_hosts", "bad_version", "body_unexpected", "overlap",
+    "pending_overflow", "early_response", "http09", "head_too_long", "trailing_garbage", "bad_character",
+)  # fmt: skip
+"""Oddities of a message, each of them lawful reading that RFC 9112 forbids or leaves ambiguous."""
+
+GAP, NO_REQUEST, NO_RESPONSE, LATE_JOIN, TRUNCATED, CUT, REQUEST_CUT = (1 << k for k in range(len(COMPLETENESS)))
+WEIRD_BIT = {name: 1 << k for k, name in enumerate(WEIRD)}
+
+
+def names_of(bits: int, names: tuple[str, ...]) -> list[str]:
+    """The names of the bits that are set."""
+    return [name for k, name in enumerate(names) if bits >> k & 1]
+
+
+@dataclasses.dataclass(slots=True)
+class Batch:
+    """Transactions in the order of their completion, with the arena that holds their text."""
+
+    rows: np.ndarray
+    """TRANSACTION[n]"""
+    arena: np.ndarray
+    """uint8[m], SLACK bytes of room behind the last text"""
+    used: int
+    """bytes of the arena that hold text"""
+
+    def text(self, index: int, name: str) -> bytes:
+        """The bytes of one text field of one row."""
+        start = int(self.rows[name + "_at"][index])
+        return self.arena[start : start + int(self.rows[name + "_len"][index])].tobytes()

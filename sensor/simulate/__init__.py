@@ -1,0 +1,1 @@
+"""Seeded captures: ordinary API traffic, labelled attacks, single features and load."""

@@ -1,0 +1,130 @@
+"""The connection table: open addressing with linear probing and backward-shift deletion, both directions in one entry."""
+
+import numpy as np
+
+from sensor.core.hashing import U
+from sensor.core.jit import kernel
+from sensor.streams.state import CLOSED, FREE, OPEN
+
+VICTIMS = 16
+"""Entries looked at when one must go: closed ones first, then the longest silent."""
+
+
+@kernel
+def side_of(connection, packet):
+    """0 when the packet comes from side a, 1 when from side b, -1 when it belongs to another connection."""
+    if connection["scope"] != packet["scope"]:
+        return -1
+    if (
+        connection["a_lo"] == packet["src_lo"] and connection["b_lo"] == packet["dst_lo"]
+        and connection["a_port"] == packet["src_port"] and connection["b_port"] == packet["dst_port"]
+        and connection["a_hi"] == packet["src_hi"] and connection["b_hi"] == packet["dst_hi"]
+    ):  # fmt: skip
+        return 0
+    if (
+        connection["b_lo"] == packet["src_lo"] and connection["a_lo"] == packet["dst_lo"]
+        and connection["b_port"] == packet["src_port"] and connection["a_port"] == packet["dst_port"]
+        and connection["b_hi"] == packet["src_hi"] and connection["a_hi"] == packet["dst_hi"]
+    ):  # fmt: skip
+        return 1
+    return -1
+
+
+@kernel
+def find(streams, packet):
+    """(entry, side) of the packet's connection; (-1, 0) when there is none."""
+    mask = streams.slots.shape[0] - 1
+    slot = np.int64(packet["hash"] & U(mask))
+    while True:
+        entry = np.int64(streams.slots[slot])
+        if entry < 0:
+            return np.int64(-1), np.int64(0)
+        if streams.connections[entry]["hash"] == packet["hash"]:
+            side = side_of(streams.connections[entry], packet)
+            if side >= 0:
+                return entry, np.int64(side)
+        slot = (slot + 1) & mask
+
+
+@kernel
+def reset_side(side):
+    """Forget a side; its held segments must have been given back before."""
+    side["next"] = 0
+    side["acked"] = 0
+    side["known"] = 0
+    side["ack_known"] = 0
+    side["syn"] = 0
+    side["fin"] = 0
+    side["ended"] = 0
+    side["far"] = 0
+    side["first"] = -1
+    side["segments"] = 0
+    side["held"] = 0
+    side["hole_ts"] = 0
+
+
+@kernel
+def insert(streams, packet):
+    """A new entry for the packet's connection, its sender being side a. The caller sees to it that one is free."""
+    control = streams.control[0]
+    entry = np.int64(control["free_connection"])
+    control["free_connection"] = streams.free_next[entry]
+    control["active"] += 1
+    control["highest"] = max(control["highest"], entry + 1)
+    mask = streams.slots.shape[0] - 1
+    slot = np.int64(packet["hash"] & U(mask))
+    while streams.slots[slot] >= 0:
+        slot = (slot + 1) & mask
+    streams.slots[slot] = entry
+    connection = streams.connections[entry]
+    connection["a_hi"] = packet["src_hi"]
+    connection["a_lo"] = packet["src_lo"]
+    connection["b_hi"] = packet["dst_hi"]
+    connection["b_lo"] = packet["dst_lo"]
+    connection["a_port"] = packet["src_port"]
+    connection["b_port"] = packet["dst_port"]
+    connection["scope"] = packet["scope"]
+    connection["hash"] = packet["hash"]
+    connection["last_ts"] = packet["ts"]
+    connection["state"] = OPEN
+    connection["carried"] = 0
+    reset_side(streams.sides[2 * entry])
+    reset_side(streams.sides[2 * entry + 1])
+    return entry
+
+
+@kernel
+def remove(streams, entry):
+    """Take an entry out; entries behind it in the same run move up, so that no tombstone is needed."""
+    mask = streams.slots.shape[0] - 1
+    slot = np.int64(streams.connections[entry]["hash"] & U(mask))
+    while streams.slots[slot] != entry:
+        slot = (slot + 1) & mask
+    hole, slot = slot, (slot + 1) & mask
+    while streams.slots[slot] >= 0:
+        home = np.int64(streams.connections[streams.slots[slot]]["hash"] & U(mask))
+        if ((slot - home) & mask) >= ((slot - hole) & mask):
+            streams.slots[hole] = streams.slots[slot]
+            hole = slot
+        slot = (slot + 1) & mask
+    streams.slots[hole] = -1
+    streams.connections[entry]["state"] = FREE
+    control = streams.control[0]
+    streams.free_next[entry] = control["free_connection"]
+    control["free_connection"] = entry
+    control["active"] -= 1
+
+
+@kernel
+def victim(streams):
+    """The entry that is missed least among the next VICTIMS ones. The table must be full."""
+    control = streams.control[0]
+    best, best_ts = np.int64(-1), np.int64(0)
+    for _ in range(VICTIMS):
+        control["hand"] = (control["hand"] + 1) % streams.connections.shape[0]
+        connection = streams.connections[control["hand"]]
+        if connection["state"] == CLOSED:
+            return np.int64(control["hand"])
+        if best < 0 or connection["last_ts"] < best_ts:
+            best, best_ts = np.int64(control["hand"]), connection["last_ts"]
+    return best

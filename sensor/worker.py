@@ -1,0 +1,91 @@
+"""One worker: the connections of one shard, from packets to transactions."""
+
+import numpy as np
+
+from parsers.http1.consume import consume, take_output
+from parsers.http1.state import HttpLimits, new_http1
+from sensor.core.reasons import REASONS
+from sensor.core.records import TEXTS, TRANSACTION, Batch
+from sensor.core.wide import SLACK
+from sensor.streams.reassemble import finish, reassemble
+from sensor.streams.state import StreamLimits, new_streams
+
+SPANS = tuple(name + "_at" for name in TEXTS)
+
+
+class Worker:
+    """State and loop of one shard. Its kernels run without the GIL, so several workers share a processor's cores."""
+
+    def __init__(self, shard: int, shards: int, connections: int, key: tuple[int, int]):
+        self.counters = np.zeros(len(REASONS), np.uint64)
+        self._shard, self._shards = shard, shards
+        self._streams = new_streams(StreamLimits(connections=connections), self.counters)
+        self._http = new_http1(HttpLimits(connections=connections), key, self.counters)
+        self._done: list[Batch] = []
+
+    def process(self, packets: np.ndarray, count: int, chunk: np.ndarray) -> Batch:
+        """Transactions completed by packets[:count] (PACKET[…]) of a chunk."""
+        at = 0
+        while at < count:
+            at = reassemble(self._streams, packets, count, at, chunk, self._shard, self._shards)
+            self._parse(packets, chunk)
+        return self._output()
+
+    def finish(self) -> Batch:
+        """End of the capture: transactions of the connections that were still open. The worker is as new afterwards."""
+        nothing, done = np.zeros(SLACK, np.uint8), False
+        no_packets = np.zeros(1, self._packet_type())
+        while not done:
+            done = finish(self._streams)
+            self._parse(no_packets, nothing)
+        return self._output()
+
+    @staticmethod
+    def _packet_type() -> np.dtype:
+        from sensor.core.records import PACKET
+
+        return PACKET
+
+    def _parse(self, packets: np.ndarray, chunk: np.ndarray) -> None:
+        count, at = int(self._streams.control["deliveries"][0]), 0
+        while at < count:
+            at = consume(self._http, self._streams.deliveries, count, at, packets, chunk, self._streams.stored)
+            self._collect()
+
+    def _collect(self) -> None:
+        rows, used = take_output(self._http)
+        if rows:
+            self._done.append(Batch(self._http.rows[:rows].copy(), self._http.arena[: used + SLACK].copy(), int(used)))
+
+    def _output(self) -> Batch:
+        done, self._done = self._done, []
+        return merge(done)
+
+
+def merge(batches: list[Batch]) -> Batch:
+    """One batch of several, in the order of completion, whichever worker saw them.
+
+    Rows completed by the same packet (an idle sweep, the end of the capture) are ordered by their own time and
+    connection, so that the order does not depend on how connections were shared out.
+    """
+    batches = [batch for batch in batches if len(batch.rows)]
+    if not batches:
+        return Batch(np.zeros(0, TRANSACTION), np.zeros(SLACK, np.uint8), 0)
+    if len(batches) == 1:
+        rows, arena, used = batches[0].rows, batches[0].arena, batches[0].used
+    else:
+        used = sum(batch.used for batch in batches)
+        arena = np.zeros(used + SLACK, np.uint8)
+        rows = np.concatenate([batch.rows for batch in batches])
+        at, first = 0, 0
+        for batch in batches:
+            arena[at : at + batch.used] = batch.arena[: batch.used]
+            part = rows[first : first + len(batch.rows)]
+            for span in SPANS:
+                part[span] += np.uint32(at)
+            at += batch.used
+            first += len(batch.rows)
+    order = rows["order"]
+    if (order[1:] <= order[:-1]).any():
+        rows = rows[np.lexsort((rows["serial"], rows["client_port"], rows["client_lo"], rows["client_hi"], rows["ts"], order))]
+    return Batch(rows, arena, used)
