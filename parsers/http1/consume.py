@@ -3,7 +3,7 @@
 import numpy as np
 
 from parsers.http1.body import take_counted
-from parsers.http1.flow import end_of_flow, feed, finish_message, force_head
+from parsers.http1.flow import drop_head, end_of_flow, feed, finish_message
 from parsers.http1.pending import emit_all
 from parsers.http1.state import (
     ARENA,
@@ -21,6 +21,7 @@ from parsers.http1.state import (
     UNTIL_CLOSE,
 )
 from sensor.core.jit import kernel
+from sensor.core.reasons import REASON
 from sensor.core.records import (
     CUT,
     DELIVER_CLOSE,
@@ -31,6 +32,9 @@ from sensor.core.records import (
     GAP,
     REQUEST_CUT,
 )
+
+U = np.uint64
+R_HEAD_LOST = REASON["head_lost"]
 
 
 @kernel
@@ -102,8 +106,9 @@ def on_gap(http, entry, side, length):
         flow["completeness"] |= GAP
         return
     flow["completeness"] |= GAP
-    if state == HEAD:
-        force_head(http, entry, side, flow)
+    if state == HEAD:  # fields that were lost cannot be told from fields that were not sent: better no request than a wrong one
+        http.counters[R_HEAD_LOST] += U(1)
+        drop_head(http, flow)
     elif LENGTH <= state <= UNTIL_CLOSE:
         flow["completeness"] |= CUT if flow["response"] else REQUEST_CUT
         finish_message(http, entry, flow)

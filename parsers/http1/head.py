@@ -3,6 +3,7 @@
 import numpy as np
 
 from parsers.http1.auth import note_authorization, note_cookies
+from parsers.http1.recognise import FIVE, HTTP_SLASH
 from parsers.http1.text import COLON, CR, HT, LF, LOWER, SP, find_byte, first_eight, number_of, trim
 from sensor.core.hashing import hash_bytes, mix
 from sensor.core.jit import kernel
@@ -101,6 +102,18 @@ def status_line(buffer, at, end, message):
 
 
 @kernel
+def version_at(buffer, at, end):
+    """Where the last word of a request line begins, when it is or was meant to be a version; else `end`."""
+    space = end - 1
+    while space > at and buffer[space] != SP:
+        space -= 1
+    word_at = space + 1 if buffer[space] == SP else at
+    if end - word_at >= 5 and (load_le64(buffer, word_at) & FIVE) == HTTP_SLASH:
+        return word_at
+    return end
+
+
+@kernel
 def request_line(buffer, at, end, message):
     """`GET /path HTTP/1.1` (RFC 9112 3): a target with spaces goes up to the last one before the version."""
     space = find_byte(buffer, at, end, SP)
@@ -109,25 +122,17 @@ def request_line(buffer, at, end, message):
     message["line_at"] = at
     message["method_len"] = space - at
     at = space + 1
-    stop = end
-    if end - at >= 9 and buffer[end - 9] == SP and (load_le64(buffer, end - 8) & U(0xFFFFFFFFFF)) == word_http():
-        message["version"] = version_of(buffer, end - 8)
-        stop = end - 9
-    elif end - at >= 8 and at == end - 8 and (load_le64(buffer, at) & U(0xFFFFFFFFFF)) == word_http():
-        message["version"] = version_of(buffer, at)
-        stop = at
-    if message["version"] != 10 and message["version"] != 11:
+    stop = version_at(buffer, at, end)
+    if end - stop == 8:
+        message["version"] = version_of(buffer, stop)
+    elif stop < end:
+        message["version"] = 10  # the oldest version with fields: what a broken number can be taken for
+    if end - stop != 8 or (message["version"] != 10 and message["version"] != 11):
         message["weird"] |= W_VERSION
     at, stop = trim(buffer, at, stop)
     message["target_at"] = at
     message["target_len"] = stop - at
     return True
-
-
-@kernel
-def word_http():
-    """`HTTP/` as first bytes of a little-endian load."""
-    return U(0x2F50545448)
 
 
 @kernel

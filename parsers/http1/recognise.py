@@ -65,7 +65,7 @@ def classify(buffer, at, end, limit):
         return MORE if 65 <= buffer[at] <= 90 else NEITHER
     if space == at or buffer[space] != SP:
         return NEITHER
-    if space + 1 < end and (buffer[space + 1] <= SP or buffer[space + 1] == 127):
+    if space + 1 < end and (buffer[space + 1] < SP or buffer[space + 1] == 127):
         return NEITHER
     if is_known_method(buffer, at, space - at):
         return REQUEST

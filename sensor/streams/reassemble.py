@@ -24,6 +24,7 @@ from sensor.streams.state import (
     OPEN,
     PATIENCE_ACKED,
     PATIENCE_LOST,
+    PATIENCE_SILENT,
     ROOM_DELIVERIES,
     ROOM_STORED,
     STORED,
@@ -84,7 +85,7 @@ def finish_sides(streams, entry):
 
 @kernel
 def give_up_hole(streams, entry, side):
-    """Take the side's first held segment although something before it is missing."""
+    """Take the side's first held segment although bytes before it are missing."""
     me = streams.sides[2 * entry + side]
     segment = streams.segments[me["first"]]
     hole = distance(segment["seq"], me["next"])
@@ -96,17 +97,53 @@ def give_up_hole(streams, entry, side):
 
 
 @kernel
+def give_up_cause(streams, entry, side):
+    """Take the side's first held segment although it acknowledges bytes that were not seen.
+
+    Where the other side went on behind those bytes, they are lost, and that is told first: the segment was sent
+    after them. Where the other side is silent, the acknowledgement alone proves nothing.
+    """
+    me, peer = streams.sides[2 * entry + side], streams.sides[2 * entry + 1 - side]
+    segment = streams.segments[me["first"]]
+    if peer["first"] >= 0:
+        to = segment["ack"]
+        beyond = streams.segments[peer["first"]]["seq"]
+        if distance(to, beyond) > 0:
+            to = beyond
+        hole = distance(to, peer["next"])
+        if hole > 0:
+            deliver_gap(streams, entry, 1 - side, hole, segment["ts"])
+            peer["next"] = to
+    release(streams, entry, side)
+    me["hole_ts"] = streams.control[0]["now"]
+
+
+@kernel
+def is_early(streams, me):
+    """Whether bytes before the side's first held segment are missing."""
+    return distance(streams.segments[me["first"]]["seq"], me["next"]) > 0
+
+
+@kernel
 def impatient(streams, entry, now):
-    """Give up the holes of both sides that have lasted too long."""
+    """Give up waiting, for both sides, where it has lasted too long."""
     for side in range(2):
-        me = streams.sides[2 * entry + side]
+        me, peer = streams.sides[2 * entry + side], streams.sides[2 * entry + 1 - side]
         if me["first"] < 0:
             continue
-        acked = me["ack_known"] and distance(me["acked"], me["next"]) > 0
-        early = distance(streams.segments[me["first"]]["seq"], me["next"]) > 0
-        patience = PATIENCE_ACKED if acked or not early else PATIENCE_LOST
-        if now - me["hole_ts"] > patience:
-            give_up_hole(streams, entry, side)
+        waited = now - me["hole_ts"]
+        if is_early(streams, me):
+            acked = me["ack_known"] and distance(me["acked"], me["next"]) > 0
+            if waited > (PATIENCE_ACKED if acked else PATIENCE_LOST):
+                give_up_hole(streams, entry, side)
+                drain(streams, entry)
+        elif peer["first"] >= 0 and is_early(streams, peer):
+            if waited > PATIENCE_ACKED:
+                give_up_cause(streams, entry, side)
+                drain(streams, entry)
+        elif waited > PATIENCE_SILENT:
+            deliver_gap(streams, entry, 1 - side, 0, now)
+            peer["known"] = 0
             drain(streams, entry)
 
 
@@ -118,7 +155,10 @@ def flush(streams, entry):
         if a < 0 and b < 0:
             return
         side = 0 if b < 0 or (a >= 0 and streams.segments[a]["ts"] <= streams.segments[b]["ts"]) else 1
-        give_up_hole(streams, entry, side)
+        if is_early(streams, streams.sides[2 * entry + side]):
+            give_up_hole(streams, entry, side)
+        else:
+            give_up_cause(streams, entry, side)
         drain(streams, entry)
 
 

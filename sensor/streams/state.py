@@ -25,6 +25,8 @@ PATIENCE_ACKED = 200 * MILLISECOND
 """A hole that the receiver acknowledged was lost by the tap; it is given up after this, as the tap may reorder."""
 PATIENCE_LOST = 10 * SECOND
 """A hole that nobody acknowledged will be sent again: retransmission time-outs go to several seconds."""
+PATIENCE_SILENT = 2 * SECOND
+"""How long bytes that the other side acknowledges, but that nothing else speaks of, hold a segment back."""
 SWEEP_EVERY = 10 * SECOND
 IDLE_CLOSED = 60 * SECOND
 """How long a closed connection is remembered, so that late copies of its segments do not open a new one (TIME-WAIT)."""
