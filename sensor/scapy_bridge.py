@@ -5,6 +5,7 @@ here. The imports are lazy because importing scapy takes about a second, which o
 """
 
 import ctypes
+from typing import Any
 
 Instruction = tuple[int, int, int, int]
 """A classic BPF instruction: code, jt, jf, k."""
@@ -51,7 +52,7 @@ def cooked(version: int, ip_packet: bytes, from_client: bool) -> bytes:
     """A frame as Linux writes for the interface `any`: link type 113 (version 1) or 276 (version 2)."""
     from scapy.layers.l2 import CookedLinux, CookedLinuxV2
 
-    fields = {
+    fields: dict[str, Any] = {
         "pkttype": 0 if from_client else 4,  # to us, or sent by us
         "lladdrtype": 1,
         "lladdrlen": 6,

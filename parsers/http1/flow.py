@@ -21,6 +21,7 @@ from sensor.core.wide import copy, load_be32
 U = np.uint64
 R_REQUESTS, R_RESPONSES, R_RESYNC, R_NOT = REASON["requests"], REASON["responses"], REASON["resync"], REASON["not_http"]
 R_HEAD, R_BLOCKS, R_UPGRADED, R_HTTP2 = REASON["head_overflow"], REASON["block_overflow"], REASON["upgraded"], REASON["http2"]
+R_HEAD_LOST = REASON["head_lost"]
 W_LONG = WEIRD_BIT["head_too_long"]
 FIRST_LINE = 8_192
 """Bytes to wait for the end of a first line that begins with an unknown method."""
@@ -328,7 +329,11 @@ def end_of_flow(http, entry, side, seen):
     flow = http.flows[2 * entry + side]
     state = flow["state"]
     if state == HEAD:
-        force_head(http, entry, side, flow)
+        if http.connections[entry]["dropped"]:  # two losses on each other: nobody can tell what this is a part of
+            http.counters[R_HEAD_LOST] += U(1)
+            drop_head(http, flow)
+        else:
+            force_head(http, entry, side, flow)
     elif LENGTH <= state <= UNTIL_CLOSE:
         if state != UNTIL_CLOSE or not seen:
             flow["completeness"] |= CUT if flow["response"] else REQUEST_CUT

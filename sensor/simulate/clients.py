@@ -12,7 +12,10 @@ _BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 @dataclass(frozen=True)
 class ClientKind:
-    """Header lines in the order that this client sends them. `{name}` stands for a value; a line without its value is left out."""
+    """Header lines in the order that this client sends them.
+
+    `{name}` stands for a value; a line without its value is left out.
+    """
 
     name: str
     proof: str
@@ -59,7 +62,7 @@ CHROME = ClientKind(
         "Host: {host}",
         "Connection: keep-alive",
         "Content-Length: {length}",
-        "User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
+        "User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0.0.0 Safari/537.36",
         "Content-Type: {type}",
         "Accept: */*",
         "Referer: {referer}",
@@ -125,7 +128,9 @@ PEOPLE_KINDS = (FIREFOX, CHROME, IOS_APP, OKHTTP)
 def jwt(rng: Random, subject: int, expires: int) -> str:
     """A token that looks like a signed JWT; the signature is random."""
     parts = ({"alg": "HS256", "typ": "JWT"}, {"sub": f"u{subject}", "exp": expires})
-    encoded = [base64.urlsafe_b64encode(json.dumps(part, separators=(",", ":")).encode()).decode().rstrip("=") for part in parts]
+    encoded = [
+        base64.urlsafe_b64encode(json.dumps(part, separators=(",", ":")).encode()).decode().rstrip("=") for part in parts
+    ]
     return ".".join((*encoded, opaque(rng, 43)))
 
 

@@ -12,8 +12,11 @@ LISTED = 400
 """Products that lists and searches show."""
 PAGE = 6
 
-WORDS = ("kettle lamp desk chair mug rug clock shelf vase plate bowl towel candle frame basket mirror blanket stool tray jug").split()
-COLOURS = "red blue green white black oak grey sand".split()
+WORDS = (
+    "kettle", "lamp", "desk", "chair", "mug", "rug", "clock", "shelf", "vase", "plate",
+    "bowl", "towel", "candle", "frame", "basket", "mirror", "blanket", "stool", "tray", "jug",
+)  # fmt: skip
+COLOURS = ("red", "blue", "green", "white", "black", "oak", "grey", "sand")
 
 _REASONS = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified", 401: "Unauthorized", 404: "Not Found"}
 

@@ -15,6 +15,11 @@ from sensor.simulate.shop import COLOURS, WORDS, Shop, random_uuid, response
 SECOND = 1_000_000_000
 MISTYPED = 0.12
 """Share of people's log-ins with a wrong password."""
+SESSION_LOST = 0.5
+"""Share of visits that begin without what the last log-in gave."""
+REVALIDATES = 0.5
+"""Share of repeated views for which the client still has the product in its cache."""
+REFERER = "http://shop.test/"
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,20 @@ class Visit:
     def exchanges(self) -> Iterator[Exchange]:
         """The visit, step by step."""
         rng = self._rng
+        if rng.random() < SESSION_LOST:
+            self._person.proof = {}
         yield self._list(1)
         if not self._person.proof and rng.random() < 0.75:
             yield from self._log_in()
-        steps = {self._view: 52, self._next_page: 14, self._search: 12, self._add: 10, self._show_cart: 5, self._stock: 5, self._order: 4}
+        steps = {
+            self._view: 52,
+            self._next_page: 14,
+            self._search: 12,
+            self._add: 10,
+            self._show_cart: 5,
+            self._stock: 5,
+            self._order: 4,
+        }
         for _ in range(rng.randint(8, 34)):
             self._now += int(rng.lognormvariate(1.2, 0.7) * SECOND)
             yield from rng.choices(list(steps), list(steps.values()))[0]()
@@ -68,7 +83,7 @@ class Visit:
     def _exchange(self, method: str, target: str, template: str, answer: bytes, body: Any = None, **values: str) -> Exchange:
         data = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
         service = int(self._rng.lognormvariate(1.6, 0.5) * 1_000_000)
-        request = self._person.kind.request(method, target, data, **self._person.proof, **values)
+        request = self._person.kind.request(method, target, data, referer=REFERER, **self._person.proof, **values)
         return Exchange(self._now, method, template, request, answer, service)
 
     def _list(self, page: int) -> Exchange:
@@ -95,7 +110,7 @@ class Visit:
             identifier = rng.choices(shop.popular, shop.interest)[0]
         else:
             identifier = rng.choice(self._seen[-12:])
-        known = self._person.etags.get(identifier, "")
+        known = self._person.etags.get(identifier, "") if rng.random() < REVALIDATES else ""
         answer, etag = shop.product(self._now, identifier, known)
         values = {"if_none_match": known} if known else {}
         yield self._exchange("GET", f"/v1/products/{identifier}", "/v1/products/{int}", answer, **values)
@@ -115,9 +130,8 @@ class Visit:
             identifier = self._viewed[-1]
             self._cart.append(identifier)
             answer = response(self._now, 201, {"items": len(self._cart)})
-            yield self._exchange(
-                "POST", "/v1/cart/items", "/v1/cart/items", answer, {"product": identifier, "quantity": self._rng.choice((1, 1, 1, 2, 3))}
-            )
+            item = {"product": identifier, "quantity": self._rng.choice((1, 1, 1, 2, 3))}
+            yield self._exchange("POST", "/v1/cart/items", "/v1/cart/items", answer, item)
 
     def _show_cart(self) -> Iterator[Exchange]:
         items = [{"product": identifier, "price": self._shop.price(identifier)} for identifier in self._cart]
@@ -179,7 +193,7 @@ def partner_batch(rng: Random, shop: Shop, start: int, requests: int) -> Iterato
     for position in range(requests):
         sku = shop.sku(products[position % len(products)])
         answer = response(now, 200, {"sku": sku, "stock": rng.randint(0, 40)})
-        request = PYTHON_REQUESTS.request("GET", f"/v1/inventory?sku={sku}&postal=20095", **key)
+        request = PYTHON_REQUESTS.request("GET", f"/v1/inventory?sku={sku}&postal=20095", b"", **key)
         yield Exchange(now, "GET", "/v1/inventory", request, answer, 2_500_000)
         # A minute and a half between rounds: a job on a timer.
         now += 95 * SECOND if position % len(products) == len(products) - 1 else int(rng.uniform(0.25, 0.45) * SECOND)

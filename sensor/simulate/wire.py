@@ -108,7 +108,7 @@ class Conversation:
         self._emit(from_client, ACK)
 
     def send(self, from_client: bool, data: bytes, sizes: Iterable[int] = ()) -> int:
-        """Send data in segments of `sizes` in turn, then of the MSS, with the peer's ACK for every second full segment.
+        """Send data in segments of `sizes` in turn, then of the MSS, with the peer's ACK after every second one.
 
         Returns the packet time of the first segment.
         """
@@ -121,8 +121,6 @@ class Conversation:
             self.wait(12_000)
             unacknowledged += 1
             if unacknowledged == 2 and position < len(data):
-                # The tap stands beside the server: its own ACKs follow at once, the client's come a round trip later,
-                # but the sender's window is open, so data does not wait for them.
                 self._emit(not from_client, ACK)
                 unacknowledged = 0
         return first
@@ -143,6 +141,11 @@ class Conversation:
         self.frames.append((self.now, frame[1]))
         self.wait(12_000)
 
+    def rewind(self, from_client: bool, size: int) -> None:
+        """Step back in the sequence: what this side sends next covers its last `size` bytes again."""
+        side = self._client if from_client else self._server
+        side.next_seq = (side.next_seq - size) & 0xFFFFFFFF
+
     def close(self, by_client: bool = True) -> None:
         """FIN from one side, FIN-ACK from the other, ACK."""
         for from_client, flags in ((by_client, FIN | ACK), (not by_client, FIN | ACK), (by_client, ACK)):
@@ -157,9 +160,10 @@ class Conversation:
         sender, receiver = (self._client, self._server) if from_client else (self._server, self._client)
         # A first SYN acknowledges nothing yet.
         acknowledged = receiver.next_seq if flags & ACK else 0
+        offset = (20 + len(options)) << 2
         tcp = struct.pack(
-            ">HHIIBBHHH", sender.port, receiver.port, sender.next_seq, acknowledged, (20 + len(options)) << 2, flags, 64_240, 0, 0
-        )
+            ">HHIIBBHHH", sender.port, receiver.port, sender.next_seq, acknowledged, offset, flags, 64_240, 0, 0
+        )  # fmt: skip
         tcp = tcp + options + data
         pseudo = sender.address + receiver.address + struct.pack(">II", len(tcp), 6)
         tcp = tcp[:16] + struct.pack(">H", checksum(pseudo + tcp)) + tcp[18:]

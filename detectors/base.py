@@ -1,0 +1,146 @@
+"""What a detector is, and how the sensor finds and runs them.
+
+A detector is a subclass of Detector in a module of this package: it is found by listing the package. Its numeric
+class attributes are its settings. `update` is given merged batches in packet order; `alerts` describes every incident
+raised so far. State lives in arrays of fixed size; time is the packets'; results do not depend on batch size.
+"""
+
+import abc
+import dataclasses
+import hashlib
+import importlib
+import inspect
+import ipaddress
+import math
+import pkgutil
+
+import numpy as np
+
+from sensor.core.records import Batch
+from sensor.inventory.endpoints import Endpoints, endpoint_text
+
+MAX_SOURCES = 10_000
+MAX_EVIDENCE = 20
+
+
+@dataclasses.dataclass(slots=True)
+class View:
+    """A batch as detectors see it."""
+
+    batch: Batch
+    values: np.ndarray
+    """VALUE[n]: parameters of the batch's requests, in row order"""
+    endpoints: Endpoints
+
+
+@dataclasses.dataclass(slots=True)
+class Alert:
+    """One incident. Times are ns since the epoch."""
+
+    detector: str
+    owasp: str
+    severity: str
+    confidence: float
+    first_seen: int
+    last_seen: int
+    raised_at: int
+    host: str
+    method: str
+    endpoint: str
+    actor: str
+    actors: int
+    sources: list[str]
+    transactions: int
+    statistic: dict
+    threshold: float
+    explanation: str
+    evidence: list[str]
+
+    @property
+    def alert_id(self) -> str:
+        """Stable over replays: what, where, who and since when."""
+        key = "\0".join((self.detector, self.host, self.method, self.endpoint, self.actor, str(self.first_seen)))
+        return hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
+
+    def as_row(self) -> dict:
+        return {"alert_id": self.alert_id, **dataclasses.asdict(self)}
+
+
+class Detector(abc.ABC):
+    """Base of all detectors."""
+
+    name: str
+    owasp: str
+    severity: str
+
+    def __init__(self, **settings: float):
+        for key, value in settings.items():
+            if key not in self.settings():
+                known = ", ".join(sorted(self.settings()))
+                raise ValueError(f"detector {self.name} has no setting {key!r}; it has: {known}")
+            setattr(self, key, type(getattr(self, key))(value))
+
+    @classmethod
+    def settings(cls) -> dict[str, float]:
+        """Names and defaults of what can be set."""
+        return {
+            key: getattr(cls, key)
+            for key in dir(cls)
+            if not key.startswith("_") and isinstance(getattr(cls, key), (int, float)) and not isinstance(getattr(cls, key), bool)
+        }
+
+    @abc.abstractmethod
+    def update(self, view: View) -> None:
+        """Take the next batch."""
+
+    @abc.abstractmethod
+    def alerts(self, endpoints: Endpoints) -> list[Alert]:
+        """All incidents so far, in the order in which they were raised."""
+
+
+def find_detectors() -> dict[str, type[Detector]]:
+    """Every detector of this package by name."""
+    found = {}
+    for module in pkgutil.iter_modules(__path_of_package()):
+        for _, item in inspect.getmembers(importlib.import_module(f"detectors.{module.name}"), inspect.isclass):
+            if issubclass(item, Detector) and not inspect.isabstract(item):
+                found[item.name] = item
+    return dict(sorted(found.items()))
+
+
+def __path_of_package():
+    return importlib.import_module("detectors").__path__
+
+
+def address_text(high: int, low: int) -> str:
+    """An address as text, IPv4 without its prefix."""
+    if high == 0 and low >> 32 == 0xFFFF:
+        return str(ipaddress.IPv4Address(low & 0xFFFFFFFF))
+    return str(ipaddress.IPv6Address((high << 64) | low))
+
+
+def place_text(endpoints: Endpoints, place: int) -> tuple[str, str, str]:
+    """(host, method, template) of an endpoint."""
+    return endpoint_text(endpoints, place)
+
+
+def duration_text(ns: int) -> str:
+    """A length of time for a sentence."""
+    seconds = ns / 1e9
+    if seconds < 1:
+        return f"{max(1, round(seconds * 1000))} ms"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
+def printable(raw: bytes) -> str:
+    """Bytes of the wire for a sentence: control characters and invalid UTF-8 are escaped."""
+    text = raw.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def confidence_from(excess: float) -> float:
+    """Confidence from how far a statistic in nats lies above its threshold: 0.5 at the threshold, never 1."""
+    return round(min(0.99, 1 - 0.5 * math.exp(-max(0.0, excess) / 10)), 3)

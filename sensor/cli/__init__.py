@@ -1,0 +1,68 @@
+"""The command line. This module imports nothing heavy: a command's own module is imported when it is called."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from sensor import __version__
+
+COMMANDS = {
+    "alert": "One alert with its whole explanation and evidence.",
+    "alerts": "Alerts, as a table or JSON lines.",
+    "bench": "Measure the sensor's own throughput, stage by stage.",
+    "endpoints": "API endpoints that are really called.",
+    "replay": "Read captures and write what is in them to the store.",
+    "schema": "Print or apply the ClickHouse schema.",
+    "sql": "Run read-only SQL on the store.",
+}
+"""Name of a command, of its module sensor.cli.NAME and of the object in it, to its help line."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on their call."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(f"sensor.cli.{cmd_name}"), cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
+        """Run; a failure of the store or the system is one sentence on stderr and exit status 1."""
+        try:
+            return super().main(args, *others, **options)
+        except BrokenPipeError:
+            sys.stderr.close()  # the reader went away, as `| head` does: nothing is left to say
+            sys.exit(1)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(f"{where}{error.strerror or error}")
+        except Exception as error:
+            if type(error).__name__ not in _SENTENCES:
+                raise
+            _fail(str(error))
+
+
+_SENTENCES = ("StoreError", "CaptureError")
+"""Exceptions whose text is a sentence for the user; named, for importing them would import what they come from."""
+
+
+def _fail(message: str) -> None:
+    safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in message)
+    click.echo(f"tapwatch: {safe}", err=True)
+    sys.exit(1)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, "-V", "--version", message="tapwatch %(version)s")
+def main() -> None:
+    """Find API endpoints, and automated attacks on them, in mirrored traffic."""

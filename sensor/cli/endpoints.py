@@ -1,0 +1,32 @@
+"""tapwatch endpoints"""
+
+import click
+
+from sensor.cli.options import common, host_option, json_option, since_option, store_dsn_of, until_option
+
+_COLUMNS = {
+    "host": "host", "method": "method", "endpoint": "endpoint", "transactions": "calls", "clients": "clients",
+    "status_2xx": "2xx", "status_3xx": "3xx", "status_4xx": "4xx", "status_5xx": "5xx", "unanswered": "none",
+    "latency_us_p50": "p50 µs", "latency_us_p95": "p95 µs", "auth": "auth", "last_seen": "last seen",
+}  # fmt: skip
+
+
+@click.command()
+@host_option
+@since_option
+@until_option
+@json_option
+@common
+def endpoints(
+    host: str | None, since: str | None, until: str | None, as_json: bool, store_dsn: str | None, config_path: str | None
+) -> None:
+    """API endpoints that are really called, most called first."""
+    from sensor.cli.tables import print_json, print_table
+    from sensor.store import open_store, queries
+
+    with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
+        rows = queries.endpoints(store, host, since, until)
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(list(_COLUMNS.values()), [[row[name] for name in _COLUMNS] for row in rows])

@@ -1,0 +1,93 @@
+"""Prints rows for people and programs. Every value may come from an attacker: control characters and markup are made inert."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import IO, Any
+
+import click
+
+
+def inert(value: Any) -> str:
+    """A value as one line of printable text; control and format characters as \\x1b or \\u202e, so that none acts."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, dict):
+        value = ", ".join(f"{key}={item}" for key, item in value.items())
+    elif isinstance(value, (list, tuple)):
+        value = ", ".join(map(str, value))
+    return "".join(c if c.isprintable() else _escape(ord(c)) for c in str(value))
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 1 << 16 else f"\\U{code:08x}"
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
+    """A table on stdout; without colour and as wide as its content when stdout is no terminal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(inert(title)) if title else None, box=box.SIMPLE_HEAD, pad_edge=False)
+    widths = [0]
+    for column in columns:
+        table.add_column(Text(inert(column)), overflow="fold")
+    for row in rows:
+        cells = [inert(value) for value in row]
+        widths.append(sum(len(cell.encode()) + 4 for cell in cells))
+        sides = ["right" if isinstance(value, (int, float)) else "left" for value in row]
+        table.add_row(*[Text(cell, justify=side) for cell, side in zip(cells, sides, strict=True)])
+    heading = sum(len(column.encode()) + 4 for column in columns)
+    _console(max(*widths, heading)).print(table)
+
+
+def print_fields(fields: Sequence[tuple[str, Any]]) -> None:
+    """Names and values, one a line; a list takes a line for each item."""
+    width = max(len(name) for name, _ in fields)
+    for name, value in fields:
+        items = value if isinstance(value, (list, tuple)) else [value]
+        for k, item in enumerate(items or [""]):
+            click.echo(f"{name if k == 0 else '':<{width}}  {inert(item)}".rstrip())
+
+
+def print_json(rows: Iterable[dict[str, Any]]) -> None:
+    """One JSON object a line on stdout. JSON escapes control characters by itself."""
+    import msgspec
+
+    encode = msgspec.json.Encoder().encode
+    out = sys.stdout.buffer
+    for row in rows:
+        out.write(encode(row) + b"\n")
+    out.flush()
+
+
+def print_separated(columns: Sequence[str], blocks: Iterable[Iterable[Sequence[Any]]], delimiter: str) -> None:
+    """CSV (RFC 4180 quoting) or, with a tab, TSV on stdout; lists and objects as JSON."""
+    import csv
+
+    writer = csv.writer(sys.stdout, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(columns)
+    for block in blocks:
+        writer.writerows([_flat(value) for value in row] for row in block)
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, (list, dict)):
+        import msgspec
+
+        return msgspec.json.encode(value).decode()
+    return inert(value) if isinstance(value, str) else value
+
+
+def _console(content_width: int, file: IO[str] | None = None) -> Any:
+    from rich.console import Console
+
+    file = file or sys.stdout
+    if file.isatty():
+        return Console(file=file, markup=False, highlight=False, emoji=False)
+    return Console(
+        file=file, markup=False, highlight=False, emoji=False, no_color=True, color_system=None,
+        force_terminal=False, width=max(80, content_width),
+    )  # fmt: skip

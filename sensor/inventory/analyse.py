@@ -1,0 +1,134 @@
+"""The inventory's pass over a batch: endpoint, values and redaction of every row."""
+
+import numpy as np
+
+from sensor.core.hashing import siphash
+from sensor.core.jit import kernel
+from sensor.core.records import AUTH, AUTH_KINDS, Batch
+from sensor.core.wide import SLACK, copy
+from sensor.inventory.endpoints import TEXT_LIMIT, Endpoints, endpoint_text, find_endpoint, new_endpoints
+from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, profile_row, quantile
+from sensor.inventory.targets import (
+    TEMPLATE_LIMIT,
+    VALUE,
+    VALUES_PER_ROW,
+    read_query,
+    redact_path,
+    redact_query,
+    redact_url,
+    write_template,
+)
+
+A_API_KEY = AUTH["api_key"]
+TARGETS = ("path", "query", "referer")
+
+
+@kernel
+def place_template(table, place, arena, template, template_len, used, batch):
+    """Where the endpoint's template stands in this batch's arena: one copy a batch serves all its rows."""
+    entry = table.rows[place]
+    if place > 0 and entry["batch"] == batch:
+        return np.int64(entry["copied_at"]), used
+    copy(arena, used, arena, template, template_len)
+    entry["batch"] = batch
+    entry["copied_at"] = used
+    return used, used + template_len
+
+
+@kernel
+def analyse_rows(table, rows, arena, used, scratch, key0, key1, values):
+    """Fill in endpoint and template of rows[:], profile them, and replace secrets: (bytes used, number of values).
+
+    arena: has room behind `used` for the worst case; scratch: offset behind that, room for one template.
+    """
+    count = np.int64(0)
+    table.control[1] += 1
+    batch = np.uint32(table.control[1])
+    for index in range(rows.shape[0]):
+        row = rows[index]
+        if row["method_len"] == 0:
+            row["endpoint"] = 0
+            continue
+        at, end = np.int64(row["path_at"]), np.int64(row["path_at"]) + np.int64(row["path_len"])
+        length, count, secret_path = write_template(arena, at, end, scratch, index, values, count)
+        place = find_endpoint(table, arena, row, scratch, length)
+        row["endpoint"] = place
+        row["template_at"], used = place_template(table, place, arena, scratch, length, used, batch)
+        row["template_len"] = length
+        query, query_end = np.int64(row["query_at"]), np.int64(row["query_at"]) + np.int64(row["query_len"])
+        count, secret_query, key = read_query(arena, query, query_end, index, values, count)
+        if key >= 0 and row["auth"] == 0:
+            row["auth"] = A_API_KEY
+            row["credential"] = siphash(arena, np.int64(values[key]["at"]), np.int64(values[key]["len"]), key0, key1)
+        profile_row(table.profiles, place, arena, row)
+        if secret_path:
+            to = redact_path(arena, at, end, used)
+            row["path_at"], row["path_len"], used = used, to - used, to
+        if secret_query:
+            to = redact_query(arena, query, query_end, used)
+            row["query_at"], row["query_len"], used = used, to - used, to
+        if row["referer_len"] > 0:
+            referer = np.int64(row["referer_at"])
+            to = redact_url(arena, referer, referer + np.int64(row["referer_len"]), used)
+            row["referer_at"], row["referer_len"], used = used, to - used, to
+    return used, count
+
+
+class Inventory:
+    """Endpoints of all traffic so far."""
+
+    def __init__(self, key: tuple[int, int]):
+        self.table: Endpoints = new_endpoints()
+        self._key = np.uint64(key[0]), np.uint64(key[1])
+
+    def analyse(self, batch: Batch) -> tuple[Batch, np.ndarray, dict[str, np.ndarray]]:
+        """The batch with endpoints and without secrets, its parameter values (VALUE[n]), and where its targets stood on the wire.
+
+        The last maps each `_at` and `_len` field of path, query and referer to its values before redaction.
+        """
+        rows = batch.rows
+        targets = sum(int(rows[name + "_len"].sum()) for name in TARGETS)
+        room = batch.used + 4 * targets + TEMPLATE_LIMIT * len(rows) + 64
+        arena = np.empty(room + TEMPLATE_LIMIT + TEXT_LIMIT + SLACK, np.uint8)
+        arena[: batch.used] = batch.arena[: batch.used]
+        wire = {name + part: rows[name + part].copy() for name in TARGETS for part in ("_at", "_len")}
+        values = np.empty(len(rows) * VALUES_PER_ROW + 1, VALUE)
+        used, count = analyse_rows(self.table, rows, arena, batch.used, room, *self._key, values)
+        return Batch(rows, arena, int(used)), values[:count], wire
+
+    def endpoints(self) -> list[dict]:
+        """All endpoints that some answer showed to exist, as rows of the store, by host, template and method."""
+        found = []
+        counts = self.table.profiles.counts
+        for place in np.flatnonzero(self.table.rows["used"] & counts["served"]).tolist():
+            found.append(self._describe(place))
+        return sorted(found, key=lambda row: (row["host"], row["endpoint"], row["method"]))
+
+    def _describe(self, place: int) -> dict:
+        profiles = self.table.profiles
+        counts = profiles.counts[place]
+        host, method, template = endpoint_text(self.table, place)
+        classes = counts["classes"].tolist()
+        row = {
+            "host": host,
+            "method": method,
+            "endpoint": template,
+            "first_seen": int(counts["first_ts"]),
+            "last_seen": int(counts["last_ts"]),
+            "transactions": int(counts["transactions"]),
+            "unanswered": classes[0],
+            **{f"status_{k}xx": classes[k] for k in range(1, 6)},
+            "clients": distinct_clients(profiles, place),
+        }
+        for name, which, shares in (
+            ("latency_us", LATENCY, (50, 95, 99)),
+            ("request_bytes", REQUEST, (50, 95)),
+            ("response_bytes", RESPONSE, (50, 95, 99)),
+        ):
+            for share in shares:
+                value = quantile(profiles, place, which, share / 100)
+                row[f"{name}_p{share}"] = value if value is not None or which == LATENCY else 0
+        row["request_types"] = media_types(profiles, place, 0)
+        row["response_types"] = media_types(profiles, place, 1)
+        row["auth"] = [name for code, name in enumerate(AUTH_KINDS) if int(counts["auth"]) >> code & 1]
+        return row

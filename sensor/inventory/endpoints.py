@@ -1,0 +1,118 @@
+"""The endpoint table: (host, method, template) to a small id, with room for a fixed number of them.
+
+An id stays with its endpoint until the table is full; then endpoints that never were served (every answer said 404,
+405, 400 or 501) give way, so that a scanner cannot push out the real ones. Id 0 stands for those that found no room.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sensor.core.hashing import U, hash_bytes, mix
+from sensor.core.jit import kernel
+from sensor.core.wide import SLACK, copy
+from sensor.inventory.profile import Profiles, clear_profile, new_profiles
+
+CAPACITY = 16_384
+TEXT_LIMIT = 1_024
+"""Bytes kept of host, method and template together."""
+PROBES = 32
+"""Slots looked at before an unserved endpoint gives way or the newcomer finds no room."""
+
+ENDPOINT = np.dtype([
+    ("hash", "<u8"),
+    ("used", "u1"),
+    ("host_len", "<u2"), ("method_len", "<u2"), ("template_len", "<u2"),
+    ("generation", "<u4"),  # times that this place was given to another endpoint
+    ("batch", "<u4"),       # batch in which its template was last copied to the arena,
+    ("copied_at", "<u4"),   # and where to
+])  # fmt: skip
+
+
+class Endpoints(NamedTuple):
+    """The table: the place is the id."""
+
+    rows: np.ndarray
+    """ENDPOINT[CAPACITY]"""
+    texts: np.ndarray
+    """uint8[CAPACITY * TEXT_LIMIT + SLACK]: host, method and template of each, one behind the other"""
+    profiles: Profiles
+    control: np.ndarray
+    """int64[3]: endpoints in use; number of the batch in work; newcomers that found no room"""
+
+
+def new_endpoints() -> Endpoints:
+    return Endpoints(
+        np.zeros(CAPACITY, ENDPOINT),
+        np.zeros(CAPACITY * TEXT_LIMIT + SLACK, np.uint8),
+        new_profiles(CAPACITY),
+        np.zeros(3, np.int64),
+    )
+
+
+@kernel
+def endpoint_hash(arena, row, template, template_len):
+    """Hash of (host, method, template); `template` is an offset into the same arena."""
+    value = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
+    value = mix(value ^ hash_bytes(arena, np.int64(row["method_at"]), np.int64(row["method_len"]), U(2)))
+    return mix(value ^ hash_bytes(arena, template, template_len, U(3)))
+
+
+@kernel
+def take_place(table, place, hashed, arena, row, template, template_len):
+    """Write a newcomer into a place."""
+    entry = table.rows[place]
+    entry["hash"] = hashed
+    entry["generation"] += np.uint32(1)
+    entry["used"] = 1
+    entry["batch"] = 0
+    host_len = min(np.int64(row["host_len"]), 256)
+    method_len = min(np.int64(row["method_len"]), 32)
+    entry["host_len"] = host_len
+    entry["method_len"] = method_len
+    entry["template_len"] = min(template_len, TEXT_LIMIT - host_len - method_len)
+    at = place * TEXT_LIMIT
+    copy(table.texts, at, arena, np.int64(row["host_at"]), host_len)
+    copy(table.texts, at + host_len, arena, np.int64(row["method_at"]), method_len)
+    copy(table.texts, at + host_len + method_len, arena, template, np.int64(entry["template_len"]))
+    clear_profile(table.profiles, place)
+
+
+@kernel
+def find_endpoint(table, arena, row, template, template_len):
+    """Id of the row's endpoint, new or known; 0 when there is no room."""
+    hashed = endpoint_hash(arena, row, template, template_len)
+    slot = np.int64(hashed & U(CAPACITY - 1))
+    unserved = np.int64(0)
+    for step in range(PROBES):
+        place = (slot + step) & (CAPACITY - 1)
+        if place == 0:
+            continue
+        entry = table.rows[place]
+        if not entry["used"]:
+            table.control[0] += 1
+            take_place(table, place, hashed, arena, row, template, template_len)
+            return place
+        if entry["hash"] == hashed:
+            return place
+        if unserved == 0 and not table.profiles.counts[place]["served"]:
+            unserved = place
+    if unserved == 0:
+        table.control[2] += 1
+        return np.int64(0)
+    take_place(table, unserved, hashed, arena, row, template, template_len)
+    return unserved
+
+
+def endpoint_text(table: Endpoints, place: int) -> tuple[str, str, str]:
+    """(host, method, template) of an id."""
+    entry = table.rows[place]
+    at = place * TEXT_LIMIT
+    parts = []
+    for name in ("host_len", "method_len", "template_len"):
+        size = int(entry[name])
+        parts.append(table.texts[at : at + size].tobytes().decode("utf-8", "backslashreplace"))
+        at += size
+    return parts[0], parts[1], parts[2]
+
+

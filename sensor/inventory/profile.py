@@ -1,0 +1,228 @@
+"""What is known of an endpoint: counts, distinct clients, quantiles, media types. Fixed size, whatever it is sent."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sensor.core.hashing import U, hash_bytes, mix
+from sensor.core.jit import kernel
+from sensor.core.wide import SLACK, copy, trailing_zeros
+
+EXACT_CLIENTS = 64
+"""Clients counted one by one; more are estimated."""
+REGISTERS = 1_024
+"""HyperLogLog registers: a standard error of 1.04 / sqrt(1024) = 3.3 % (Flajolet et al. 2007)."""
+BUCKETS = 160
+"""Four to an octave up to 2^40: a quantile is off by at most an eighth."""
+TYPES = 8
+"""Media types remembered by endpoint and direction."""
+TYPE_LIMIT = 64
+LATENCY, REQUEST, RESPONSE = range(3)
+
+PROFILE = np.dtype([
+    ("first_ts", "<i8"), ("last_ts", "<i8"),
+    ("transactions", "<u8"),
+    ("served", "u1"),                  # some answer said that the endpoint exists
+    ("classes", "<u8", (6,)),          # without a response, then 1xx to 5xx
+    ("auth", "<u4"),                   # bits of AUTH_KINDS
+    ("clients", "<u4"),                # exact ones; EXACT_CLIENTS + 1: see the registers
+    ("measured", "<u8", (3,)),         # values in each histogram
+    ("largest", "<i8", (3,)), ("smallest", "<i8", (3,)),
+    ("types", "u1", (2,)),             # media types remembered of requests and responses
+])  # fmt: skip
+
+
+class Profiles(NamedTuple):
+    """Profiles by endpoint id."""
+
+    counts: np.ndarray
+    """PROFILE[n]"""
+    clients: np.ndarray
+    """uint64[n, EXACT_CLIENTS]: hashes of addresses"""
+    registers: np.ndarray
+    """uint8[n, REGISTERS]"""
+    histograms: np.ndarray
+    """uint32[n, 3, BUCKETS]: latency in µs, body bytes of requests and of responses"""
+    type_hashes: np.ndarray
+    """uint64[n, 2, TYPES]"""
+    type_texts: np.ndarray
+    """uint8[n * 2 * TYPES * (TYPE_LIMIT + 1) + SLACK]: a length byte and the text"""
+
+
+def new_profiles(count: int) -> Profiles:
+    return Profiles(
+        np.zeros(count, PROFILE),
+        np.zeros((count, EXACT_CLIENTS), np.uint64),
+        np.zeros((count, REGISTERS), np.uint8),
+        np.zeros((count, 3, BUCKETS), np.uint32),
+        np.zeros((count, 2, TYPES), np.uint64),
+        np.zeros(count * 2 * TYPES * (TYPE_LIMIT + 1) + SLACK, np.uint8),
+    )
+
+
+@kernel
+def clear_profile(profiles, place):
+    """Make a profile empty."""
+    counts = profiles.counts[place]
+    counts["first_ts"] = 0
+    counts["last_ts"] = 0
+    counts["transactions"] = 0
+    counts["served"] = 0
+    counts["auth"] = 0
+    if counts["clients"] > EXACT_CLIENTS:
+        for k in range(REGISTERS):
+            profiles.registers[place, k] = 0
+    counts["clients"] = 0
+    for k in range(6):
+        counts["classes"][k] = 0
+    for which in range(3):
+        if counts["measured"][which] > 0:
+            for k in range(BUCKETS):
+                profiles.histograms[place, which, k] = 0
+        counts["measured"][which] = 0
+        counts["largest"][which] = 0
+        counts["smallest"][which] = 0
+    for side in range(2):
+        counts["types"][side] = 0
+
+
+@kernel
+def bucket_of(value):
+    """Histogram bucket: the position of the highest bit and the two bits behind it; 0 to 3 have their own."""
+    if value < 4:
+        return max(np.int64(0), np.int64(value))
+    top, rest = np.int64(0), np.int64(value)
+    while rest > 7:
+        rest >>= 1
+        top += 1
+    return min(np.int64(BUCKETS - 1), 4 + top * 4 + (rest - 4))
+
+
+@kernel
+def measure(profiles, place, which, value):
+    """Add a value to a histogram."""
+    counts = profiles.counts[place]
+    if counts["measured"][which] == 0 or value > counts["largest"][which]:
+        counts["largest"][which] = value
+    if counts["measured"][which] == 0 or value < counts["smallest"][which]:
+        counts["smallest"][which] = value
+    counts["measured"][which] += U(1)
+    profiles.histograms[place, which, bucket_of(value)] += np.uint32(1)
+
+
+@kernel
+def add_register(profiles, place, hashed):
+    """One hash into the HyperLogLog."""
+    index = np.int64(hashed & U(REGISTERS - 1))
+    rank = np.uint8(min(trailing_zeros(hashed >> U(10)), np.int64(53)) + 1)
+    if rank > profiles.registers[place, index]:
+        profiles.registers[place, index] = rank
+
+
+@kernel
+def add_client(profiles, place, hashed):
+    """Count a client: exactly at first, by registers once there are many."""
+    counts = profiles.counts[place]
+    if counts["clients"] > EXACT_CLIENTS:
+        add_register(profiles, place, hashed)
+        return
+    for k in range(counts["clients"]):
+        if profiles.clients[place, k] == hashed:
+            return
+    if counts["clients"] < EXACT_CLIENTS:
+        profiles.clients[place, counts["clients"]] = hashed
+        counts["clients"] += np.uint32(1)
+        return
+    for k in range(EXACT_CLIENTS):
+        add_register(profiles, place, profiles.clients[place, k])
+    add_register(profiles, place, hashed)
+    counts["clients"] += np.uint32(1)
+
+
+@kernel
+def add_type(profiles, place, side, arena, at, length):
+    """Remember a media type of requests (side 0) or responses (1)."""
+    if length == 0 or length > TYPE_LIMIT:
+        return
+    hashed = hash_bytes(arena, at, length, U(7))
+    counts = profiles.counts[place]
+    known = counts["types"][side]
+    for k in range(known):
+        if profiles.type_hashes[place, side, k] == hashed:
+            return
+    if known == TYPES:
+        return
+    profiles.type_hashes[place, side, known] = hashed
+    to = ((place * 2 + side) * TYPES + known) * (TYPE_LIMIT + 1)
+    profiles.type_texts[to] = length
+    copy(profiles.type_texts, to + 1, arena, at, length)
+    counts["types"][side] = known + 1
+
+
+@kernel
+def says_absent(status):
+    """Answers that an endpoint which does not exist would give."""
+    return status == 404 or status == 405 or status == 400 or status == 501 or status == 414
+
+
+@kernel
+def profile_row(profiles, place, arena, row):
+    """Add one transaction to its endpoint's profile."""
+    counts = profiles.counts[place]
+    ts = row["ts"]
+    if counts["transactions"] == 0 or ts < counts["first_ts"]:
+        counts["first_ts"] = ts
+    if counts["transactions"] == 0 or ts > counts["last_ts"]:
+        counts["last_ts"] = ts
+    counts["transactions"] += U(1)
+    status = np.int64(row["status"])
+    counts["classes"][min(status // 100, 5) if status > 0 else 0] += U(1)
+    if not says_absent(status):
+        counts["served"] = 1
+    counts["auth"] |= np.uint32(1) << np.uint32(row["auth"])
+    add_client(profiles, place, mix(row["client_lo"] ^ (row["client_hi"] * U(0x9E3779B97F4A7C15))))
+    if row["latency_us"] >= 0:
+        measure(profiles, place, LATENCY, row["latency_us"])
+        measure(profiles, place, RESPONSE, row["response_bytes"])
+    measure(profiles, place, REQUEST, row["request_bytes"])
+    add_type(profiles, place, 0, arena, np.int64(row["request_type_at"]), np.int64(row["request_type_len"]))
+    add_type(profiles, place, 1, arena, np.int64(row["response_type_at"]), np.int64(row["response_type_len"]))
+
+
+def quantile(profiles: Profiles, place: int, which: int, share: float) -> int | None:
+    """A quantile of one histogram, within an eighth; None without values."""
+    counts = profiles.counts[place]
+    total = int(counts["measured"][which])
+    if not total:
+        return None
+    cumulated = np.cumsum(profiles.histograms[place, which], dtype=np.int64)
+    bucket = int(np.searchsorted(cumulated, max(1, round(share * total))))
+    if bucket < 4:
+        middle = bucket
+    else:
+        top, rest = divmod(bucket - 4, 4)
+        middle = ((4 + rest) << top) + (1 << top) // 2
+    return int(min(max(middle, int(counts["smallest"][which])), int(counts["largest"][which])))
+
+
+def distinct_clients(profiles: Profiles, place: int) -> int:
+    """Distinct addresses: exact up to EXACT_CLIENTS, then the HyperLogLog estimate with linear counting for small numbers."""
+    exact = int(profiles.counts["clients"][place])
+    if exact <= EXACT_CLIENTS:
+        return exact
+    registers = profiles.registers[place].astype(np.float64)
+    estimate = 0.7213 / (1 + 1.079 / REGISTERS) * REGISTERS**2 / np.sum(2.0**-registers)
+    empty = int((registers == 0).sum())
+    if estimate <= 2.5 * REGISTERS and empty:
+        estimate = REGISTERS * np.log(REGISTERS / empty)
+    return max(EXACT_CLIENTS + 1, round(estimate))
+
+
+def media_types(profiles: Profiles, place: int, side: int) -> list[str]:
+    """Media types seen, in order of appearance."""
+    found = []
+    for k in range(int(profiles.counts["types"][place][side])):
+        at = ((place * 2 + side) * TYPES + k) * (TYPE_LIMIT + 1)
+        size = int(profiles.type_texts[at])
+        found.append(profiles.type_texts[at + 1 : at + 1 + size].tobytes().decode("ascii", "backslashreplace"))
+    return found

@@ -1,0 +1,236 @@
+"""Targets taken apart: the path's template, the values of its parameters, and a copy without secrets where there are any."""
+
+import numpy as np
+
+from sensor.core.hashing import U, hash_bytes
+from sensor.core.jit import kernel
+from sensor.core.wide import copy, padded
+from sensor.inventory.lexical import CLASSES, INT, KIND, LITERAL, LOWER, TEXT, UPPER, classify_value, decimal
+from sensor.inventory.secrets import (
+    HARMLESS,
+    PLACEHOLDER_LENGTHS,
+    PLACEHOLDERS,
+    SESSION,
+    name_hash,
+    secret_by_name,
+    secret_by_value,
+)
+
+VALUE = np.dtype([
+    ("row", "<u4"),      # row of the batch
+    ("kind", "u1"),      # class in lexical.CLASSES
+    ("secret", "u1"),    # class in secrets.SECRET_CLASSES
+    ("in_query", "u1"),  # a query parameter; else a segment of the path
+    ("slot", "<u8"),     # what parameter: number of the segment, or hash of the name
+    ("hash", "<u8"),     # of the value
+    ("number", "<i8"),   # value of an INT, else -1
+    ("name_at", "<u4"), ("name_len", "<u4"),  # query: the parameter's name
+    ("at", "<u4"), ("len", "<u4"),            # the value, in the batch's arena, as on the wire
+])  # fmt: skip
+"""One parameter of one request."""
+
+VALUES_PER_ROW = 24
+TEMPLATE_LIMIT = 512
+SLASH, EQUALS, AMPERSAND, SEMICOLON, DOT, QUESTION, AT, COLON = 47, 61, 38, 59, 46, 63, 64, 58
+CLASS_TEXTS = padded(b"".join(f"{{{name}}}".encode().ljust(16, b"\0") for name in CLASSES))
+CLASS_LENGTHS = np.array([len(name) + 2 for name in CLASSES])
+REST = padded(b"/{rest}")
+
+
+@kernel
+def find_in(arena, at, end, byte):
+    """Offset of the first such byte in arena[at:end]; `end` when there is none."""
+    while at < end and arena[at] != byte:
+        at += 1
+    return at
+
+
+@kernel
+def stem_of(arena, at, end):
+    """Where a segment's file extension begins (the dot), or `end`: one to five letters and digits, a letter first."""
+    dot = end - 1
+    while dot > at and arena[dot] != DOT and end - dot <= 6:
+        dot -= 1
+    if dot <= at or arena[dot] != DOT or end - dot < 2 or end - dot > 6 or not KIND[arena[dot + 1]] & (LOWER | UPPER):
+        return end
+    return dot
+
+
+@kernel
+def segment_class(arena, at, end):
+    """(class, end of the part that it holds for): the whole segment, or what stands before its extension."""
+    kind = classify_value(arena, at, end - at)
+    if kind != LITERAL:
+        return kind, end
+    dot = stem_of(arena, at, end)
+    if dot < end:
+        kind = classify_value(arena, at, dot - at)
+        if kind != LITERAL and kind != TEXT:
+            return kind, dot
+    return np.int64(LITERAL), end
+
+
+@kernel
+def note_value(values, count, row, kind, secret, in_query, slot, arena, at, end):
+    """Append a parameter value: the new count."""
+    value = values[count]
+    value["row"] = row
+    value["kind"] = kind
+    value["secret"] = secret
+    value["in_query"] = in_query
+    value["slot"] = slot
+    value["hash"] = hash_bytes(arena, at, end - at, U(11))
+    value["number"] = decimal(arena, at, end - at) if kind == INT else np.int64(-1)
+    value["name_at"] = 0
+    value["name_len"] = 0
+    value["at"] = at
+    value["len"] = end - at
+    return count + 1
+
+
+@kernel
+def write_template(arena, at, end, to, row, values, count):
+    """Template of the path arena[at:end] to arena[to:]: (its length, number of values, whether a segment is secret)."""
+    start, secret_seen, segment, first = to, False, 0, count
+    while at < end:
+        stop = find_in(arena, at + 1, end, SLASH) if arena[at] == SLASH else find_in(arena, at, end, SLASH)
+        begin = at + 1 if arena[at] == SLASH else at
+        if to - start + (stop - at) + 16 > TEMPLATE_LIMIT:
+            copy(arena, to, REST, 0, 7)
+            return to + 7 - start, count, True
+        if begin > at:
+            arena[to] = SLASH
+            to += 1
+        matrix = find_in(arena, begin, stop, SEMICOLON)
+        secret_seen |= matrix < stop
+        kind, part = segment_class(arena, begin, matrix)
+        if kind == LITERAL:
+            copy(arena, to, arena, begin, matrix - begin)
+            to += matrix - begin
+        else:
+            copy(arena, to, CLASS_TEXTS, kind * 16, CLASS_LENGTHS[kind])
+            to += CLASS_LENGTHS[kind]
+            copy(arena, to, arena, part, matrix - part)
+            to += matrix - part
+            secret = secret_by_value(arena, begin, part - begin, kind)
+            secret_seen |= secret != HARMLESS
+            if count - first < VALUES_PER_ROW // 3:
+                count = note_value(values, count, row, kind, secret, False, U(segment), arena, begin, part)
+        segment += 1
+        at = stop
+    return to - start, count, secret_seen
+
+
+@kernel
+def read_query(arena, at, end, row, values, count):
+    """Values of a query string: (number of values, whether one is secret, value that bears an API key or token or -1)."""
+    secret_seen, key, first = False, np.int64(-1), count
+    while at < end:
+        stop = find_in(arena, at, end, AMPERSAND)
+        equals = find_in(arena, at, stop, EQUALS)
+        if equals < stop and equals > at:
+            slot = name_hash(arena, at, equals - at)
+            kind = classify_value(arena, equals + 1, stop - equals - 1)
+            secret = secret_by_name(slot)
+            if secret == HARMLESS:
+                secret = secret_by_value(arena, equals + 1, stop - equals - 1, kind)
+            if secret != HARMLESS and stop > equals + 1:
+                secret_seen = True
+                if (secret == 2 or secret == 3) and key < 0:
+                    key = count
+            if count - first < VALUES_PER_ROW - VALUES_PER_ROW // 3:
+                count = note_value(values, count, row, kind, secret, True, slot, arena, equals + 1, stop)
+                values[count - 1]["name_at"] = at
+                values[count - 1]["name_len"] = min(equals - at, 64)
+            elif key == count:
+                key = np.int64(-1)
+        at = stop + 1
+    return count, secret_seen, key
+
+
+@kernel
+def put_placeholder(arena, to, secret):
+    """Write `{class}`: the offset behind it."""
+    copy(arena, to, PLACEHOLDERS, secret * 16, PLACEHOLDER_LENGTHS[secret])
+    return to + PLACEHOLDER_LENGTHS[secret]
+
+
+@kernel
+def redact_path(arena, at, end, to):
+    """Copy a path without its secrets: the offset behind the copy."""
+    while at < end:
+        if arena[at] == SLASH:
+            arena[to] = SLASH
+            to += 1
+            at += 1
+        stop = find_in(arena, at, end, SLASH)
+        matrix = find_in(arena, at, stop, SEMICOLON)
+        kind, part = segment_class(arena, at, matrix)
+        secret = secret_by_value(arena, at, part - at, kind)
+        if secret != HARMLESS:
+            to = put_placeholder(arena, to, secret)
+            copy(arena, to, arena, part, matrix - part)
+            to += matrix - part
+        else:
+            copy(arena, to, arena, at, matrix - at)
+            to += matrix - at
+        equals = find_in(arena, matrix, stop, EQUALS)
+        if equals < stop:  # a matrix parameter with a value: where servers put session ids
+            arena[to] = SEMICOLON
+            to = put_placeholder(arena, to + 1, SESSION)
+        else:
+            copy(arena, to, arena, matrix, stop - matrix)
+            to += stop - matrix
+        at = stop
+    return to
+
+
+@kernel
+def redact_query(arena, at, end, to):
+    """Copy a query string, values of secrets replaced by their class: the offset behind the copy."""
+    while at < end:
+        stop = find_in(arena, at, end, AMPERSAND)
+        equals = find_in(arena, at, stop, EQUALS)
+        secret = np.int64(HARMLESS)
+        value = min(equals + 1, stop)
+        if equals < stop:
+            secret = secret_by_name(name_hash(arena, at, equals - at))
+        if secret == HARMLESS:
+            begin = value if equals < stop else at
+            secret = secret_by_value(arena, begin, stop - begin, classify_value(arena, begin, stop - begin))
+            value = begin
+        if secret != HARMLESS and stop > value:
+            copy(arena, to, arena, at, value - at)
+            to = put_placeholder(arena, to + value - at, secret)
+        else:
+            copy(arena, to, arena, at, stop - at)
+            to += stop - at
+        if stop < end:
+            arena[to] = AMPERSAND
+            to += 1
+        at = stop + 1
+    return to
+
+
+@kernel
+def redact_url(arena, at, end, to):
+    """Copy a referring URL without secrets: user information goes, path and query as above, the fragment goes too."""
+    end = find_in(arena, at, end, 35)
+    question = find_in(arena, at, end, QUESTION)
+    colon = find_in(arena, at, question, COLON)
+    path = at
+    if colon + 2 < question and arena[colon + 1] == SLASH and arena[colon + 2] == SLASH:
+        path = find_in(arena, colon + 3, question, SLASH)
+        mark = path - 1
+        while mark > colon + 2 and arena[mark] != AT:
+            mark -= 1
+        host = mark + 1 if mark > colon + 2 else colon + 3
+        copy(arena, to, arena, at, colon + 3 - at)
+        to += colon + 3 - at
+        copy(arena, to, arena, host, path - host)
+        to += path - host
+    to = redact_path(arena, path, question, to)
+    if question < end:
+        arena[to] = QUESTION
+        to = redact_query(arena, question + 1, end, to + 1)
+    return to

@@ -1,0 +1,78 @@
+"""The questions that the command line asks of a store; each answer is a list of dicts of plain values."""
+
+from typing import Any
+
+from sensor.store.errors import StoreError
+from sensor.store.open import Store
+
+SEVERITIES = ("low", "medium", "high", "critical")
+
+
+Row = dict[str, Any]
+
+
+def endpoints(store: Store, host: str | None = None, since: str | None = None, until: str | None = None) -> list[Row]:
+    """Rows of `endpoints`, most called first. `since` and `until` are times that ClickHouse understands, best RFC 3339."""
+    where = _Where()
+    where.equal("host", "String", host)
+    where.time("last_seen >=", "since", since)
+    where.time("first_seen <=", "until", until)
+    return store.dicts(f"SELECT * FROM endpoints{where} ORDER BY transactions DESC, host, endpoint, method", where.values)
+
+
+def alerts(
+    store: Store,
+    severity: str | None = None,
+    host: str | None = None,
+    detector: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> list[Row]:
+    """Rows of `alerts` with at least `severity`, in the order in which they were raised."""
+    where = _Where()
+    if severity is not None:
+        if severity not in SEVERITIES:
+            raise StoreError(f"The severity {severity!r} is unknown; use {', '.join(SEVERITIES)}.")
+        where.add("has({severities:Array(String)}, severity)", "severities", list(SEVERITIES[SEVERITIES.index(severity) :]))
+    where.equal("host", "String", host)
+    where.equal("detector", "String", detector)
+    where.time("last_seen >=", "since", since)
+    where.time("first_seen <=", "until", until)
+    return store.dicts(f"SELECT * FROM alerts{where} ORDER BY raised_at, alert_id", where.values)
+
+
+def alert(store: Store, prefix: str) -> Row:
+    """The one alert whose alert_id begins with `prefix`; StoreError when there is none or more than one."""
+    found = store.dicts(
+        "SELECT * FROM alerts WHERE startsWith(alert_id, {prefix:String}) ORDER BY alert_id LIMIT 11", {"prefix": prefix}
+    )
+    exact = [row for row in found if row["alert_id"] == prefix]
+    if len(exact) == 1 or len(found) == 1:
+        return (exact or found)[0]
+    if not found:
+        raise StoreError(f"No alert begins with {prefix!r}; `tapwatch alerts` lists them.")
+    names = ", ".join(row["alert_id"] for row in found[:10])
+    raise StoreError(f"More than one alert begins with {prefix!r}: {names}.")
+
+
+class _Where:
+    """A WHERE clause whose values travel as parameters."""
+
+    def __init__(self) -> None:
+        self._terms: list[str] = []
+        self.values: dict[str, Any] = {}
+
+    def add(self, term: str, name: str, value: Any) -> None:
+        self._terms.append(term)
+        self.values[name] = value
+
+    def equal(self, column: str, kind: str, value: Any) -> None:
+        if value is not None:
+            self.add(f"{column} = {{{column}:{kind}}}", column, value)
+
+    def time(self, comparison: str, name: str, value: str | None) -> None:
+        if value is not None:
+            self.add(f"{comparison} parseDateTime64BestEffort({{{name}:String}}, 6, 'UTC')", name, value)
+
+    def __str__(self) -> str:
+        return " WHERE " + " AND ".join(self._terms) if self._terms else ""
