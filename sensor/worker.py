@@ -1,11 +1,13 @@
 """One worker: the connections of one shard, from packets to transactions."""
 
+import time
+
 import numpy as np
 
 from parsers.http1.consume import consume, take_output
 from parsers.http1.state import HttpLimits, new_http1
 from sensor.core.reasons import REASONS
-from sensor.core.records import TEXTS, TRANSACTION, Batch
+from sensor.core.records import PACKET, TEXTS, TRANSACTION, Batch
 from sensor.core.wide import SLACK
 from sensor.streams.reassemble import finish, reassemble
 from sensor.streams.state import StreamLimits, new_streams
@@ -22,35 +24,35 @@ class Worker:
         self._streams = new_streams(StreamLimits(connections=connections), self.counters)
         self._http = new_http1(HttpLimits(connections=connections), key, self.counters)
         self._done: list[Batch] = []
+        self.seconds = [0.0, 0.0]
+        """time spent in reassembly and in parsing"""
 
     def process(self, packets: np.ndarray, count: int, chunk: np.ndarray) -> Batch:
         """Transactions completed by packets[:count] (PACKET[…]) of a chunk."""
         at = 0
         while at < count:
+            begin = time.perf_counter()
             at = reassemble(self._streams, packets, count, at, chunk, self._shard, self._shards)
+            self.seconds[0] += time.perf_counter() - begin
             self._parse(packets, chunk)
         return self._output()
 
     def finish(self) -> Batch:
         """End of the capture: transactions of the connections that were still open. The worker is as new afterwards."""
         nothing, done = np.zeros(SLACK, np.uint8), False
-        no_packets = np.zeros(1, self._packet_type())
+        no_packets = np.zeros(1, PACKET)
         while not done:
             done = finish(self._streams)
             self._parse(no_packets, nothing)
         return self._output()
 
-    @staticmethod
-    def _packet_type() -> np.dtype:
-        from sensor.core.records import PACKET
-
-        return PACKET
-
     def _parse(self, packets: np.ndarray, chunk: np.ndarray) -> None:
+        begin = time.perf_counter()
         count, at = int(self._streams.control["deliveries"][0]), 0
         while at < count:
             at = consume(self._http, self._streams.deliveries, count, at, packets, chunk, self._streams.stored)
             self._collect()
+        self.seconds[1] += time.perf_counter() - begin
 
     def _collect(self) -> None:
         rows, used = take_output(self._http)

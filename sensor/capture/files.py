@@ -12,7 +12,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -51,15 +51,15 @@ class Chunk(NamedTuple):
 
 
 class CaptureFile:
-    """One capture, read once from front to back."""
+    """One capture, read once from front to back; from `stream` where that is given."""
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, stream: BinaryIO | None = None):
         self.name = "-" if path == "-" else pathlib.Path(path).name
         self.problem: str | None = None
         """where and why reading ended early"""
         self.consumed = 0
         """bytes of the (decompressed) capture that were indexed"""
-        self._raw, self.size = _open_raw(path)
+        self._raw, self.size = (stream, 0) if stream is not None else _open_raw(path)
         try:
             self._stream = _decompressed(self._raw)
             head = _read_fully(self._stream, 4)
@@ -71,8 +71,6 @@ class CaptureFile:
         self._frames = [np.zeros(FRAMES_PER_CHUNK, FRAME) for _ in range(BUFFERS)]
         self._buffers[0][: len(rest)] = np.frombuffer(rest, np.uint8)
         self._filled = len(rest)
-        self._digest = hashlib.blake2b(head + rest, digest_size=8)
-        self._digest.update(str(self.size).encode())
 
     def _recognise(self, head: bytes):
         """The index function for this format, and the bytes that it has still to see."""
@@ -90,11 +88,6 @@ class CaptureFile:
             raise CaptureError(f"{self.name} ends within its file header: give a complete pcap file.")
         link = struct.unpack(">I" if big else "<I", rest[16:])[0] & 0xFFFF
         return lambda chunk, filled, frames: index_pcap(chunk, filled, big, unit, header, link, frames), b""
-
-    @property
-    def source(self) -> str:
-        """16 hex digits that name the capture by its size and first bytes; complete once the first chunk was taken."""
-        return self._digest.hexdigest()
 
     @property
     def position(self) -> int:
@@ -122,13 +115,10 @@ class CaptureFile:
 
     def chunks(self) -> Iterator[Chunk]:
         """All frames in order, a chunk at a time."""
-        turn, first = 0, True
+        turn = 0
         while True:
             buffer, frames = self._buffers[turn], self._frames[turn]
             got = self._fill(buffer)
-            if first:
-                self._digest.update(buffer[self._filled : self._filled + got])
-                first = False
             self._filled += got
             count, used, problem = self._index(buffer, self._filled, frames)
             self.consumed += used
@@ -151,6 +141,19 @@ class CaptureFile:
     def close(self) -> None:
         if self._raw is not sys.stdin.buffer:
             self._raw.close()
+
+
+def fingerprint(paths: list[str]) -> str:
+    """16 hex digits that name captures by size and first bytes, whatever the files are called."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in paths:
+        raw, size = _open_raw(path)
+        if path == "-":
+            digest.update(raw.peek(4096)[:4096])
+            continue
+        with raw:
+            digest.update(str(size).encode() + raw.read(READ_SIZE))
+    return digest.hexdigest()
 
 
 def _zstd_error():

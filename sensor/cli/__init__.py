@@ -52,7 +52,7 @@ class LazyGroup(click.Group):
             _fail(str(error))
 
 
-_SENTENCES = ("StoreError", "CaptureError")
+_SENTENCES = ("StoreError", "CaptureError", "ConfigError", "FilterError")
 """Exceptions whose text is a sentence for the user; named, for importing them would import what they come from."""
 
 

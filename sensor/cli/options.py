@@ -3,9 +3,12 @@
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from sensor.config import Config
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,7 +24,7 @@ store_option = click.option(
     help="Store: chdb:///DIR (embedded), clickhouse://USER:PASSWORD@HOST:PORT/DB or http(s)://…  [env: TAPWATCH_STORE]",
 )  # fmt: skip
 config_option = click.option(
-    "-c", "--config", "config_path", type=click.Path(exists=True, dir_okay=False), help="Configuration file (TOML)."
+    "-c", "--config", "config_path", metavar="FILE", help="Configuration file (TOML)."
 )
 verbose_option = click.option(
     "-v", "--verbose", count=True, expose_value=False, callback=_set_up_logging, help="Log more; twice for debugging."
@@ -37,20 +40,19 @@ def common(function: F) -> F:
     return store_option(config_option(verbose_option(function)))
 
 
+def load_settings(config_path: str | None, store: str | None = None, workers: int | None = None) -> "Config":
+    """The configuration of a file, with what the command line says on top."""
+    import msgspec
+
+    from sensor.config import load_config
+
+    config = load_config(config_path)
+    changes = {name: value for name, value in (("store", store), ("workers", workers)) if value}
+    return msgspec.structs.replace(config, **changes)
+
+
 def store_dsn_of(given: str | None, config_path: str | None) -> str | None:
     """The store that was asked for: --store or TAPWATCH_STORE, else `store` in the configuration, else None (the default)."""
     if given or not config_path:
         return given or None
-    import pathlib
-    import tomllib
-
-    try:
-        settings = tomllib.loads(pathlib.Path(config_path).read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{config_path} is no TOML: {error}") from None
-    value = settings.get("store")
-    if isinstance(value, dict):
-        value = value.get("dsn")
-    if value is not None and not isinstance(value, str):
-        raise click.UsageError(f"{config_path}: `store` must be a text, the DSN of the store.")
-    return value
+    return load_settings(config_path).store

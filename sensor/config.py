@@ -1,0 +1,115 @@
+"""The configuration: a TOML file, the environment and flags, in one frozen value. Every default stands here."""
+
+import os
+import pathlib
+import tomllib
+
+import msgspec
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used; the text is a sentence for the user."""
+
+
+class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[capture]"""
+
+    vlan_separates: bool = True
+    """connections with equal addresses in different VLANs are different; false for taps that tag one direction only"""
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[limits]"""
+
+    connections: int = 65_536
+    """connections tracked at once, over all workers"""
+
+
+class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[privacy]"""
+
+    key_file: str | None = None
+    """16 bytes that key the hashes of credentials; made on first use. Default: hash.key beside the embedded store"""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings."""
+
+    store: str | None = None
+    """DSN; None: the embedded store in the state folder"""
+    sensor: str = "tapwatch"
+    """name of this sensor in every row"""
+    workers: int = 1
+    """threads that take connections"""
+    capture: Capture = Capture()
+    limits: Limits = Limits()
+    privacy: Privacy = Privacy()
+    detectors: dict[str, dict[str, float]] = {}
+    """settings of detectors by name, as [detectors.enumeration]"""
+
+
+def load_config(path: str | None) -> Config:
+    """The configuration of a file, or the defaults. Raises ConfigError."""
+    if path is None:
+        return Config()
+    try:
+        config = msgspec.convert(tomllib.loads(pathlib.Path(path).read_text("utf-8")), Config)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no TOML: {error}.") from None
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_plain(str(error))}.") from None
+    if not 1 <= config.workers <= 64:
+        raise ConfigError(f"{path}: `workers` must be from 1 to 64.")
+    if not 1_024 <= config.limits.connections <= 16_777_216:
+        raise ConfigError(f"{path}: `limits.connections` must be from 1024 to 16777216.")
+    return config
+
+
+def _plain(message: str) -> str:
+    return message.replace("Object contains unknown field", "there is no setting").replace("`$.", "`").replace(" - at `$`", "")
+
+
+def state_folder() -> pathlib.Path:
+    """Where the sensor keeps what must outlive it: $STATE_DIRECTORY (systemd), $XDG_STATE_HOME/tapwatch or ~/.local/state/tapwatch."""
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if given:
+        return pathlib.Path(given)
+    home = os.environ.get("XDG_STATE_HOME")
+    return pathlib.Path(home) / "tapwatch" if home else pathlib.Path("~/.local/state/tapwatch").expanduser()
+
+
+def hash_key(config: Config) -> tuple[tuple[int, int], bool]:
+    """(key of the hashes of credentials, whether it will be the same next time).
+
+    TAPWATCH_KEY (32 hex digits), else the key file, which is made on first use. Where it can be neither read nor
+    written the key is random, and hashes of this run match those of no other.
+    """
+    given = os.environ.get("TAPWATCH_KEY")
+    if given:
+        try:
+            raw = bytes.fromhex(given)
+        except ValueError:
+            raw = b""
+        if len(raw) != 16:
+            raise ConfigError("TAPWATCH_KEY must be 32 hexadecimal digits.")
+        return _as_pair(raw), True
+    path = pathlib.Path(config.privacy.key_file) if config.privacy.key_file else state_folder() / "hash.key"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(os.urandom(16))
+        except FileExistsError:
+            pass
+        raw = path.read_bytes()
+    except OSError:
+        return _as_pair(os.urandom(16)), False
+    if len(raw) != 16:
+        raise ConfigError(f"The key file {path} must hold 16 bytes; remove it to have one made, and hashes will change.")
+    return _as_pair(raw), True
+
+
+def _as_pair(raw: bytes) -> tuple[int, int]:
+    return int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:], "little")

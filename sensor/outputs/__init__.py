@@ -1,0 +1,1 @@
+"""What leaves the sensor other than through the store."""
