@@ -15,6 +15,7 @@ Cold start: until MIN_POPULATION actors were seen, the priors below stand for th
 """
 
 import json
+import math
 
 import numpy as np
 
@@ -91,7 +92,7 @@ class Enumeration(Detector):
         slot = f"query parameter {printable(name)}" if track["in_query"] else f"path segment {int(track['slot']) + 1}"
         parts = [
             f"{actor} asked {host} {method} {template} for {int(track['distinct'])} different values of {slot} in "
-            f"{int(track['requests'])} requests within {span}; other actors ask for {track['usual']:.0f} (median of {int(track['population'])})."
+            f"{int(track['requests'])} requests within {span}; other actors ask for {math.exp(track['usual']):.0f} (median of {int(track['population'])})."
         ]
         first, last = (_value_text(track, which) for which in ("first", "last"))
         if track["numeric"] == track["requests"] and track["steps"] > 0:

@@ -30,6 +30,9 @@ RAISED = 1
 MIN_POPULATION = 10
 PRIOR_MEDIAN, PRIOR_SPREAD = 8.0, 1.0
 """Before a parameter's population is known: most actors ask for about 8 values, one in six for more than 22."""
+PRIOR_MEDIAN_LOG, LN2 = math.log(PRIOR_MEDIAN), math.log(2.0)
+MEASURE_EVERY = 16
+"""Moves between levels after which a population is measured anew."""
 MIN_SPREAD = 0.5
 """Floor of the spread of ln(distinct): people differ by that much anywhere."""
 UPPER_QUARTILE = 0.6745
@@ -58,6 +61,7 @@ TRACK = np.dtype([
 SLOT = np.dtype([
     ("key", "<u8"), ("requests", "<f8"), ("repeats", "<f8"), ("misses", "<f8"), ("steps", "<f8"), ("same_steps", "<f8"),
     ("actors", "<u4"), ("levels", "<u4", (LEVELS,)),
+    ("median", "<f8"), ("spread", "<f8"), ("measured", "<u4"),  # of ln(distinct), and moves between levels since they were taken
 ])  # fmt: skip
 CONTROL = np.dtype([("raised", "<i8"), ("unkept", "<i8")])
 
@@ -188,7 +192,7 @@ def note_number(track, number):
 @kernel
 def quantile_level(slot, own, share):
     """Level below which `share` of the other actors lie; `own`: the level of the actor itself, left out."""
-    total = np.int64(slot["actors"]) - 1
+    total = np.int64(slot["actors"]) - (1 if own >= 0 else 0)
     wanted, seen = share * total, 0.0
     for level in range(LEVELS):
         seen += slot["levels"][level] - (1 if level == own else 0)
@@ -198,17 +202,26 @@ def quantile_level(slot, own, share):
 
 
 @kernel
+def measure_population(slot, track):
+    """Median and spread of ln(distinct) over the other actors of a parameter; the asking one is left out."""
+    own = level_of(track["distinct"]) if track["status"] != RAISED else np.int64(-1)
+    half, upper = quantile_level(slot, own, 0.5), quantile_level(slot, own, 0.75)
+    slot["median"] = (half + 0.5) / 4.0 * LN2
+    slot["spread"] = max(MIN_SPREAD, (upper - half) / 4.0 * LN2 / UPPER_QUARTILE)
+    slot["measured"] = 0
+
+
+@kernel
 def volume_vote(track, slot):
     """Surprise of so many distinct values; notes the population that it was held against."""
-    others = np.int64(slot["actors"]) - 1
-    median, spread = math.log(PRIOR_MEDIAN), PRIOR_SPREAD
+    others = np.int64(slot["actors"]) - (1 if track["status"] != RAISED else 0)
+    median, spread = PRIOR_MEDIAN_LOG, PRIOR_SPREAD
     if others >= MIN_POPULATION:
-        own = level_of(track["distinct"])
-        half, upper = quantile_level(slot, own, 0.5), quantile_level(slot, own, 0.75)
-        median = (half + 0.5) / 4.0 * 0.6931471805599453
-        spread = max(MIN_SPREAD, (upper - half) / 4.0 * 0.6931471805599453 / UPPER_QUARTILE)
-    track["usual"] = math.exp(median)
+        if slot["measured"] >= MEASURE_EVERY or slot["median"] == 0.0:
+            measure_population(slot, track)
+        median, spread = slot["median"], slot["spread"]
     track["population"] = max(others, 0)
+    track["usual"] = median
     return normal_tail_nats((math.log(np.float64(track["distinct"])) - median) / spread)
 
 
@@ -272,6 +285,7 @@ def count_population(slot, before, after):
     else:
         slot["levels"][level_of(before)] -= np.uint32(slot["levels"][level_of(before)] > 0)
     slot["levels"][level_of(after)] += np.uint32(1)
+    slot["measured"] += np.uint32(1)
     if slot["actors"] > 65_000:
         slot["actors"] = 0
         for level in range(LEVELS):
@@ -281,7 +295,7 @@ def count_population(slot, before, after):
 
 @kernel
 def update_track(state, index, row, value, arena):
-    """Add one request to a track and to what is known of its parameter."""
+    """Add one request to a track and to what is known of its parameter: whether its value was new to the actor."""
     track = state.tracks[index]
     slot = state.slots[track["place"]]
     miss = row["status"] == 404 or row["status"] == 403 or row["status"] == 400 or row["status"] == 410
@@ -298,7 +312,7 @@ def update_track(state, index, row, value, arena):
     if new or before == 0:
         track["distinct"] += np.uint32(1)
     if track["status"] == RAISED:
-        return  # an attacker does not teach the baseline
+        return before != track["distinct"]  # an attacker does not teach the baseline
     if before != track["distinct"] and (before == 0 or level_of(before) != level_of(track["distinct"])):
         count_population(slot, before, np.int64(track["distinct"]))
     slot["requests"] += 1.0
@@ -306,6 +320,7 @@ def update_track(state, index, row, value, arena):
     slot["misses"] += 1.0 if miss else 0.0
     slot["steps"] += np.float64(np.int64(track["steps"]) - steps)
     slot["same_steps"] += np.float64(max(0, np.int64(track["same_steps"]) - same))
+    return before != track["distinct"]
 
 
 @kernel
@@ -322,10 +337,8 @@ def forget_in_baseline(track, slot):
 
 
 @kernel
-def raise_or_update(state, track, threshold, min_distinct, ts):
+def raise_or_update(state, track, threshold, ts):
     """Judge a track; a raised one is kept up to date among the incidents. True when it is raised just now."""
-    if track["distinct"] < min_distinct:
-        return False
     slot = state.slots[track["place"]]
     fresh = track["status"] != RAISED
     nats = judge(track, slot)
@@ -378,6 +391,7 @@ def enumerate_rows(state, rows, arena, values, count, threshold, min_distinct, i
             track = state.tracks[at]
             if rung == 0 and named:
                 continue
-            update_track(state, at, row, value, arena)
-            raise_or_update(state, track, threshold, min_distinct, row["end"])
+            new = update_track(state, at, row, value, arena)
+            if track["status"] == RAISED or (new and track["distinct"] >= min_distinct):
+                raise_or_update(state, track, threshold, row["end"])
             named = rung == 1 and track["status"] == RAISED

@@ -5,12 +5,15 @@ import numpy as np
 from parsers.http1.auth import note_authorization, note_cookies
 from parsers.http1.recognise import FIVE, HTTP_SLASH
 from parsers.http1.text import COLON, CR, HT, LF, LOWER, SP, find_byte, first_eight, number_of, trim
-from sensor.core.hashing import hash_bytes, mix
+from sensor.core.hashing import mix
 from sensor.core.jit import kernel
 from sensor.core.records import AUTH, WEIRD_BIT
 from sensor.core.wide import load_le64, word
 
 U = np.uint64
+NAME_A, NAME_B = U(0x9E3779B97F4A7C15), U(0xD6E8FEB86659FD93)
+INTERESTING = sum(1 << length for length in (4, 6, 7, 9, 10, 12, 13, 14, 15, 17))
+"""Lengths of the field names that note_field knows, as bits."""
 INCOMPLETE, NOT_A_HEAD = 0, -1
 
 W_BARE_LF, W_FOLD, W_SPACE = WEIRD_BIT["bare_lf"], WEIRD_BIT["obs_fold"], WEIRD_BIT["space_before_colon"]
@@ -173,10 +176,8 @@ def note_coding(buffer, at, end, message):
 
 
 @kernel
-def note_field(buffer, name, length, at, end, message):
-    """One field, buffer[name : name + length] with the value buffer[at:end]: kept when it matters."""
-    first = first_eight(buffer, name, length)
-    last = load_le64(buffer, name + length - 8) | LOWER if length > 8 else first
+def note_field(buffer, first, last, length, at, end, message):
+    """One field with the value buffer[at:end], kept when it matters. first, last: eight bytes of its name, lower-cased."""
     if length == 4:
         if first == HOST:
             message["hosts"] += np.uint8(message["hosts"] < 255)
@@ -227,6 +228,16 @@ def note_field(buffer, name, length, at, end, message):
 
 
 @kernel
+def name_words(buffer, at, length):
+    """First and last eight bytes of a name, as sent; the same, zero-padded, for a shorter one."""
+    first = load_le64(buffer, at)
+    if length >= 8:
+        return first, load_le64(buffer, at + length - 8)
+    first &= (U(1) << U(8 * length)) - U(1)
+    return first, first
+
+
+@kernel
 def note_key(message, at, end):
     """A key in a field of its own; Authorization goes before it."""
     if message["credential_len"] == 0 and end > at:
@@ -247,9 +258,11 @@ def field_line(buffer, at, end, message):
         name_end -= 1
         message["weird"] |= W_SPACE
     length = name_end - at
-    message["fingerprint"] = mix(message["fingerprint"] * U(31) + hash_bytes(buffer, at, length, U(0)))
-    value, value_end = trim(buffer, colon + 1, end)
-    note_field(buffer, at, length, value, value_end, message)
+    first, last = name_words(buffer, at, length)
+    message["fingerprint"] = mix(message["fingerprint"] ^ (first * NAME_A + last * NAME_B + U(length)))
+    if INTERESTING >> length & 1 if length < 20 else False:
+        value, value_end = trim(buffer, colon + 1, end)
+        note_field(buffer, first | LOWER, last | LOWER, length, value, value_end, message)
 
 
 @kernel

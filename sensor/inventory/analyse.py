@@ -12,6 +12,7 @@ from sensor.inventory.targets import (
     TEMPLATE_LIMIT,
     VALUE,
     VALUES_PER_ROW,
+    is_plain_url,
     read_query,
     redact_path,
     redact_query,
@@ -69,8 +70,10 @@ def analyse_rows(table, rows, arena, used, scratch, key0, key1, values):
             row["query_at"], row["query_len"], used = used, to - used, to
         if row["referer_len"] > 0:
             referer = np.int64(row["referer_at"])
-            to = redact_url(arena, referer, referer + np.int64(row["referer_len"]), used)
-            row["referer_at"], row["referer_len"], used = used, to - used, to
+            referer_end = referer + np.int64(row["referer_len"])
+            if not is_plain_url(arena, referer, referer_end):
+                to = redact_url(arena, referer, referer_end, used)
+                row["referer_at"], row["referer_len"], used = used, to - used, to
     return used, count
 
 
@@ -80,19 +83,26 @@ class Inventory:
     def __init__(self, key: tuple[int, int]):
         self.table: Endpoints = new_endpoints()
         self._key = np.uint64(key[0]), np.uint64(key[1])
+        self._arena = np.empty(0, np.uint8)
+        self._values = np.empty(0, VALUE)
 
     def analyse(self, batch: Batch) -> tuple[Batch, np.ndarray, dict[str, np.ndarray]]:
         """The batch with endpoints and without secrets, its parameter values (VALUE[n]), and where its targets stood on the wire.
 
-        The last maps each `_at` and `_len` field of path, query and referer to its values before redaction.
+        The last maps each `_at` and `_len` field of path, query and referer to its values before redaction. Arena and
+        values are used again by the next call: memory touched anew for every batch would cost as much as the work.
         """
         rows = batch.rows
         targets = sum(int(rows[name + "_len"].sum()) for name in TARGETS)
         room = batch.used + 4 * targets + TEMPLATE_LIMIT * len(rows) + 64
-        arena = np.empty(room + TEMPLATE_LIMIT + TEXT_LIMIT + SLACK, np.uint8)
+        needed = room + TEMPLATE_LIMIT + TEXT_LIMIT + SLACK
+        if len(self._arena) < needed:
+            self._arena = np.empty(needed + needed // 2, np.uint8)
+        if len(self._values) < len(rows) * VALUES_PER_ROW + 1:
+            self._values = np.empty(len(rows) * VALUES_PER_ROW + 1, VALUE)
+        arena, values = self._arena, self._values
         arena[: batch.used] = batch.arena[: batch.used]
         wire = {name + part: rows[name + part].copy() for name in TARGETS for part in ("_at", "_len")}
-        values = np.empty(len(rows) * VALUES_PER_ROW + 1, VALUE)
         used, count = analyse_rows(self.table, rows, arena, batch.used, room, *self._key, values)
         return Batch(rows, arena, int(used)), values[:count], wire
 

@@ -34,6 +34,8 @@ TEMPLATE_LIMIT = 512
 SLASH, EQUALS, AMPERSAND, SEMICOLON, DOT, QUESTION, AT, COLON = 47, 61, 38, 59, 46, 63, 64, 58
 CLASS_TEXTS = padded(b"".join(f"{{{name}}}".encode().ljust(16, b"\0") for name in CLASSES))
 CLASS_LENGTHS = np.array([len(name) + 2 for name in CLASSES])
+PLAIN = np.array([chr(c) not in "?#@;%y0123456789" for c in range(256)])
+"""Bytes of a URL that are no sign of a secret."""
 REST = padded(b"/{rest}")
 
 
@@ -210,6 +212,28 @@ def redact_query(arena, at, end, to):
             to += 1
         at = stop + 1
     return to
+
+
+@kernel
+def is_plain_url(arena, at, end):
+    """Whether a URL has nothing in which a secret could stand: no query, fragment, user information, matrix or encoded
+    part, no run of 12 digits, and no `ey`, with which every JWT begins."""
+    run = 0
+    for k in range(at, end):
+        byte = arena[k]
+        if PLAIN[byte]:
+            run = 0
+        elif 48 <= byte <= 57:
+            run += 1
+            if run == 12:
+                return False
+        elif byte == 121:
+            run = 0
+            if k > at and arena[k - 1] == 101:
+                return False
+        else:
+            return False
+    return True
 
 
 @kernel
