@@ -86,7 +86,9 @@ class Detector(abc.ABC):
         return {
             key: getattr(cls, key)
             for key in dir(cls)
-            if not key.startswith("_") and isinstance(getattr(cls, key), (int, float)) and not isinstance(getattr(cls, key), bool)
+            if not key.startswith("_")
+            and isinstance(getattr(cls, key), (int, float))
+            and not isinstance(getattr(cls, key), bool)
         }
 
     @abc.abstractmethod

@@ -6,8 +6,9 @@ share that is usual at this endpoint, learned from its other addresses, each of 
 TEACHES attempts alone, so that an attacker cannot teach it; p1 = 0.98, as leaked credentials rarely fit (0.1 to 2 %).
 
 Threshold: `threshold` = 13.8 nats. By Wald's bound a run above it comes once in e^13.8 = 1,000,000 renewals of
-ordinary attempts at the earliest (Lorden 1971). People who forgot their password fail in a row, too: that is what `min_attempts` is
-for, and that the requests must differ in length: a client that repeats one wrong password sends the same bytes.
+ordinary attempts at the earliest (Lorden 1971). People who forgot their password fail in a row, too: that is what
+`min_attempts` is for, and that the requests must differ in length: a client that repeats one wrong password sends
+the same bytes.
 Cold start: until the endpoint was seen, p0 is drawn to 0.15.
 """
 
@@ -73,7 +74,9 @@ def find_track(state, row, idle):
         track = state.tracks[k]
         if track["key"] == key and track["attempts"] > 0 and row["ts"] - track["last_ts"] <= idle:
             return np.int64(k)
-        if track["attempts"] == 0 or (state.tracks[chosen]["attempts"] > 0 and track["last_ts"] < state.tracks[chosen]["last_ts"]):
+        if track["attempts"] == 0 or (
+            state.tracks[chosen]["attempts"] > 0 and track["last_ts"] < state.tracks[chosen]["last_ts"]
+        ):
             chosen = k
     track = state.tracks[chosen]
     track["key"] = key

@@ -24,7 +24,6 @@ from detectors.enumeration_kernels import RAISED, TEXT, enumerate_rows, new_enum
 from sensor.inventory.secrets import SECRET_CLASSES
 
 
-
 class Enumeration(Detector):
     """Values of one parameter tried one after the other by one actor."""
 
@@ -56,7 +55,13 @@ class Enumeration(Detector):
         for track in self._state.raised[: self._state.control["raised"][0]]:
             if track["status"] != RAISED:
                 continue
-            key = (int(track["endpoint"]), int(track["actor_hi"]), int(track["actor_lo"]), int(track["rung"]), int(track["first_ts"]))
+            key = (
+                int(track["endpoint"]),
+                int(track["actor_hi"]),
+                int(track["actor_lo"]),
+                int(track["rung"]),
+                int(track["first_ts"]),
+            )
             if key not in best or track["nats"] > best[key]["nats"]:
                 best[key] = track
         return sorted((self._describe(track, endpoints) for track in best.values()), key=lambda a: (a.raised_at, a.alert_id))
@@ -91,8 +96,11 @@ class Enumeration(Detector):
         name = track["name"][: int(track["name_len"])].tobytes()
         slot = f"query parameter {printable(name)}" if track["in_query"] else f"path segment {int(track['slot']) + 1}"
         parts = [
-            f"{actor} asked {host} {method} {template} for {int(track['distinct'])} different values of {slot} in "
-            f"{int(track['requests'])} requests within {span}; other actors ask for {math.exp(track['usual']):.0f} (median of {int(track['population'])})."
+            (
+                f"{actor} asked {host} {method} {template} for {int(track['distinct'])} different values of {slot} in "
+                f"{int(track['requests'])} requests within {span}; other actors ask for {math.exp(track['usual']):.0f} "
+                f"(median of {int(track['population'])})."
+            )
         ]
         first, last = (_value_text(track, which) for which in ("first", "last"))
         if track["numeric"] == track["requests"] and track["steps"] > 0:

@@ -9,9 +9,8 @@ from detectors.sets import PairSet, add_pair, new_pair_set
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
-from sensor.core.wide import copy
 from sensor.inventory.lexical import INT
-from sensor.inventory.secrets import name_hash
+from sensor.inventory.secrets import plain_name_hash
 
 TRACKS = 65_536
 """Actors times parameters watched at once."""
@@ -61,12 +60,15 @@ TRACK = np.dtype([
 SLOT = np.dtype([
     ("key", "<u8"), ("requests", "<f8"), ("repeats", "<f8"), ("misses", "<f8"), ("steps", "<f8"), ("same_steps", "<f8"),
     ("actors", "<u4"), ("levels", "<u4", (LEVELS,)),
-    ("median", "<f8"), ("spread", "<f8"), ("measured", "<u4"),  # of ln(distinct), and moves between levels since they were taken
+    ("median", "<f8"), ("spread", "<f8"), ("measured", "<u4"),  # of ln(distinct); moves between levels since then
 ])  # fmt: skip
 CONTROL = np.dtype([("raised", "<i8"), ("unkept", "<i8")])
 
-PAGING = ("page", "offset", "limit", "cursor", "start", "size", "per_page", "pagesize", "_", "t", "ts", "time", "timestamp", "cb",
-          "rand", "nocache", "from", "to", "since", "until", "skip", "count")  # fmt: skip
+PAGING = (
+    "page", "offset", "limit", "cursor", "start", "size", "per_page", "pagesize", "skip", "count", "from", "to", "since",
+    "until", "_", "t", "ts", "time", "timestamp", "cb", "rand", "nocache",
+)  # fmt: skip
+"""Names of parameters that count pages or time: everybody walks through them."""
 
 
 class EnumerationState(NamedTuple):
@@ -85,11 +87,14 @@ class EnumerationState(NamedTuple):
 
 
 def new_enumeration() -> EnumerationState:
-    from sensor.inventory.secrets import _plain_name_hash
-
-    ignored = np.array([_plain_name_hash(name.encode()) for name in PAGING], np.uint64)
+    ignored = np.array([plain_name_hash(name.encode()) for name in PAGING], np.uint64)
     return EnumerationState(
-        np.zeros(TRACKS, TRACK), np.zeros(SLOTS, SLOT), new_pair_set(), np.zeros(RAISED_LIMIT, TRACK), ignored, np.zeros(1, CONTROL)
+        np.zeros(TRACKS, TRACK),
+        np.zeros(SLOTS, SLOT),
+        new_pair_set(),
+        np.zeros(RAISED_LIMIT, TRACK),
+        ignored,
+        np.zeros(1, CONTROL),
     )
 
 
@@ -158,7 +163,9 @@ def find_track(state, row, value, rung, place, idle):
             if row["ts"] - track["last_ts"] > idle:
                 start_track(track, key, row, value, rung, place)
             return np.int64(k)
-        if track["requests"] == 0 or (state.tracks[oldest]["requests"] > 0 and track["last_ts"] < state.tracks[oldest]["last_ts"]):
+        if track["requests"] == 0 or (
+            state.tracks[oldest]["requests"] > 0 and track["last_ts"] < state.tracks[oldest]["last_ts"]
+        ):
             oldest = k
     start_track(state.tracks[oldest], key, row, value, rung, place)
     return np.int64(oldest)

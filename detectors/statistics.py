@@ -17,7 +17,7 @@ def normal_tail_nats(z):
 
 @kernel
 def more_than_expected_nats(hits, trials, share):
-    """Chernoff bound on -ln P(X >= hits), X binomial: trials * KL(hits / trials || share), 0 when hits are not above the mean."""
+    """Chernoff bound on -ln P(X >= hits), X binomial: trials * KL(hits / trials || share); 0 for hits up to the mean."""
     if trials <= 0:
         return 0.0
     seen = hits / trials

@@ -72,7 +72,7 @@ def _plain(message: str) -> str:
 
 
 def state_folder() -> pathlib.Path:
-    """Where the sensor keeps what must outlive it: $STATE_DIRECTORY (systemd), $XDG_STATE_HOME/tapwatch or ~/.local/state/tapwatch."""
+    """Where lasting things are kept: $STATE_DIRECTORY (systemd), $XDG_STATE_HOME/tapwatch or ~/.local/state/tapwatch."""
     given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     if given:
         return pathlib.Path(given)

@@ -44,10 +44,13 @@ class Pipeline:
         self._packets = [np.zeros(FRAMES_PER_CHUNK, PACKET) for _ in range(BUFFERS)]
         self._seed = np.uint64(int.from_bytes(os.urandom(8), "little"))
         self._workers = [
-            Worker(shard, config.workers, -(-config.limits.connections // config.workers), key) for shard in range(config.workers)
+            Worker(shard, config.workers, -(-config.limits.connections // config.workers), key)
+            for shard in range(config.workers)
         ]
         self._threads = concurrent.futures.ThreadPoolExecutor(config.workers) if config.workers > 1 else None
-        self.seconds: dict[str, float] = dict.fromkeys(("read", "decode", "streams", "http", "inventory", "detectors", "output"), 0.0)
+        self.seconds: dict[str, float] = dict.fromkeys(
+            ("read", "decode", "streams", "http", "inventory", "detectors", "output"), 0.0
+        )
         """time spent by stage; with several workers, streams and http add up over them"""
         self.counters = np.zeros(len(REASONS), np.uint64)
         self.reset()
@@ -71,7 +74,9 @@ class Pipeline:
         except ValueError as error:
             raise ConfigError(f"{error}.") from None
 
-    def run(self, capture: CaptureFile, progress: Callable[[CaptureFile, int, int], None] | None = None, count: int = 0) -> None:
+    def run(
+        self, capture: CaptureFile, progress: Callable[[CaptureFile, int, int], None] | None = None, count: int = 0
+    ) -> None:
         """Take all packets of a capture, or the first `count`. progress: called with (capture, frames, bytes) of each chunk."""
         in_work: list | None = None
         chunks, turn, taken = capture.chunks(), 0, 0
@@ -124,7 +129,9 @@ class Pipeline:
             before = len(frames)
             frames = self._filter.apply(data, frames)
             self.counters[R_FILTERED] += np.uint64(before - len(frames))
-        found = decode(data, frames, first, self._encaps, self._config.capture.vlan_separates, self._seed, packets, self.counters)
+        found = decode(
+            data, frames, first, self._encaps, self._config.capture.vlan_separates, self._seed, packets, self.counters
+        )
         self.seconds["decode"] += time.perf_counter() - begin
         return int(found)
 

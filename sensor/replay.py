@@ -53,7 +53,7 @@ class Replay:
         cold = not is_cached()
         if cold:
             say("Compiling the kernels for this machine, once; this takes about a minute.")
-        seconds = warm_up(config)
+        seconds = warm_up(config, store)
         if cold:
             say(f"Compiled in {seconds:.0f} s, kept in {CACHE_FOLDER}.")
         self._pipeline = Pipeline(config, key, self._sinks, filter_)

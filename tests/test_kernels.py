@@ -123,7 +123,11 @@ def test_loads_equal_int_from_bytes_at_every_offset(data, draw):
     assert out.tolist() == [int.from_bytes(data[at : at + n], order) for order in ("big", "little") for n in (2, 4, 8)]
 
 
-@given(st.lists(st.sampled_from([0, 10, 13, 58, 128, 255]), min_size=64, max_size=100), st.sampled_from([0, 10, 13, 58, 128, 255]), st.integers(0, 36))
+@given(
+    st.lists(st.sampled_from([0, 10, 13, 58, 128, 255]), min_size=64, max_size=100),
+    st.sampled_from([0, 10, 13, 58, 128, 255]),
+    st.integers(0, 36),
+)
 def test_byte_mask_has_a_bit_for_every_equal_byte(values, byte, at):
     expected = sum(1 << k for k, value in enumerate((values + [0] * 64)[at : at + 64]) if value == byte)
     assert int(_byte_mask(padded(bytes(values)), at, byte)) == expected
@@ -174,7 +178,7 @@ SIZES = st.one_of(st.integers(0, 40), st.sampled_from([BLOCK - 1, BLOCK, BLOCK +
 def test_chains_hold_what_was_appended_and_blocks_are_accounted_for_exactly(steps, blocks):
     """Four chains in one store that runs full: (which chain, bytes to append; -1: give it back)."""
     chains = new_chains(blocks * BLOCK)
-    held = {name: (NONE, NONE, b"") for name in range(4)}
+    held = dict.fromkeys(range(4), (NONE, NONE, b""))
     for number, (name, size) in enumerate(steps):
         first, last, kept = held[name]
         if size < 0:

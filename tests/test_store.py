@@ -140,7 +140,9 @@ def test_writing_twice_does_not_double(store):
 
 def endpoint_row(host: str) -> dict:
     numbers = dict.fromkeys((f"status_{k}xx" for k in range(1, 6)), 3)
-    sizes = dict.fromkeys(("request_bytes_p50", "request_bytes_p95", "response_bytes_p50", "response_bytes_p95", "response_bytes_p99"), 9)
+    sizes = dict.fromkeys(
+        ("request_bytes_p50", "request_bytes_p95", "response_bytes_p50", "response_bytes_p95", "response_bytes_p99"), 9
+    )
     return {
         "host": host, "method": "GET", "endpoint": "/v1/{int}", "first_seen": NS, "last_seen": NS + 10**9, "transactions": 15,
         "unanswered": 0, "clients": 4, "latency_us_p50": 10, "latency_us_p95": None, "latency_us_p99": 30,
@@ -216,13 +218,18 @@ def test_readers_may_read(store):
 
 
 def run(arguments: list[str]):
-    return subprocess.run([sys.executable, "-c", "from sensor.cli import main; main()", *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-c", "from sensor.cli import main; main()", *arguments], capture_output=True, text=True, timeout=60
+    )
 
 
 def test_second_process_is_told_who_holds_the_store(store, dsn):
     done = run(["sql", "SELECT 1", "--store", dsn])
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"tapwatch: The store {dsn[7:]} is open in another process (process {os.getpid()}); stop it or use another --store.\n"
+    assert (
+        done.stderr
+        == f"tapwatch: The store {dsn[7:]} is open in another process (process {os.getpid()}); stop it or use another --store.\n"
+    )
 
 
 @pytest.mark.parametrize(

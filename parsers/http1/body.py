@@ -122,7 +122,7 @@ def take_chunk_end(flow, buffer, at, end):
 
 @kernel
 def take_trailer(flow, buffer, at, end):
-    """Trailer fields up to an empty line (RFC 9112 7.1.2): START once it was seen. `digits` is 1 within a line that has text."""
+    """Trailer fields up to an empty line (RFC 9112 7.1.2), then START. `digits` is 1 within a line that has text."""
     while at < end:
         byte = buffer[at]
         at += 1

@@ -4,6 +4,7 @@ import numpy as np
 
 from parsers.http1.state import METHOD_LIMIT, NO_ONE, PENDING_LIMIT, TARGET_LIMIT, TEXT_LIMIT, TYPE_LIMIT
 from parsers.http1.target import split_target
+from parsers.http1.text import copy_lower
 from sensor.core.chain import FULL, NONE, extend, read_chain, release_chain
 from sensor.core.hashing import siphash
 from sensor.core.jit import kernel
@@ -66,9 +67,7 @@ def put_text(http, pending, which, buffer, at, length, limit, to, lower):
         http.counters[R_TEXT] += U(1)
     pending["lengths"][which] = length
     if lower:
-        for k in range(length):
-            byte = buffer[at + k]
-            http.text[to + k] = byte | np.uint8(32) if 65 <= byte <= 90 else byte
+        copy_lower(http.text, to, buffer, at, length)
     else:
         copy(http.text, to, buffer, at, length)
     return to + length
@@ -200,9 +199,7 @@ def begin_response(http, entry, flow, buffer, message):
     pending["reply_ts"] = flow["first_ts"]
     pending["end_ts"] = flow["last_ts"]
     length = min(message["type_len"], TYPE_LIMIT)
-    for k in range(length):
-        byte = buffer[message["type_at"] + k]
-        http.types[index * TYPE_LIMIT + k] = byte | np.uint8(32) if 65 <= byte <= 90 else byte
+    copy_lower(http.types, index * TYPE_LIMIT, buffer, message["type_at"], length)
     pending["type_len"] = length
     return index
 

@@ -3,11 +3,13 @@
 import numpy as np
 
 from sensor.core.jit import kernel
-from sensor.core.wide import byte_mask, load_le64, trailing_zeros
+from sensor.core.wide import byte_mask, load_le64, store_le64, trailing_zeros
 
 U = np.uint64
 LOWER = U(0x2020202020202020)
 """Or-ed to eight bytes: letters become lower case, `-` stays; digits and `_` change alike on both sides of a comparison."""
+SEVEN_BITS, HIGH_BITS = U(0x7F7F7F7F7F7F7F7F), U(0x8080808080808080)
+PAST_A, PAST_Z = U(0x3F3F3F3F3F3F3F3F), U(0x2525252525252525)
 CR, LF, SP, HT, COLON = 13, 10, 32, 9, 58
 
 TOKEN = np.zeros(256, np.uint8)
@@ -45,6 +47,20 @@ def first_eight(buffer, at, length):
     if length < 8:
         value &= (U(1) << U(8 * max(length, 0))) - U(1)
     return value | LOWER
+
+
+@kernel
+def copy_lower(target, to, source, at, length):
+    """Copy bytes, letters of ASCII lower-cased, eight at a time; up to 7 bytes behind the copy are overwritten."""
+    done = 0
+    while done < length:
+        value = load_le64(source, at + done)
+        low = value & SEVEN_BITS
+        from_a = low + PAST_A  # bit 7 of a byte: its low seven bits are at least `A`
+        past_z = low + PAST_Z  # they are behind `Z`
+        letters = (from_a ^ past_z) & ~value & HIGH_BITS
+        store_le64(target, to + done, value | (letters >> U(2)))
+        done += 8
 
 
 @kernel

@@ -12,7 +12,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -59,6 +59,9 @@ class CaptureFile:
         """where and why reading ended early"""
         self.consumed = 0
         """bytes of the (decompressed) capture that were indexed"""
+        self._raw: Any
+        self.size: int
+        """bytes on disk, 0: unknown"""
         self._raw, self.size = (stream, 0) if stream is not None else _open_raw(path)
         try:
             self._stream = _decompressed(self._raw)
@@ -106,7 +109,7 @@ class CaptureFile:
 
     def _fill(self, buffer: np.ndarray) -> int:
         """Read behind what is in the buffer: how many bytes came, 0 at the end."""
-        view = memoryview(buffer)[self._filled : self._filled + READ_SIZE]
+        view = memoryview(buffer.data)[self._filled : self._filled + READ_SIZE]
         try:
             return self._stream.readinto(view) or 0
         except (OSError, EOFError, zlib.error, _zstd_error()) as error:

@@ -23,9 +23,7 @@ store_option = click.option(
     "--store", "store_dsn", envvar="TAPWATCH_STORE", metavar="DSN",
     help="Store: chdb:///DIR (embedded), clickhouse://USER:PASSWORD@HOST:PORT/DB or http(s)://…  [env: TAPWATCH_STORE]",
 )  # fmt: skip
-config_option = click.option(
-    "-c", "--config", "config_path", metavar="FILE", help="Configuration file (TOML)."
-)
+config_option = click.option("-c", "--config", "config_path", metavar="FILE", help="Configuration file (TOML).")
 verbose_option = click.option(
     "-v", "--verbose", count=True, expose_value=False, callback=_set_up_logging, help="Log more; twice for debugging."
 )

@@ -2,13 +2,14 @@
 
 import sys
 import time
+from typing import Any
 
 
 class Progress:
     """Shows how much of a capture was read, and how fast. As a context manager."""
 
     def __init__(self, quiet: bool):
-        self._bar = None
+        self._bar: Any = None
         self._quiet = quiet or not sys.stderr.isatty()
         self._packets = self._bytes = 0
         self._task, self._name, self._begin, self._shown = None, None, time.perf_counter(), 0.0

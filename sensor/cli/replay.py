@@ -4,6 +4,7 @@ import contextlib
 import pathlib
 import sys
 import time
+from typing import Any
 
 import click
 import msgspec
@@ -22,7 +23,9 @@ LOSSES = (
 @click.command()
 @click.argument("captures", nargs=-1, metavar="PCAP...")
 @click.option("-r", "--read", "more", multiple=True, metavar="PCAP", help="A capture; the same as an argument.")
-@click.option("-f", "--filter", "expression", metavar="BPF", help="Take only packets that fit a BPF expression (needs libpcap).")
+@click.option(
+    "-f", "--filter", "expression", metavar="BPF", help="Take only packets that fit a BPF expression (needs libpcap)."
+)
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many packets of each capture.")
 @click.option("--each", is_flag=True, help="Each capture on its own, from fresh state.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Threads that take connections.")
@@ -78,9 +81,8 @@ def _output(stack: contextlib.ExitStack, path: str | None):
     return stack.enter_context(pathlib.Path(path).open("wb"))
 
 
-def _print(summary: dict) -> None:
+def _print(summary: dict[str, Any]) -> None:
     """The summary for people: losses first, for counts mean little without them."""
-    out = click.get_text_stream("stdout")
     losses = {name: number for name, number in summary["counters"].items() if name in LOSSES}
     rows = [
         ("not seen or not understood", ", ".join(f"{name} {number:,}" for name, number in losses.items()) or "nothing"),
@@ -89,10 +91,13 @@ def _print(summary: dict) -> None:
         ("transactions", f"{summary['transactions']:,}"),
         ("endpoints", f"{summary['endpoints']:,}"),
         ("alerts", f"{summary['alerts']:,}"),
-        ("elapsed", f"{summary['elapsed_s']:.2f} s ({summary['packets_per_s']:,.0f} packets/s, {summary['mbit_per_s']:,.0f} Mbit/s)"),
+        (
+            "elapsed",
+            f"{summary['elapsed_s']:.2f} s ({summary['packets_per_s']:,.0f} packets/s, {summary['mbit_per_s']:,.0f} Mbit/s)",
+        ),
     ]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
-        out.write(f"{name:<{width}}  {value}\n")
+        click.echo(f"{name:<{width}}  {value}")
     for alert in summary["raised"]:
-        out.write(f"\n{alert['severity'].upper()} {alert['detector']} {alert['alert_id']}\n  {alert['explanation']}\n")
+        click.echo(f"\n{alert['severity'].upper()} {alert['detector']} {alert['alert_id']}\n  {alert['explanation']}")

@@ -37,8 +37,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
     for row in rows:
         cells = [inert(value) for value in row]
         widths.append(sum(len(cell.encode()) + 4 for cell in cells))
-        sides = ["right" if isinstance(value, (int, float)) else "left" for value in row]
-        table.add_row(*[Text(cell, justify=side) for cell, side in zip(cells, sides, strict=True)])
+        numeric = [isinstance(value, (int, float)) for value in row]
+        table.add_row(*[Text(cell, justify="right" if n else "left") for cell, n in zip(cells, numeric, strict=True)])
     heading = sum(len(column.encode()) + 4 for column in columns)
     _console(max(*widths, heading)).print(table)
 

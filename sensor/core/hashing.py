@@ -55,7 +55,7 @@ def _sip_round(v0, v1, v2, v3):
 
 @kernel
 def siphash(buffer, at, length, key0, key1):
-    """SipHash-2-4 of buffer[at : at + length] under a 128-bit key (Aumasson and Bernstein 2012). Reads up to 7 bytes of slack."""
+    """SipHash-2-4 under a 128-bit key of two uint64 (Aumasson and Bernstein 2012). Reads up to 7 bytes of slack."""
     v0 = U(0x736F6D6570736575) ^ key0
     v1 = U(0x646F72616E646F6D) ^ key1
     v2 = U(0x6C7967656E657261) ^ key0

@@ -12,7 +12,16 @@ import platform
 import tempfile
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent.parent
-KERNEL_FOLDERS = ("sensor/core", "sensor/capture", "sensor/packets", "sensor/streams", "sensor/inventory", "sensor/store", "parsers", "detectors")
+KERNEL_FOLDERS = (
+    "sensor/core",
+    "sensor/capture",
+    "sensor/packets",
+    "sensor/streams",
+    "sensor/inventory",
+    "sensor/store",
+    "parsers",
+    "detectors",
+)
 
 
 def source_digest() -> str:
@@ -29,7 +38,7 @@ def cache_root() -> pathlib.Path:
     candidates = [os.environ.get("CACHE_DIRECTORY"), os.environ.get("XDG_CACHE_HOME")]
     home = os.environ.get("HOME")
     if home:
-        candidates.append(os.path.join(home, ".cache"))
+        candidates.append(f"{home}/.cache")
     for candidate in filter(None, candidates):
         root = pathlib.Path(candidate) / "tapwatch" / "kernels"
         try:

@@ -10,7 +10,8 @@ REASONS = (
     "connections", "retransmission", "overlap", "out_of_order", "gap", "gap_bytes", "out_of_window",
     "evicted_idle", "evicted_capacity", "ooo_overflow", "no_connection", "keep_alive", "reset",
     # http
-    "requests", "responses", "transactions", "not_http", "resync", "head_overflow", "head_lost", "block_overflow", "pending_overflow",
+    "requests", "responses", "transactions", "not_http", "resync", "head_overflow", "head_lost",
+    "block_overflow", "pending_overflow",
     "text_truncated", "upgraded", "http2",
 )  # fmt: skip
 REASON = {name: index for index, name in enumerate(REASONS)}

@@ -47,7 +47,7 @@ DELIVERY = np.dtype([
     ("ts", "<i8"),         # ns: when the bytes were captured
     ("order", "<i8"),      # number of the packet that released it
 ])  # fmt: skip
-"""What reassembly tells a parser, in order: a connection opened, bytes arrived, bytes are missing, one side ended, it closed."""
+"""What reassembly tells a parser: a connection opened, bytes arrived, bytes are missing, one side ended, it closed."""
 
 DELIVER_OPEN = 1
 DELIVER_DATA = 2

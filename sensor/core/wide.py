@@ -75,6 +75,15 @@ def _copy(typingctx, target, target_at, source, source_at, size):
     return types.void(target, types.int64, source, types.int64, types.int64), codegen
 
 
+def _store(typingctx, buffer, at, value):
+    def codegen(context, builder, signature, args):
+        pointer = builder.bitcast(_pointer(context, builder, signature, args), _I64.as_pointer())
+        builder.store(args[2], pointer, align=1)
+        return context.get_dummy_value()
+
+    return types.void(buffer, types.int64, types.uint64), codegen
+
+
 if config.DISABLE_JIT:
 
     def load_be16(buffer, at):
@@ -95,6 +104,9 @@ if config.DISABLE_JIT:
     def load_le64(buffer, at):
         return np.uint64(int.from_bytes(bytes(buffer[at : at + 8]), "little"))
 
+    def store_le64(buffer, at, value):
+        buffer[at : at + 8] = np.frombuffer(int(value).to_bytes(8, "little"), np.uint8)
+
     def byte_mask(buffer, at, byte):
         return np.uint64(sum(1 << k for k, b in enumerate(buffer[at : at + 64]) if b == byte))
 
@@ -112,6 +124,7 @@ else:
     load_le16 = intrinsic(_load(16, False))
     load_le32 = intrinsic(_load(32, False))
     load_le64 = intrinsic(_load(64, False))
+    store_le64 = intrinsic(_store)
     byte_mask = intrinsic(_byte_mask)
     trailing_zeros = intrinsic(_trailing_zeros)
     copy = intrinsic(_copy)

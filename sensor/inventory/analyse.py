@@ -87,7 +87,7 @@ class Inventory:
         self._values = np.empty(0, VALUE)
 
     def analyse(self, batch: Batch) -> tuple[Batch, np.ndarray, dict[str, np.ndarray]]:
-        """The batch with endpoints and without secrets, its parameter values (VALUE[n]), and where its targets stood on the wire.
+        """The batch with endpoints and without secrets, its values (VALUE[n]), and where its targets stood on the wire.
 
         The last maps each `_at` and `_len` field of path, query and referer to its values before redaction. Arena and
         values are used again by the next call: memory touched anew for every batch would cost as much as the work.

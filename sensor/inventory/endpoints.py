@@ -114,5 +114,3 @@ def endpoint_text(table: Endpoints, place: int) -> tuple[str, str, str]:
         parts.append(table.texts[at : at + size].tobytes().decode("utf-8", "backslashreplace"))
         at += size
     return parts[0], parts[1], parts[2]
-
-

@@ -5,8 +5,8 @@ import numpy as np
 from sensor.core.jit import kernel
 
 CLASSES = (
-    "", "int", "uuid", "ulid", "ksuid", "objectid", "hex", "base64url", "date", "email", "ip", "phone", "locale", "number", "jwt",
-    "text",
+    "", "int", "uuid", "ulid", "ksuid", "objectid", "hex", "base64url", "date", "email", "ip", "phone", "locale", "number",
+    "jwt", "text",
 )  # fmt: skip
 (
     LITERAL, INT, UUID, ULID, KSUID, OBJECTID, HEX, BASE64URL, DATE, EMAIL, IP, PHONE, LOCALE, NUMBER, JWT, TEXT,
@@ -68,7 +68,7 @@ def dotted(buffer, at, length):
     for k in range(length):
         byte = buffer[at + k]
         if byte == DOT:
-            if digits == 0 or value > 255 and parts > 1:
+            if digits == 0 or (value > 255 and parts > 1):
                 return LITERAL
             parts += 1
             value, digits = 0, 0

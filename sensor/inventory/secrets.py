@@ -70,7 +70,7 @@ def secret_by_value(buffer, at, length, lexical):
     return np.int64(HARMLESS)
 
 
-def _plain_name_hash(name: bytes) -> int:
+def plain_name_hash(name: bytes) -> int:
     """name_hash in plain Python: the table below is made when the module is imported, before anything is compiled."""
     mask = (1 << 64) - 1
     value = len(name)
@@ -83,7 +83,7 @@ def _plain_name_hash(name: bytes) -> int:
 
 for _class, _names in NAMES.items():
     for _name in _names:
-        _hash = _plain_name_hash(_name.encode())
+        _hash = plain_name_hash(_name.encode())
         _slot = _hash & (SLOTS - 1)
         while NAME_CLASS[_slot]:
             _slot = (_slot + 1) & (SLOTS - 1)

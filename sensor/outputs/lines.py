@@ -11,10 +11,21 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from sensor.core.records import AUTH_KINDS, COMPLETENESS, WEIRD, Batch, names_of
+from sensor.core.records import AUTH_KINDS, COMPLETENESS, TRANSACTION, WEIRD, Batch, names_of
 
 VERSIONS = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
-SPANS = ("method", "host", "path", "query", "user_agent", "referer", "request_type", "forwarded_for", "response_type", "template")
+SPANS = (
+    "method",
+    "host",
+    "path",
+    "query",
+    "user_agent",
+    "referer",
+    "request_type",
+    "forwarded_for",
+    "response_type",
+    "template",
+)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -72,7 +83,7 @@ class Lines:
         """Write all rows; with `reveal`, targets as they were on the wire (`wire`: their spans)."""
         arena = batch.arena[: batch.used].tobytes()
         rows = batch.rows
-        columns = {name: rows[name].tolist() for name in rows.dtype.names}
+        columns = {name: rows[name].tolist() for name in TRANSACTION.names or ()}
         if self._reveal:
             columns |= {name: values.tolist() for name, values in wire.items()}
         texts = {
@@ -139,5 +150,3 @@ def alert_line(row: dict) -> bytes:
     """One alert as a line; its times are ns since the epoch in `row`."""
     times = {name: rfc3339(row[name]) for name in ("first_seen", "last_seen", "raised_at")}
     return msgspec.json.encode(row | times) + b"\n"
-
-

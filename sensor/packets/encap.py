@@ -41,7 +41,7 @@ class Encaps(NamedTuple):
 
 def new_encaps() -> Encaps:
     """An empty table, whose entry 0 is the frame without encapsulation."""
-    encaps = Encaps(
+    return Encaps(
         depth=np.array([0, 1]),
         hashes=np.zeros(2, np.uint64),
         kind=np.zeros(MAX_LAYERS, np.uint8),
@@ -52,7 +52,6 @@ def new_encaps() -> Encaps:
         table_kind=np.zeros((CAPACITY, MAX_LAYERS), np.uint8),
         table_label=np.zeros((CAPACITY, MAX_LAYERS), np.uint32),
     )
-    return encaps
 
 
 @kernel

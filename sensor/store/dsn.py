@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sensor.store.errors import StoreError
@@ -21,7 +21,7 @@ class Target(NamedTuple):
     path: str | None
     """directory of an embedded store, ":memory:", or None for a server"""
     database: str
-    arguments: dict[str, str | int | bool]
+    arguments: dict[str, Any]
     """of clickhouse_connect.get_client; for a server"""
 
 
@@ -72,7 +72,7 @@ def _server(dsn: str, scheme: str) -> Target:
         raise StoreError(f"The store names no host; use {FORMS}.")
     port = port or (_HTTPS_PORT if secure else _HTTP_PORT)
     database = unquote(parts.path.strip("/")) or DATABASE
-    arguments: dict[str, str | int | bool] = {
+    arguments: dict[str, Any] = {
         **{key: value for key, value in options.items() if key in ("verify", "ca_cert", "client_cert", "client_cert_key")},
         "host": parts.hostname,
         "port": port,

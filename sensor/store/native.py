@@ -5,7 +5,7 @@ differs. Layout: https://clickhouse.com/docs/interfaces/formats/Native (varint c
 of each column).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class Gather(NamedTuple):
 
 def block(rows: int, columns: dict[str, Column]) -> bytes:
     """One Native block of `rows` rows."""
-    pieces: list[np.ndarray | bytes] = [_varint(len(columns)), _varint(rows)]
+    pieces: list[Any] = [_varint(len(columns)), _varint(rows)]
     for name, column in columns.items():
         pieces.append(_text(name) + _text(column.type))
         pieces += column.data

@@ -42,7 +42,7 @@ class Store:
 
     def insert(self, table: str, columns: tuple[str, ...], block: bytes, fmt: str = "Native", token: str = "") -> None:
         """Insert one block of encoded rows; a block whose token was seen before is dropped. Raises StoreError."""
-        settings = {
+        settings: dict[str, Any] = {
             "async_insert": 0,
             # Packet times are the capture's word: rows of many months must not fail the block.
             "throw_on_max_partitions_per_insert_block": 0,

@@ -1,5 +1,10 @@
-"""Writes what the sensor found into a store, in large blocks, each of which is taken once however often it is sent."""
+"""Writes what the sensor found into a store, in large blocks, each of which is taken once however often it is sent.
 
+One block is encoded and inserted on a thread of its own while the next is gathered: two sets of buffers, no more.
+"""
+
+import concurrent.futures
+import dataclasses
 import time
 from typing import Any
 
@@ -21,8 +26,28 @@ _TIMES = ("ts", "first_seen", "last_seen", "raised_at")
 _TABLES = {"endpoints": "endpoint_profiles", "alerts": "alert_versions", "stats": "sensor_stats_versions"}
 
 
+@dataclasses.dataclass(slots=True)
+class _Block:
+    """Transactions gathered for one insert."""
+
+    rows: np.ndarray
+    capture_of: np.ndarray
+    arena: np.ndarray
+    count: int = 0
+    used: int = 0
+    captures: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def clear(self) -> None:
+        self.count = self.used = 0
+        self.captures = {}
+
+
+def _new_block() -> _Block:
+    return _Block(np.empty(BLOCK_ROWS, TRANSACTION), np.empty(BLOCK_ROWS, np.uint32), np.empty(1 << 20, np.uint8))
+
+
 class Writer:
-    """Gathers rows and inserts them; all methods raise StoreError.
+    """Gathers rows and inserts them; all methods raise StoreError, of a block's insert at the latest by the next one.
 
     A block's deduplication token names source, table, number and content of the block: replaying a capture under
     the same source sends the same blocks, and the store drops them.
@@ -34,11 +59,9 @@ class Writer:
         self._source = source
         self._sequence = 0
         self._version = time.time_ns()
-        self._rows = np.empty(BLOCK_ROWS, dtype=TRANSACTION)
-        self._capture_of = np.empty(BLOCK_ROWS, dtype=np.uint32)
-        self._arena = np.empty(1 << 20, dtype=np.uint8)
-        self._count = self._used = 0
-        self._captures: dict[str, int] = {}
+        self._block, self._spare = _new_block(), _new_block()
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, "tapwatch-writer")
+        self._inserting: concurrent.futures.Future | None = None
         self._encaps: dict[str, int] = {"": 0}
         self.written = 0
         """transactions handed to the store"""
@@ -47,13 +70,13 @@ class Writer:
         """Take over a batch (copied: its arrays may be reused); `encaps[i]` is the text of TRANSACTION.encap == i."""
         start = 0
         while start < len(batch.rows):
-            if self._count == BLOCK_ROWS or self._used + batch.used > BLOCK_TEXT:
-                self.flush()
-            taken = min(BLOCK_ROWS - self._count, len(batch.rows) - start)
+            if self._block.count == BLOCK_ROWS or self._block.used + batch.used > BLOCK_TEXT:
+                self._send()
+            taken = min(BLOCK_ROWS - self._block.count, len(batch.rows) - start)
             self._take(batch, start, taken, encaps, capture)
             start += taken
-        if self._count == BLOCK_ROWS:
-            self.flush()
+        if self._block.count == BLOCK_ROWS:
+            self._send()
 
     def endpoints(self, rows: list[dict[str, Any]]) -> None:
         """Write endpoint profiles of this run: columns of `endpoint_profiles`, times in ns since the epoch."""
@@ -68,27 +91,46 @@ class Writer:
         self._insert_dicts("stats", [row])
 
     def flush(self) -> None:
-        """Insert the transactions gathered so far."""
-        if not self._count:
-            return
-        count, self._count, self._used = self._count, 0, 0
-        captures = (list(self._captures), self._capture_of[:count])
-        names, block = encode_transactions(
-            self._rows[:count], self._arena, self._sensor, self._source, captures, list(self._encaps)
-        )
-        self._captures = {}
-        self._insert("transactions", names, block, "Native")
-        self.written += count
+        """Insert the transactions gathered so far, and wait until the store has them."""
+        self._send()
+        self._wait()
 
     def close(self) -> None:
         """Insert what is left; the store stays open."""
-        self.flush()
+        try:
+            self.flush()
+        finally:
+            self._thread.shutdown()
+
+    def _send(self) -> None:
+        """Start the insert of the gathered block, once the one before is done."""
+        self._wait()
+        if not self._block.count:
+            return
+        block, self._block = self._block, self._spare
+        self._spare = block
+        self._sequence += 1
+        self._inserting = self._thread.submit(self._insert_block, block, list(self._encaps), self._sequence)
+
+    def _wait(self) -> None:
+        if self._inserting is not None:
+            inserting, self._inserting = self._inserting, None
+            self.written += inserting.result()
+
+    def _insert_block(self, block: _Block, encaps: list[str], sequence: int) -> int:
+        captures = (list(block.captures), block.capture_of[: block.count])
+        names, data = encode_transactions(block.rows[: block.count], block.arena, self._sensor, self._source, captures, encaps)
+        count = block.count
+        block.clear()
+        self._insert("transactions", names, data, "Native", sequence)
+        return count
 
     def _take(self, batch: Batch, start: int, count: int, encaps: list[str], capture: str) -> None:
-        self._make_room(batch.used)
-        first, last, base = self._count, self._count + count, self._used
-        self._arena[base : base + batch.used] = batch.arena[: batch.used]
-        rows = self._rows[first:last]
+        block = self._block
+        _make_room(block, batch.used)
+        first, last, base = block.count, block.count + count, block.used
+        block.arena[base : base + batch.used] = batch.arena[: batch.used]
+        rows = block.rows[first:last]
         rows[:] = batch.rows[start : start + count]
         for name in _AT:
             rows[name] += np.uint32(base)
@@ -97,15 +139,8 @@ class Writer:
             rows["encap"] = np.array(codes, dtype=np.uint32)[np.minimum(rows["encap"], len(codes) - 1)]
         else:
             rows["encap"] = 0
-        self._capture_of[first:last] = self._captures.setdefault(capture, len(self._captures))
-        self._count, self._used = last, base + batch.used
-
-    def _make_room(self, size: int) -> None:
-        wanted = self._used + size + SLACK
-        if wanted > len(self._arena):
-            larger = np.empty(max(wanted, 2 * len(self._arena)), dtype=np.uint8)
-            larger[: self._used] = self._arena[: self._used]
-            self._arena = larger
+        block.capture_of[first:last] = block.captures.setdefault(capture, len(block.captures))
+        block.count, block.used = last, base + batch.used
 
     def _insert_dicts(self, kind: str, rows: list[dict[str, Any]]) -> None:
         if not rows:
@@ -117,11 +152,20 @@ class Writer:
         except (TypeError, UnicodeError) as error:
             raise StoreError(f"A row for {kind} holds what JSON cannot say: {error}.") from error
         names = tuple(dict.fromkeys(name for row in rows for name in row if name not in own)) + tuple(own)
-        self._insert(_TABLES[kind], names, b"\n".join(lines), "JSONEachRow")
-
-    def _insert(self, table: str, names: tuple[str, ...], block: bytes, fmt: str) -> None:
         self._sequence += 1
-        self._store.insert(table, names, block, fmt, f"{self._source}:{table}:{self._sequence}:{digest(block)}")
+        self._insert(_TABLES[kind], names, b"\n".join(lines), "JSONEachRow", self._sequence)
+
+    def _insert(self, table: str, names: tuple[str, ...], block: bytes, fmt: str, sequence: int) -> None:
+        self._store.insert(table, names, block, fmt, f"{self._source}:{table}:{sequence}:{digest(block)}")
+
+
+def _make_room(block: _Block, size: int) -> None:
+    """Let the block's arena grow, so that `size` more bytes fit."""
+    wanted = block.used + size + SLACK
+    if wanted > len(block.arena):
+        larger = np.empty(max(wanted, 2 * len(block.arena)), dtype=np.uint8)
+        larger[: block.used] = block.arena[: block.used]
+        block.arena = larger
 
 
 def _json_row(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,66 @@
+"""The sensor's own throughput: a seeded capture, replayed from the page cache, stage by stage."""
+
+import os
+import pathlib
+import resource
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from sensor.config import Config
+from sensor.replay import Replay
+
+TSHARK_SHARE = 25
+"""tshark is run on the first of so many parts of the transactions: on the whole it would take minutes."""
+
+
+def replay_once(config: Config, path: pathlib.Path, workers: int, store: bool, say: Callable[[str], None]) -> dict:
+    """One replay, start-up apart: its summary, with rates over the time from the first byte read to the last row written."""
+    replay = Replay(
+        msgspec.structs.replace(config, workers=workers),
+        expression=None, transactions=None, alerts=None, reveal=False, store=store, say=say,
+    )  # fmt: skip
+    try:
+        begin = time.perf_counter()
+        replay.run([str(path)], each=False, count=0, progress=None)
+        summary = replay.summary(time.perf_counter() - begin)
+    finally:
+        replay.close()
+    elapsed, packets = summary["elapsed_s"], summary["packets"]
+    return {
+        "workers": workers,
+        "store": store,
+        "seconds": elapsed,
+        "packets_per_s": round(packets / elapsed),
+        "gbit_per_s": round(summary["bytes"] * 8 / elapsed / 1e9, 2),
+        "transactions_per_s": round(summary["transactions"] / elapsed),
+        "ns_per_packet": {name: round(seconds * 1e9 / packets, 1) for name, seconds in summary["stage_seconds"].items()},
+        "transactions": summary["transactions"],
+        "alerts": summary["alerts"],
+        "losses": {name: n for name, n in summary["counters"].items() if name in ("gap", "ooo_overflow", "evicted_capacity")},
+        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def tshark_rate(path: pathlib.Path, packets: int) -> dict | None:
+    """tshark's rate over the first `packets` packets, asking for HTTP requests alone; None where it is not installed."""
+    tshark = shutil.which("tshark")
+    if tshark is None:
+        return None
+    begin = time.perf_counter()
+    done = subprocess.run(
+        [tshark, "-n", "-r", path, "-c", str(packets), "-o", "tcp.reassemble_out_of_order:TRUE", "-Y", "http.request",
+         "-T", "fields", "-e", "http.request.method"],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    seconds = time.perf_counter() - begin
+    found = done.stdout.count(b"\n")
+    return {"packets": packets, "seconds": round(seconds, 2), "packets_per_s": round(packets / seconds), "requests": found}
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,80 @@
+"""`tapwatch bench`: how fast this machine takes a seeded capture."""
+
+import pathlib
+import tempfile
+
+import click
+import msgspec
+
+from sensor.cli.options import json_option, load_settings, verbose_option
+
+MB = 1e6
+
+
+@click.command()
+@click.option("--transactions", default=100_000, show_default=True, type=click.IntRange(1_000, 100_000_000), help="Size.")
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same capture, byte by byte.")
+@click.option("--workers", "workers", multiple=True, type=click.IntRange(1, 64), help="Worker threads; default 1 and 2.")
+@click.option("--with-store", is_flag=True, help="Replay once more into an embedded store (a temporary one).")
+@click.option("--tshark", "compare", is_flag=True, help="Run tshark on the first packets of the same file, for comparison.")
+@click.option("--keep", metavar="FILE", help="Keep the capture under this name.")
+@json_option
+@verbose_option
+def bench(transactions, seed, workers, with_store, compare, keep, as_json):
+    """Make a capture of keep-alive API traffic and replay it: packets, bits and transactions a second, and where the time goes.
+
+    \b
+    tapwatch bench --transactions 400000 --tshark
+    """
+    from sensor.bench import TSHARK_SHARE, cores, replay_once, tshark_rate
+    from sensor.simulate.load import write_load
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    with tempfile.TemporaryDirectory(prefix="tapwatch-bench-") as folder:
+        path = pathlib.Path(keep) if keep else pathlib.Path(folder) / "load.pcap"
+        say(f"Making a capture of {transactions:,} transactions (seed {seed}).")
+        load = write_load(path, transactions, seed)
+        config = load_settings(None)
+        runs = [replay_once(config, path, number, False, say) for number in workers or (1, 2)]
+        if with_store:
+            config = msgspec.structs.replace(config, store=f"chdb://{folder}/store")
+            runs.append(replay_once(config, path, 1, True, say))
+        result = {"cores": cores(), "load": load, "runs": runs}
+        if compare:
+            result["tshark"] = tshark_rate(path, load["packets"] // TSHARK_SHARE)
+    if as_json:
+        click.echo(msgspec.json.encode(result))
+        return
+    _print(result)
+
+
+def _print(result: dict) -> None:
+    load = result["load"]
+    click.echo(
+        f"{load['packets']:,} packets of {load['bytes'] / load['packets']:.0f} bytes on average, {load['bytes'] / MB:,.0f} MB, "
+        f"{load['transactions']:,} transactions; {result['cores']} cores"
+    )
+    for run in result["runs"]:
+        plural = "s" if run["workers"] > 1 else ""
+        click.echo(
+            f"\n{run['workers']} worker{plural}{', embedded store' if run['store'] else ', no store'}: "
+            f"{run['seconds']:.2f} s, {run['packets_per_s']:,} packets/s, {run['gbit_per_s']} Gbit/s, "
+            f"{run['transactions_per_s']:,} transactions/s, peak RSS so far {run['peak_rss_mb']} MB"
+        )
+        found = "all" if run["transactions"] == load["transactions"] else f"{run['transactions']:,}"
+        losses = ", ".join(f"{name} {number:,}" for name, number in run["losses"].items()) or "none"
+        click.echo(f"  {found} transactions found; alerts {run['alerts']}; losses {losses}")
+        stages = "  ".join(f"{name} {ns}" for name, ns in run["ns_per_packet"].items())
+        click.echo(f"  ns per packet: {stages}")
+    if "tshark" in result:
+        other = result["tshark"]
+        if other is None:
+            click.echo("\ntshark is not installed.")
+        else:
+            ratio = result["runs"][0]["packets_per_s"] / other["packets_per_s"]
+            click.echo(
+                f"\ntshark on the first {other['packets']:,} packets: {other['seconds']} s, "
+                f"{other['packets_per_s']:,} packets/s: {ratio:.0f} times slower than one worker"
+            )
