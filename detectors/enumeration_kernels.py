@@ -5,6 +5,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from detectors.enumeration_baseline import (
+    MEASURE_EVERY,
+    RAISED,
+    SLOT,
+    SLOTS,
+    count_population,
+    find_slot,
+    forget_in_baseline,
+    level_of,
+    measure_population,
+    share_of_others,
+)
 from detectors.sets import PairSet, add_pair, new_pair_set
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
 from sensor.core.hashing import U, mix
@@ -16,32 +28,20 @@ TRACKS = 65_536
 """Actors times parameters watched at once."""
 WAYS = 8
 """Places that a new track may take: the longest silent of them gives way."""
-SLOTS = 8_192
-"""Parameters whose ordinary use is known."""
 RAISED_LIMIT = 1_024
 """Incidents kept; later ones are counted, not described."""
-LEVELS = 64
-"""Levels of distinct values: four to an octave."""
 TEXT = 32
 SAMPLES = 8
-RAISED = 1
 
 MIN_POPULATION = 10
 PRIOR_MEDIAN, PRIOR_SPREAD = 8.0, 1.0
 """Before a parameter's population is known: most actors ask for about 8 values, one in six for more than 22."""
-PRIOR_MEDIAN_LOG, LN2 = math.log(PRIOR_MEDIAN), math.log(2.0)
-MEASURE_EVERY = 16
-"""Moves between levels after which a population is measured anew."""
-MIN_SPREAD = 0.5
-"""Floor of the spread of ln(distinct): people differ by that much anywhere."""
-UPPER_QUARTILE = 0.6745
+PRIOR_MEDIAN_LOG = math.log(PRIOR_MEDIAN)
 VOTE_CAP = 16.0
 """nats; no vote alone reaches the threshold, since each null model is only nearly true."""
 VOLUME_FLOOR = 4.6
 """nats: fewer than one ordinary actor in a hundred does that."""
 PRIOR_WALK, PRIOR_REPEATS, PRIOR_MISSES = 0.1, 0.05, 0.05
-PRIOR_WEIGHT = 50.0
-"""Requests that each prior share counts for."""
 
 SAMPLE = np.dtype([("ts", "<i8"), ("port", "<u2"), ("status", "<u2")])
 TRACK = np.dtype([
@@ -56,11 +56,6 @@ TRACK = np.dtype([
     ("name", "u1", (TEXT,)), ("name_len", "u1"),
     ("first_text", "u1", (TEXT,)), ("first_len", "<u4"), ("last_text", "u1", (TEXT,)), ("last_len", "<u4"),
     ("sample", SAMPLE, (SAMPLES,)), ("samples", "u1"),
-])  # fmt: skip
-SLOT = np.dtype([
-    ("key", "<u8"), ("requests", "<f8"), ("repeats", "<f8"), ("misses", "<f8"), ("steps", "<f8"), ("same_steps", "<f8"),
-    ("actors", "<u4"), ("levels", "<u4", (LEVELS,)),
-    ("median", "<f8"), ("spread", "<f8"), ("measured", "<u4"),  # of ln(distinct); moves between levels since then
 ])  # fmt: skip
 CONTROL = np.dtype([("raised", "<i8"), ("unkept", "<i8")])
 
@@ -96,25 +91,6 @@ def new_enumeration() -> EnumerationState:
         ignored,
         np.zeros(1, CONTROL),
     )
-
-
-@kernel
-def level_of(distinct):
-    """Level of a number of distinct values."""
-    return min(np.int64(LEVELS - 1), np.int64(4.0 * math.log2(np.float64(max(distinct, 1)))))
-
-
-@kernel
-def find_slot(state, endpoint, slot):
-    """Place of a parameter's ordinary use; parameters that share a place by chance share their baseline."""
-    key = mix(U(endpoint) * U(0x9E3779B97F4A7C15) ^ mix(slot))
-    place = np.int64(key & U(SLOTS - 1))
-    for step in range(16):
-        at = (place + step) & (SLOTS - 1)
-        if state.slots[at]["key"] == key or state.slots[at]["actors"] == 0:
-            state.slots[at]["key"] = key
-            return np.int64(at)
-    return place
 
 
 @kernel
@@ -197,28 +173,6 @@ def note_number(track, number):
 
 
 @kernel
-def quantile_level(slot, own, share):
-    """Level below which `share` of the other actors lie; `own`: the level of the actor itself, left out."""
-    total = np.int64(slot["actors"]) - (1 if own >= 0 else 0)
-    wanted, seen = share * total, 0.0
-    for level in range(LEVELS):
-        seen += slot["levels"][level] - (1 if level == own else 0)
-        if seen >= wanted and seen > 0:
-            return np.float64(level)
-    return np.float64(LEVELS - 1)
-
-
-@kernel
-def measure_population(slot, track):
-    """Median and spread of ln(distinct) over the other actors of a parameter; the asking one is left out."""
-    own = level_of(track["distinct"]) if track["status"] != RAISED else np.int64(-1)
-    half, upper = quantile_level(slot, own, 0.5), quantile_level(slot, own, 0.75)
-    slot["median"] = (half + 0.5) / 4.0 * LN2
-    slot["spread"] = max(MIN_SPREAD, (upper - half) / 4.0 * LN2 / UPPER_QUARTILE)
-    slot["measured"] = 0
-
-
-@kernel
 def volume_vote(track, slot):
     """Surprise of so many distinct values; notes the population that it was held against."""
     others = np.int64(slot["actors"]) - (1 if track["status"] != RAISED else 0)
@@ -230,12 +184,6 @@ def volume_vote(track, slot):
     track["population"] = max(others, 0)
     track["usual"] = median
     return normal_tail_nats((math.log(np.float64(track["distinct"])) - median) / spread)
-
-
-@kernel
-def share_of_others(own, own_trials, total, total_trials, prior):
-    """Share of something among the other actors of a parameter, drawn to its prior."""
-    return min(0.95, max(0.01, (total - own + prior * PRIOR_WEIGHT) / (total_trials - own_trials + PRIOR_WEIGHT)))
 
 
 @kernel
@@ -285,22 +233,6 @@ def keep_sample(track, row):
 
 
 @kernel
-def count_population(slot, before, after):
-    """Move an actor from one level of distinct values to another; old counts are halved before they overflow."""
-    if before == 0:
-        slot["actors"] += np.uint32(1)
-    else:
-        slot["levels"][level_of(before)] -= np.uint32(slot["levels"][level_of(before)] > 0)
-    slot["levels"][level_of(after)] += np.uint32(1)
-    slot["measured"] += np.uint32(1)
-    if slot["actors"] > 65_000:
-        slot["actors"] = 0
-        for level in range(LEVELS):
-            slot["levels"][level] >>= np.uint32(1)
-            slot["actors"] += slot["levels"][level]
-
-
-@kernel
 def update_track(state, index, row, value, arena):
     """Add one request to a track and to what is known of its parameter: whether its value was new to the actor."""
     track = state.tracks[index]
@@ -328,19 +260,6 @@ def update_track(state, index, row, value, arena):
     slot["steps"] += np.float64(np.int64(track["steps"]) - steps)
     slot["same_steps"] += np.float64(max(0, np.int64(track["same_steps"]) - same))
     return before != track["distinct"]
-
-
-@kernel
-def forget_in_baseline(track, slot):
-    """Take an actor that turned out to be an attacker out of what counts as ordinary."""
-    level = level_of(track["distinct"])
-    slot["levels"][level] -= np.uint32(slot["levels"][level] > 0)
-    slot["actors"] -= np.uint32(slot["actors"] > 1)
-    slot["requests"] = max(0.0, slot["requests"] - np.float64(track["requests"]))
-    slot["repeats"] = max(0.0, slot["repeats"] - np.float64(track["requests"] - track["distinct"]))
-    slot["misses"] = max(0.0, slot["misses"] - np.float64(track["misses"]))
-    slot["steps"] = max(0.0, slot["steps"] - np.float64(track["steps"]))
-    slot["same_steps"] = max(0.0, slot["same_steps"] - np.float64(track["same_steps"]))
 
 
 @kernel
@@ -391,7 +310,7 @@ def enumerate_rows(state, rows, arena, values, count, threshold, min_distinct, i
         row = rows[value["row"]]
         if row["endpoint"] == 0:
             continue
-        place = find_slot(state, row["endpoint"], value["slot"])
+        place = find_slot(state.slots, row["endpoint"], value["slot"])
         named = False
         for rung in range(1 if row["credential"] != U(0) else 0, -1, -1):
             at = find_track(state, row, value, rung, place, idle)

@@ -39,6 +39,7 @@ R_HEAD_LOST = REASON["head_lost"]
 
 @kernel
 def clear_flow(flow):
+    """Make one direction as new."""
     flow["state"] = START
     flow["response"] = 0
     flow["digits"] = 0

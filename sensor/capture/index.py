@@ -47,11 +47,13 @@ def new_pcapng() -> Pcapng:
 
 @kernel
 def read16(chunk, at, big):
+    """16-bit number in the file's byte order."""
     return np.int64(load_be16(chunk, at)) if big else np.int64(load_le16(chunk, at))
 
 
 @kernel
 def read32(chunk, at, big):
+    """32-bit number in the file's byte order."""
     return np.int64(load_be32(chunk, at)) if big else np.int64(load_le32(chunk, at))
 
 

@@ -146,6 +146,8 @@ def read_query(arena, at, end, row, values, count):
                 values[count - 1]["name_len"] = min(equals - at, 64)
             elif key == count:
                 key = np.int64(-1)
+        elif equals == stop and not secret_seen:  # a value without a name
+            secret_seen = secret_by_value(arena, at, stop - at, classify_value(arena, at, stop - at)) != HARMLESS
         at = stop + 1
     return count, secret_seen, key
 

@@ -1,8 +1,7 @@
 """TCP reassembly (RFC 9293) as an observer can do it: sequence numbers, acknowledgements and patience.
 
-A segment is delivered when all bytes before it were, and when all bytes of the other side that it acknowledges
-were too: a response that the tap shows before its request still comes after it. What does not come is given up
-after a while in packet time, and told to the parser as a gap.
+A response that the tap shows before its request still comes after it (order.py); what comes too early is held within
+bounds (hold.py); connections that fall silent are forgotten.
 """
 
 import numpy as np
@@ -10,9 +9,10 @@ import numpy as np
 from sensor.core.hashing import U
 from sensor.core.jit import kernel
 from sensor.core.reasons import REASON
-from sensor.core.records import DELIVER_CLOSE, DELIVER_DATA, DELIVER_FIN, DELIVER_OPEN
+from sensor.core.records import DELIVER_CLOSE, DELIVER_DATA, DELIVER_OPEN
 from sensor.packets.decode import ACK, FIN, RST, SYN
-from sensor.streams.hold import deliver, deliver_gap, distance, hold, release
+from sensor.streams.hold import deliver, deliver_gap, distance, hold
+from sensor.streams.order import caused, drain, flush, give_up_hole, impatient
 from sensor.streams.state import (
     CLOSED,
     DELIVERIES,
@@ -22,9 +22,6 @@ from sensor.streams.state import (
     IDLE_OPEN,
     IDLE_SILENT,
     OPEN,
-    PATIENCE_ACKED,
-    PATIENCE_LOST,
-    PATIENCE_SILENT,
     ROOM_DELIVERIES,
     ROOM_STORED,
     STORED,
@@ -39,127 +36,6 @@ R_CONNECTIONS, R_NONE = REASON["connections"], REASON["no_connection"]
 R_RETRANSMISSION, R_OVERLAP, R_EARLY = REASON["retransmission"], REASON["overlap"], REASON["out_of_order"]
 R_WINDOW, R_OVERFLOW, R_RESET = REASON["out_of_window"], REASON["ooo_overflow"], REASON["reset"]
 R_IDLE, R_CAPACITY, R_KEEP_ALIVE = REASON["evicted_idle"], REASON["evicted_capacity"], REASON["keep_alive"]
-
-
-@kernel
-def caused(peer, has_ack, ack):
-    """Whether all that a segment acknowledges was delivered, as far as that can be told."""
-    if not has_ack or not peer["known"]:
-        return True
-    ahead = distance(ack, peer["next"])
-    return ahead <= 0 or ahead > WINDOW
-
-
-@kernel
-def drain(streams, entry):
-    """Deliver all held segments of both sides whose time has come."""
-    progress = True
-    while progress:
-        progress = False
-        for side in range(2):
-            me = streams.sides[2 * entry + side]
-            peer = streams.sides[2 * entry + 1 - side]
-            while me["first"] >= 0:
-                segment = streams.segments[me["first"]]
-                if distance(segment["seq"], me["next"]) > 0 or not caused(peer, segment["has_ack"], segment["ack"]):
-                    break
-                release(streams, entry, side)
-                progress = True
-        if finish_sides(streams, entry):
-            progress = True
-
-
-@kernel
-def finish_sides(streams, entry):
-    """Deliver the end of each side that has been read up to its FIN; True when one was."""
-    ended = False
-    for side in range(2):
-        me = streams.sides[2 * entry + side]
-        if me["fin"] and not me["ended"] and me["first"] < 0 and me["known"] and me["next"] == me["fin_seq"]:
-            me["ended"] = 1
-            me["next"] += np.uint32(1)
-            deliver(streams, entry, side, DELIVER_FIN, 0, 0, 0, streams.connections[entry]["last_ts"])
-            ended = True
-    return ended
-
-
-@kernel
-def give_up_hole(streams, entry, side):
-    """Take the side's first held segment although bytes before it are missing."""
-    me = streams.sides[2 * entry + side]
-    segment = streams.segments[me["first"]]
-    hole = distance(segment["seq"], me["next"])
-    if hole > 0:
-        deliver_gap(streams, entry, side, hole, segment["ts"])
-        me["next"] = segment["seq"]
-    release(streams, entry, side)
-    me["hole_ts"] = streams.control[0]["now"]
-
-
-@kernel
-def give_up_cause(streams, entry, side):
-    """Take the side's first held segment although it acknowledges bytes that were not seen.
-
-    Where the other side went on behind those bytes, they are lost, and that is told first: the segment was sent
-    after them. Where the other side is silent, the acknowledgement alone proves nothing.
-    """
-    me, peer = streams.sides[2 * entry + side], streams.sides[2 * entry + 1 - side]
-    segment = streams.segments[me["first"]]
-    if peer["first"] >= 0:
-        to = segment["ack"]
-        beyond = streams.segments[peer["first"]]["seq"]
-        if distance(to, beyond) > 0:
-            to = beyond
-        hole = distance(to, peer["next"])
-        if hole > 0:
-            deliver_gap(streams, entry, 1 - side, hole, segment["ts"])
-            peer["next"] = to
-    release(streams, entry, side)
-    me["hole_ts"] = streams.control[0]["now"]
-
-
-@kernel
-def is_early(streams, me):
-    """Whether bytes before the side's first held segment are missing."""
-    return distance(streams.segments[me["first"]]["seq"], me["next"]) > 0
-
-
-@kernel
-def impatient(streams, entry, now):
-    """Give up waiting, for both sides, where it has lasted too long."""
-    for side in range(2):
-        me, peer = streams.sides[2 * entry + side], streams.sides[2 * entry + 1 - side]
-        if me["first"] < 0:
-            continue
-        waited = now - me["hole_ts"]
-        if is_early(streams, me):
-            acked = me["ack_known"] and distance(me["acked"], me["next"]) > 0
-            if waited > (PATIENCE_ACKED if acked else PATIENCE_LOST):
-                give_up_hole(streams, entry, side)
-                drain(streams, entry)
-        elif peer["first"] >= 0 and is_early(streams, peer):
-            if waited > PATIENCE_ACKED:
-                give_up_cause(streams, entry, side)
-                drain(streams, entry)
-        elif waited > PATIENCE_SILENT:
-            deliver_gap(streams, entry, 1 - side, 0, now)
-            peer["known"] = 0
-            drain(streams, entry)
-
-
-@kernel
-def flush(streams, entry):
-    """Deliver everything that is held, oldest first."""
-    while True:
-        a, b = streams.sides[2 * entry]["first"], streams.sides[2 * entry + 1]["first"]
-        if a < 0 and b < 0:
-            return
-        side = 0 if b < 0 or (a >= 0 and streams.segments[a]["ts"] <= streams.segments[b]["ts"]) else 1
-        if is_early(streams, streams.sides[2 * entry + side]):
-            give_up_hole(streams, entry, side)
-        else:
-            give_up_cause(streams, entry, side)
-        drain(streams, entry)
 
 
 @kernel

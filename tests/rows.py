@@ -1,0 +1,40 @@
+"""Transaction batches made by hand, for tests of inventory and detectors."""
+
+import ipaddress
+
+import numpy as np
+
+from sensor.core.records import AUTH, TEXTS, TRANSACTION, Batch
+from sensor.core.wide import SLACK
+
+SECOND = 1_000_000_000
+START = 1_772_528_400 * SECOND
+
+
+def batch_of(transactions: list[dict]) -> Batch:
+    """A batch of `{path, query, client, status, ts, …}`; what is not given has an ordinary value."""
+    rows = np.zeros(len(transactions), TRANSACTION)
+    arena = bytearray()
+    for index, given in enumerate(transactions):
+        row = rows[index]
+        address = int(ipaddress.ip_address(given.get("client", "192.0.2.1")))
+        row["order"] = index
+        row["ts"] = given.get("ts", START + index * SECOND)
+        row["end"] = row["ts"]
+        row["client_lo"] = address | 0xFFFF << 32 if address < 1 << 32 else address & (1 << 64) - 1
+        row["client_hi"] = address >> 64
+        row["status"] = given.get("status", 200)
+        row["version"] = 11
+        row["request_bytes"] = given.get("request_bytes", 0)
+        row["response_bytes"] = given.get("response_bytes", 100)
+        row["latency_us"] = given.get("latency_us", 1000)
+        row["auth"] = AUTH[given.get("auth", "none")]
+        row["credential"] = given.get("credential", 0)
+        texts = {"method": "GET", "host": "api.test", "path": "/"} | given
+        for name in TEXTS:
+            raw = texts.get(name, "")
+            raw = raw.encode() if isinstance(raw, str) else raw
+            row[name + "_at"], row[name + "_len"] = len(arena), len(raw)
+            arena += raw
+    used = len(arena)
+    return Batch(rows, np.frombuffer(bytes(arena) + bytes(SLACK), np.uint8).copy(), used)

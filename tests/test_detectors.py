@@ -1,0 +1,205 @@
+"""Both detectors: an attack that each finds, near misses that it does not, and what every detector must keep."""
+
+import inspect
+
+import numpy as np
+import pytest
+from rows import SECOND, START, batch_of
+
+from detectors.base import View, find_detectors
+from detectors.credential_stuffing import CredentialStuffing
+from detectors.enumeration import Enumeration
+from detectors.sets import CAPACITY, add_pair, new_pair_set
+from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
+from sensor.inventory.analyse import Inventory
+
+
+def alerts_of(detector, transactions, sizes=(10_000,)):
+    """Alerts after the transactions were taken in batches of the given sizes, over and over."""
+    inventory, at, turn = Inventory((1, 2)), 0, 0
+    while at < len(transactions):
+        size = sizes[turn % len(sizes)]
+        batch, values, _ = inventory.analyse(batch_of(transactions[at : at + size]))
+        detector.update(View(batch, values, inventory.table))
+        at, turn = at + size, turn + 1
+    return detector.alerts(inventory.table)
+
+
+def shoppers(count=30, each=15, seed=1):
+    """People who look at products by popularity, some again."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for person in range(count):
+        for view in range(each):
+            product = 1000 + int(rng.zipf(1.3)) % 400
+            found.append(
+                {
+                    "path": f"/products/{product}",
+                    "client": f"10.0.0.{person + 1}",
+                    "ts": START + (person * 7 + view * 20) * SECOND,
+                }
+            )
+    return sorted(found, key=lambda row: row["ts"])
+
+
+def sweep(count=200, step=1, client="198.51.100.7", **more):
+    return [
+        {"path": f"/products/{5000 + k * step}", "client": client, "ts": START + 10_000 * SECOND + k * SECOND, **more}
+        for k in range(count)
+    ]
+
+
+def test_a_sweep_is_one_alert_with_its_numbers():
+    (alert,) = alerts_of(Enumeration(), shoppers() + sweep(200))
+    assert (alert.endpoint, alert.actor, alert.transactions) == ("/products/{int}", "ip:198.51.100.7", 200)
+    assert "200 different values" in alert.explanation
+    assert "Next expected: 5200" in alert.explanation
+    assert alert.raised_at < START + 10_100 * SECOND
+
+
+def test_a_sweep_downwards_is_found_too():
+    (alert,) = alerts_of(Enumeration(), shoppers() + sweep(200, -1))
+    assert "-1" in alert.explanation
+
+
+def test_a_sweep_of_a_query_parameter_is_found_at_a_cold_start():
+    rows = [{"path": "/stock", "query": f"sku={k}&postal=12345", "client": "198.51.100.7", "status": 404} for k in range(300)]
+    (alert,) = alerts_of(Enumeration(), rows)
+    assert "query parameter sku" in alert.explanation
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        shoppers(),
+        [{"path": "/list", "query": f"page={k}", "client": "10.0.0.9"} for k in range(500)],
+        [{"path": f"/orders/{k % 40}", "client": "10.0.0.9"} for k in range(2000)],
+        [{"path": "/x", "query": f"_={1000 + k}", "client": "10.0.0.9"} for k in range(500)],
+    ],
+    ids=["shoppers", "pages", "the same forty again", "cache buster"],
+)
+def test_ordinary_use_is_no_enumeration(rows):
+    assert alerts_of(Enumeration(), rows) == []
+
+
+def test_one_token_over_many_addresses_is_named_by_its_token():
+    rows = [dict(row, client=f"203.0.113.{k % 200}", credential=0xABC, auth="bearer") for k, row in enumerate(sweep(200))]
+    (alert,) = alerts_of(Enumeration(), shoppers() + rows)
+    assert alert.actor == "token:0000000000000abc"
+
+
+def test_a_sensitive_value_is_not_told():
+    cards = [f"411111{k:09d}" for k in range(400)]
+    rows = [{"path": "/pay", "query": f"card={card}", "client": "198.51.100.7", "status": 403} for card in cards]
+    (alert,) = alerts_of(Enumeration(), rows)
+    assert "411111" not in "".join(alert.explanation.split("numbers between")[0])
+    assert "{card}" in alert.explanation
+
+
+def logins(client, outcomes, start=START, sizes=(60, 75)):
+    low, high = sizes
+    return [
+        {"path": "/v1/login", "method": "POST", "client": client, "status": status, "ts": start + k * SECOND,
+         "request_bytes": low + k % (high - low + 1)}
+        for k, status in enumerate(outcomes)
+    ]  # fmt: skip
+
+
+def people(count=40):
+    return [
+        row for k in range(count) for row in logins(f"10.0.1.{k + 1}", [401, 200] if k % 8 == 0 else [200], START + k * SECOND)
+    ]
+
+
+def test_stuffing_is_one_alert_with_its_numbers():
+    outcomes = [200 if k % 60 == 59 else 401 for k in range(300)]
+    (alert,) = alerts_of(CredentialStuffing(), people() + logins("198.51.100.9", outcomes, START + 1000 * SECOND))
+    assert (alert.endpoint, alert.actor, alert.transactions) == ("/v1/login", "ip:198.51.100.9", 300)
+    assert "295 attempts (98.3%) failed" in alert.explanation
+    assert "5 attempts succeeded" in alert.explanation
+    assert alert.severity == "critical"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        people(),
+        logins("10.0.0.5", [401] * 12 + [200]),
+        logins("10.0.0.5", [401] * 500, sizes=(64, 64)),
+        logins("10.0.0.5", ([200] * 9 + [401]) * 60),
+    ],
+    ids=[
+        "people",
+        "a forgotten password",
+        "a client that repeats one wrong password",
+        "five hundred people behind one address",
+    ],
+)
+def test_ordinary_log_ins_are_no_stuffing(rows):
+    assert alerts_of(CredentialStuffing(), people() + rows) == []
+
+
+def test_an_attacker_does_not_teach_the_endpoint():
+    first = logins("198.51.100.1", [401] * 2000, START)
+    second = logins("198.51.100.2", [401] * 100, START + 3000 * SECOND)
+    alerts = alerts_of(CredentialStuffing(), people() + first + second)
+    assert [alert.actor for alert in alerts] == ["ip:198.51.100.1", "ip:198.51.100.2"]
+
+
+@pytest.mark.parametrize("kind", find_detectors().values(), ids=lambda kind: kind.name)
+class TestEveryDetector:
+    def rows(self):
+        return shoppers() + sweep(120) + people() + logins("198.51.100.9", [401] * 120, START + 20_000 * SECOND)
+
+    def test_results_do_not_depend_on_batches(self, kind):
+        whole = [alert.as_row() for alert in alerts_of(kind(), self.rows())]
+        assert whole
+        for sizes in ((1,), (7, 1, 30)):
+            assert [alert.as_row() for alert in alerts_of(kind(), self.rows(), sizes)] == whole
+
+    def test_an_empty_batch_changes_nothing(self, kind):
+        inventory, detector = Inventory((1, 2)), kind()
+        batch, values, _ = inventory.analyse(batch_of([]))
+        detector.update(View(batch, values, inventory.table))
+        assert detector.alerts(inventory.table) == []
+
+    def test_the_batch_is_left_as_it_was(self, kind):
+        inventory = Inventory((1, 2))
+        batch, values, _ = inventory.analyse(batch_of(self.rows()))
+        before = batch.rows.copy(), values.copy()
+        kind().update(View(batch, values, inventory.table))
+        assert (batch.rows == before[0]).all()
+        assert (values == before[1]).all()
+
+    def test_it_explains_itself(self, kind):
+        text = inspect.getdoc(inspect.getmodule(kind))
+        assert all(word in text for word in ("Statistic", "Threshold", "Cold start"))
+        assert kind.owasp.endswith(":2023")
+        assert kind.severity in ("low", "medium", "high", "critical")
+
+    def test_an_unknown_setting_is_refused_in_words(self, kind):
+        with pytest.raises(ValueError, match="has no setting"):
+            kind(nonsense=1)
+
+
+def test_tails_against_the_exact_distributions():
+    from math import comb, erfc, log, sqrt
+
+    for z in (0.5, 2.0, 6.0):
+        assert normal_tail_nats(z) == pytest.approx(-log(0.5 * erfc(z / sqrt(2))), rel=1e-9)
+    assert normal_tail_nats(-1.0) == 0.0
+    exact = -log(sum(comb(50, k) * 0.1**k * 0.9 ** (50 - k) for k in range(20, 51)))
+    assert 0 < more_than_expected_nats(20.0, 50.0, 0.1) <= exact
+    assert more_than_expected_nats(2.0, 50.0, 0.1) == 0.0
+    assert fewer_than_expected_nats(0.0, 100.0, 0.2) == pytest.approx(-100 * log(0.8))
+
+
+def test_pairs_are_remembered_and_rarely_mistaken():
+    pairs, wrong = new_pair_set(), 0
+    rng = np.random.default_rng(3)
+    values = rng.integers(0, 1 << 62, 200_000).astype(np.uint64)
+    for value in values:
+        wrong += not add_pair(pairs, np.uint64(7), value)
+    assert wrong < 200
+    assert not any(add_pair(pairs, np.uint64(7), value) for value in values[-1000:])
+    assert CAPACITY > 1_000_000

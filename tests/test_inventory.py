@@ -1,0 +1,144 @@
+"""Templates, redaction, profiles and the bounds of the endpoint table."""
+
+import numpy as np
+import pytest
+from rows import batch_of
+
+from sensor.inventory.analyse import Inventory
+from sensor.inventory.endpoints import CAPACITY
+from sensor.inventory.profile import add_client, bucket_of, clear_profile, distinct_clients, measure, new_profiles, quantile
+
+KEY = (1, 2)
+
+
+def analysed(**transaction):
+    batch, values, _ = Inventory(KEY).analyse(batch_of([transaction]))
+    return batch, values
+
+
+@pytest.mark.parametrize(
+    ("path", "template"),
+    [
+        ("/v1/products/10150", "/v1/products/{int}"),
+        ("/v1/products/10150.json", "/v1/products/{int}.json"),
+        ("/static/app.min.js", "/static/app.min.js"),
+        ("/users/me", "/users/me"),
+        ("/users/-7", "/users/{int}"),
+        ("/o/123e4567-e89b-12d3-a456-426614174000/lines", "/o/{uuid}/lines"),
+        ("/e/01ARZ3NDEKTSV4RRFFQ69G5FAV", "/e/{ulid}"),
+        ("/e/0ujtsYcgvSTl8PAuAdqWYSMnLOv", "/e/{ksuid}"),
+        ("/m/507f1f77bcf86cd799439011", "/m/{objectid}"),
+        ("/c/3f2a9c1d", "/c/{hex}"),
+        ("/f/a3Xk9QzL0pVb7TnW2cYd", "/f/{base64url}"),
+        ("/d/2026-03-03", "/d/{date}"),
+        ("/d/2026-13-03", "/d/2026-13-03"),
+        ("/u/bob@example.com", "/u/{email}"),
+        ("/n/192.0.2.7", "/n/{ip}"),
+        ("/t/+4912345678", "/t/{phone}"),
+        ("/en-US/home", "/{locale}/home"),
+        ("/s/red-running-shoes-2024", "/s/red-running-shoes-2024"),
+        ("/facade/deadbeef", "/facade/deadbeef"),
+        ("/", "/"),
+        ("*", "*"),
+        ("//a//", "//a//"),
+        ("/a;x=1/b", "/a/b"),
+    ],
+)
+def test_template(path, template):
+    batch, _ = analysed(path=path)
+    assert batch.text(0, "template").decode() == template
+
+
+def test_a_hostile_path_has_a_bounded_template():
+    batch, _ = analysed(path="/" + "/".join("abc" for _ in range(4000)))
+    assert batch.text(0, "template").endswith(b"/{rest}")
+    assert len(batch.text(0, "template")) < 600
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "query", "referer"),
+    [
+        ({"query": "user=ann&password=hunter2&x=1"}, "/", "user=ann&password={password}&x=1", ""),
+        ({"query": "PassWord=hunter2"}, "/", "PassWord={password}", ""),
+        ({"query": "access_token=abc&sig=d&api_key=e"}, "/", "access_token={token}&sig={signature}&api_key={api_key}", ""),
+        ({"query": "n=4111111111111111"}, "/", "n={card}", ""),
+        ({"query": "n=4111111111111112"}, "/", "n=4111111111111112", ""),
+        ({"query": "4111111111111111"}, "/", "{card}", ""),
+        ({"query": "mail=bob%40example.com"}, "/", "mail={email}", ""),
+        ({"path": "/pay/4111111111111111/ok"}, "/pay/{card}/ok", "", ""),
+        ({"path": "/u/bob@example.com"}, "/u/{email}", "", ""),
+        ({"path": "/a;jsessionid=12ab/b"}, "/a;{session}/b", "", ""),
+        ({"path": "/a;v/b"}, "/a;v/b", "", ""),
+        ({"query": "password="}, "/", "password=", ""),
+        ({"referer": "https://u:p@a.test/x?token=1#f"}, "/", "", "https://a.test/x?token={token}"),
+        ({"referer": "https://a.test/x/y"}, "/", "", "https://a.test/x/y"),
+        ({"referer": "https://a.test/pay/4111111111111111"}, "/", "", "https://a.test/pay/{card}"),
+    ],
+)
+def test_secrets_in_targets_are_told_by_class(given, path, query, referer):
+    batch, _ = analysed(**given)
+    assert (batch.text(0, "path").decode(), batch.text(0, "query").decode(), batch.text(0, "referer").decode()) == (
+        path,
+        query,
+        referer,
+    )
+
+
+def test_a_key_in_the_query_is_a_credential():
+    batch, _ = analysed(query="api_key=abcdef")
+    assert batch.rows["auth"][0] > 0
+    assert batch.rows["credential"][0] != 0
+
+
+def test_quantiles_are_within_an_eighth():
+    profiles = new_profiles(1)
+    values = np.random.default_rng(1).lognormal(8, 2, 5000).astype(np.int64)
+    for value in values:
+        measure(profiles, 0, 0, value)
+    for share in (0.05, 0.5, 0.95, 0.99):
+        assert quantile(profiles, 0, 0, share) == pytest.approx(np.quantile(values, share), rel=0.13)
+    assert all(bucket_of(v) <= bucket_of(v + 1) for v in range(5000))
+
+
+@pytest.mark.parametrize("clients", [0, 1, 64, 65, 1000, 100_000])
+def test_distinct_clients_are_exact_and_then_near(clients):
+    profiles = new_profiles(1)
+    rng = np.random.default_rng(2)
+    for hashed in rng.integers(0, 1 << 64, clients, dtype=np.uint64):
+        add_client(profiles, 0, hashed)
+        add_client(profiles, 0, hashed)
+    found = distinct_clients(profiles, 0)
+    assert found == clients if clients <= 64 else found == pytest.approx(clients, rel=0.12)
+    clear_profile(profiles, 0)
+    assert distinct_clients(profiles, 0) == 0
+
+
+def test_a_scanner_cannot_push_out_served_endpoints():
+    inventory = Inventory(KEY)
+    real = [{"path": f"/real/{name}", "status": 200} for name in ("a", "b", "c")]
+    inventory.analyse(batch_of(real))
+    for part in range(6):
+        inventory.analyse(batch_of([{"path": f"/scan/x{part}y{k}", "status": 404} for k in range(5000)]))
+    inventory.analyse(batch_of(real))
+    found = inventory.endpoints()
+    assert [(row["endpoint"], row["transactions"]) for row in found] == [("/real/a", 2), ("/real/b", 2), ("/real/c", 2)]
+    assert inventory.table.control[0] <= CAPACITY
+
+
+def test_the_profile_counts_what_was_seen():
+    inventory = Inventory(KEY)
+    inventory.analyse(
+        batch_of(
+            [
+                {"path": "/x/1", "status": 200, "response_type": "application/json", "client": "192.0.2.1"},
+                {"path": "/x/2", "status": 404, "client": "192.0.2.2", "auth": "basic"},
+                {"path": "/x/3", "status": 0, "latency_us": -1, "client": "2001:db8::1"},
+            ]
+        )
+    )
+    (row,) = inventory.endpoints()
+    assert (row["endpoint"], row["transactions"], row["clients"], row["unanswered"], row["status_2xx"], row["status_4xx"]) == (
+        "/x/{int}", 3, 3, 1, 1, 1,
+    )  # fmt: skip
+    assert row["response_types"] == ["application/json"]
+    assert row["auth"] == ["none", "basic"]
