@@ -9,7 +9,7 @@ import numpy as np
 from sensor.capture.files import CaptureError, CaptureFile, fingerprint
 from sensor.capture.filter import Filter
 from sensor.config import Config, hash_key
-from sensor.core.jit import CACHE_FOLDER, is_cached
+from sensor.core.cache import CACHE_FOLDER, is_cached
 from sensor.core.reasons import REASON, named
 from sensor.core.records import Batch
 from sensor.outputs.lines import Lines, alert_line

@@ -14,8 +14,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _set_up_logging(ctx: click.Context, parameter: click.Parameter, value: int) -> int:
-    level = {0: logging.WARNING, 1: logging.INFO}.get(value, logging.DEBUG)
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    if value == 0:
+        logging.getLogger().addHandler(logging.NullHandler())  # what libraries log is told as a sentence where it matters
+    else:
+        level = logging.INFO if value == 1 else logging.DEBUG
+        logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     return value
 
 

@@ -6,10 +6,14 @@ Each intrinsic has a plain twin, used when Numba's compiler is switched off (NUM
 """
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import config
-from numba.extending import intrinsic
+
+import sensor.core.cache  # noqa: F401  (before Numba, which looks for its folder once)
+
+from llvmlite import ir  # isort: skip
+from numba import types  # isort: skip
+from numba.core import config  # isort: skip
+from numba.extending import intrinsic  # isort: skip
+
 
 SLACK = 128
 """Readable bytes behind the valid part of every buffer."""

@@ -1,6 +1,11 @@
 """The HTTP/1 parser: the same messages whatever way they are cut, as h11 reads them; oddities flagged; losses marked."""
 
+import pathlib
+import subprocess
+import sys
+
 import h11
+import helpers
 import pytest
 from helpers import ASK, REPLY, SECOND, Http, data, fin, gap, without_order
 from hypothesis import given, settings
@@ -308,11 +313,27 @@ def test_equal_lengths_are_one(value):
 
 @pytest.mark.parametrize(
     "body",
-    [b"x\r\nabc\r\n0\r\n\r\n", b"\r\n\r\n", b"-3\r\nabc\r\n0\r\n\r\n", b"0x3\r\nabc\r\n0\r\n\r\n", b"3\r\nabcd\r\n0\r\n\r\n", b"FFFFFFFFFFFFFFFFF\r\nabc", b"3 \x00\r\nabc\r\n0\r\n\r\n"],
+    [b"x\r\nabc\r\n0\r\n\r\n", b"\r\n\r\n", b"-3\r\nabc\r\n0\r\n\r\n", b"0x3\r\nabc\r\n0\r\n\r\n", b"3\r\nabcd\r\n0\r\n\r\n", b"3 \x00\r\nabc\r\n0\r\n\r\n"],
 )  # fmt: skip
 def test_broken_chunks_are_flagged_and_end_the_message(body):
     row = one(b"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
     assert "bad_chunk" in row["weird"] and "request_cut" in row["completeness"]
+
+
+@pytest.mark.xfail(strict=True, reason="sizes from 2**63 on become negative: the parser walks backwards, up to a segmentation fault")
+@pytest.mark.parametrize("size", ["8000000000000000", "8000000000000005", "C000000000000000", "FFFFFFFFFFFF0000", "FFFFFFFFFFFFFFFF", "F" * 17, "F" * 40])
+def test_a_chunk_size_that_does_not_fit_is_flagged(size):
+    """In a process of its own, which may die."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from helpers import ASK, Http, data\n"
+        "head = b'POST /x HTTP/1.1\\r\\nHost: h\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n'\n"
+        "row, = Http().run([data(ASK, head + sys.argv[2].encode() + b'\\r\\nabc\\r\\n0\\r\\n\\r\\n')])\n"
+        "print(row['request_bytes'], 'bad_chunk' in row['weird'])\n"
+    )
+    tests = str(pathlib.Path(helpers.__file__).parent)
+    done = subprocess.run([sys.executable, "-c", code, tests, size], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "0 True\n")
 
 
 @pytest.mark.xfail(strict=True, reason="spaces and CR within the digits of a chunk size are passed over: `1 0` is read as 16, without a flag")
@@ -432,10 +453,9 @@ def check_losses(rows, whole):
 
     for row in rows:
         if "no_request" not in row["completeness"]:
+            if row["method"] not in (b"POST", b"PUT"):
+                continue  # the rest of a first line: has a test of its own
             twin = by_path[row["path"]]
-            if row["method"] != twin["method"]:
-                assert twin["method"].endswith(row["method"])  # has a test of its own
-                continue
             assert row["status"] in (0, twin["status"]), "a response of another request"
             if not row["completeness"]:
                 assert plain(row) == plain(twin)
@@ -495,10 +515,11 @@ def test_a_gap_past_the_body_ends_the_message_and_is_marked():
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="the rest of a method behind a gap is taken for an unknown method, and the row is not marked")
-def test_the_rest_of_a_method_is_no_method():
-    events = [gap(ASK, 1), data(ASK, b"OST /1 HTTP/1.1\r\nHost: h\r\n\r\n"), data(REPLY, OK)]
-    assert [row["method"] for row in Http().run(events) if not row["completeness"]] == []
+@pytest.mark.xfail(strict=True, reason="behind a gap the rest of a first line is taken for a request with an unknown method; not even marked at the start")
+@pytest.mark.parametrize("rest", [b"OST /1 HTTP/1.1", b"1 HTTP/1.1", b"path-without-slash HTTP/1.1"])
+def test_the_rest_of_a_first_line_is_no_request(rest):
+    events = [gap(ASK, 1), data(ASK, rest + b"\r\nHost: h\r\n\r\n"), data(REPLY, OK)]
+    assert [row["method"] for row in Http().run(events)] == [b""]
 
 
 def test_a_gap_in_a_request_head_gives_no_request():
