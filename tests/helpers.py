@@ -1,9 +1,11 @@
 """What tests share: the sensor driven in process, rows as dictionaries, and a count of what was given back."""
 
 import ipaddress
+import os
 import pathlib
 
 import numpy as np
+from hypothesis import settings
 
 from parsers.http1.consume import consume, take_output
 from parsers.http1.state import HttpLimits, new_http1
@@ -37,6 +39,11 @@ KEY = (0x0706050403020100, 0x0F0E0D0C0B0A0908)
 SEED = np.uint64(0x1234567)
 CLIENT, SERVER = ("192.0.2.10", 50_100), ("10.20.0.10", 80)
 PLAIN = [name for name in TRANSACTION.names if not name.endswith(("_at", "_len"))]
+
+
+def examples(count: int) -> settings:
+    """So many examples of a property, times TAPWATCH_EXAMPLES."""
+    return settings(max_examples=count * int(os.environ.get("TAPWATCH_EXAMPLES", "1")))
 
 
 def address(high: int, low: int) -> str:
@@ -107,7 +114,7 @@ def small_sensor(connections: int = 32, pending: int = 128, text_bytes: int = 1 
 
 def transactions_of(path, shards: int = 1) -> list[dict]:
     """All transactions of a capture file."""
-    return sum(Sensor(shards).read(path), [])
+    return [row for rows in Sensor(shards).read(path) for row in rows]
 
 
 def chunk_of(frames: list[tuple[int, bytes]], link: int = 1) -> tuple[np.ndarray, np.ndarray]:

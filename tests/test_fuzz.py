@@ -21,7 +21,15 @@ SEED = int(os.environ.get("TAPWATCH_FUZZ_SEED", "1"))
 SLOWEST = 20
 """Seconds that one capture may take; the bundled ones take milliseconds."""
 FILES = sorted(path for path in FEATURES.iterdir() if not path.name.endswith(".json"))
-FIELDS = (b"Content-Length: 7\r\n", b"Transfer-Encoding: chunked\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\r\n", b"0\r\n\r\n", b"fff\r\n")
+FIELDS = (
+    b"Content-Length: 7\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"HTTP/1.1 200 OK\r\n\r\n",
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"\r\n",
+    b"0\r\n\r\n",
+    b"fff\r\n",
+)
 NUMBERS = (0, 1, 3, 4, 7, 8, 12, 20, 127, 128, 255, 1460, 65_535, 65_536, 262_144, 2**31 - 1, 2**31, 2**32 - 1)
 
 
@@ -106,7 +114,7 @@ def test_damaged_files(tmp_path, size):
             assert str(error).endswith(".")
             sensor.finish()
             found = []
-        check(sensor, sum(found, []))
+        check(sensor, [row for rows in found for row in rows])
 
     run_for(SECONDS / 4, once)
 

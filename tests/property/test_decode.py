@@ -4,8 +4,8 @@ import ipaddress
 
 import numpy as np
 import pytest
-from helpers import SEED, address, chunk_of
-from hypothesis import given, settings
+from helpers import SEED, address, chunk_of, examples
+from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import (
@@ -135,7 +135,7 @@ def frames(draw):
     return link, header + tags + packet, labels, *rest
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(frames(), st.binary(max_size=46))
 def test_every_field_is_what_was_put_in(frame, padding):
     link, data, labels, src, dst, fields, payload = frame
@@ -274,13 +274,13 @@ def check_outcomes(link, data):
         assert packet["payload"] == chunk[packet["at"] : packet["at"] + packet["length"]]
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(LINKS, st.lists(st.binary(max_size=120), max_size=8))
 def test_random_bytes_end_in_exactly_one_counter(link, data):
     check_outcomes(link, data)
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(damaged())
 def test_damaged_frames_end_in_exactly_one_counter(frame):
     check_outcomes(frame[0], [frame[1]])

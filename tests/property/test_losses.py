@@ -1,8 +1,8 @@
 """Lost packets, from the wire to the rows: nothing is paired or counted wrongly, and what may be wrong is marked."""
 
 import pytest
-from helpers import CLIENT, SERVER, Sensor, assert_empty, chunk_of, rows_of, transactions_of_packets
-from hypothesis import given, settings
+from helpers import CLIENT, SERVER, Sensor, assert_empty, chunk_of, examples, rows_of, transactions_of_packets
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor.simulate.wire import Conversation
@@ -13,10 +13,19 @@ MSS = 90
 
 def numbered(k):
     """Requests and responses that tell their number by path, status and size; most are longer than a segment."""
-    ask = b"POST /%d HTTP/1.1\r\nHost: h\r\nX-Pad: %s\r\nContent-Length: %d\r\n\r\n" % (k, b"p" * 30 * (k % 3), 100 + k) + b"q" * (100 + k)
+    ask = b"POST /%d HTTP/1.1\r\nHost: h\r\nX-Pad: %s\r\nContent-Length: %d\r\n\r\n" % (
+        k,
+        b"p" * 30 * (k % 3),
+        100 + k,
+    ) + b"q" * (100 + k)
     reply = b"HTTP/1.1 %d OK\r\nContent-Type: a/b\r\nContent-Length: %d\r\n\r\n" % (210 + k, 200 + k) + b"r" * (200 + k)
     if k % 3 == 2:
-        reply = b"HTTP/1.1 %d OK\r\nTransfer-Encoding: chunked\r\n\r\n" % (210 + k) + b"1e\r\n" + b"d" * 30 + b"\r\n3\r\nddd\r\n0\r\n\r\n"
+        reply = (
+            b"HTTP/1.1 %d OK\r\nTransfer-Encoding: chunked\r\n\r\n" % (210 + k)
+            + b"1e\r\n"
+            + b"d" * 30
+            + b"\r\n3\r\nddd\r\n0\r\n\r\n"
+        )
     return ask, reply
 
 
@@ -63,7 +72,9 @@ def check(rows):
 
 
 def test_nothing_is_marked_where_nothing_is_lost():
-    assert [(row["path"], row["status"], row["completeness"]) for row in WHOLE.values()] == [(b"/%d" % k, 210 + k, []) for k in range(5)]
+    assert [(row["path"], row["status"], row["completeness"]) for row in WHOLE.values()] == [
+        (b"/%d" % k, 210 + k, []) for k in range(5)
+    ]
 
 
 @pytest.mark.parametrize("count", range(1, 12))
@@ -87,12 +98,17 @@ def test_any_two_packets_lost():
             check(rows_of_frames(without(*pair)))
 
 
-@pytest.mark.xfail(strict=True, reason="a side that begins amid a message loses it without a trace: the next response is paired with the first request")
+@pytest.mark.xfail(
+    strict=True,
+    reason="a side that begins amid a message loses it without a trace: the next response is paired with the first request",
+)
 def test_the_syn_ack_and_the_first_response_segment_lost():
     check(rows_of_frames(without(SYN_ACK, FIRST_REPLY)))
 
 
-@pytest.mark.xfail(strict=True, reason="giving up a hole delivers the segment behind it even if the request that it acknowledges is still held")
+@pytest.mark.xfail(
+    strict=True, reason="giving up a hole delivers the segment behind it even if the request that it acknowledges is still held"
+)
 def test_any_two_packets_lost_of_slow_traffic():
     """Holes are given up while the conversation goes on."""
     for pair in PAIRS:
@@ -100,7 +116,7 @@ def test_any_two_packets_lost_of_slow_traffic():
             check(rows_of_frames(without(*pair, slower=10)))
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(st.sets(st.integers(2, len(FRAMES) - 1), max_size=25), st.sets(st.integers(2, len(FRAMES) - 1), max_size=4))
 def test_many_packets_lost_and_some_seen_twice(lost, twice):
     kept = []

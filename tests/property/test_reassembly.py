@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from helpers import CLIENT, SERVER, assert_streams_empty, packet_of
-from hypothesis import given, settings
+from helpers import CLIENT, SERVER, assert_streams_empty, examples, packet_of
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor.core.reasons import REASONS, named
@@ -201,7 +201,7 @@ def fins(conversation, ts=START + SECOND // 10, **ends):
     ]
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(conversations(), st.data(), st.sampled_from([0, 0, 1, 3, 8]))
 def test_both_sides_arrive_whole_and_in_order(conversation, data, window):
     pieces = shuffled(data.draw, data.draw(sent(conversation)), window)
@@ -213,7 +213,7 @@ def test_both_sides_arrive_whole_and_in_order(conversation, data, window):
     assert streams.told[-1][0] == DELIVER_CLOSE and streams.told[-1][4] == CLOSE_FIN
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(conversations(), st.data(), st.sampled_from([1, 3, 8]))
 def test_a_message_comes_after_those_that_it_acknowledges(conversation, data, window):
     pieces = shuffled(data.draw, data.draw(sent(conversation, copies=False)), window)
@@ -231,7 +231,7 @@ def test_a_message_comes_after_those_that_it_acknowledges(conversation, data, wi
     assert told == sizes
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(conversations(), st.data(), st.sampled_from([0, 0, 2, 8]), st.booleans())
 def test_lost_segments_leave_gaps_of_exactly_their_length(conversation, data, window, ending):
     pieces = data.draw(sent(conversation))
@@ -255,7 +255,7 @@ def test_lost_segments_leave_gaps_of_exactly_their_length(conversation, data, wi
         assert at <= len(whole[side])
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(conversations(), st.data(), st.sampled_from([30 * MILLISECOND, 300 * MILLISECOND, 3 * SECOND, 20 * SECOND]))
 def test_what_is_told_after_waiting_in_vain_is_right_where_it_stands(conversation, data, step):
     """Slow traffic with losses: holes and causes are given up, and what comes later is too late."""
@@ -295,7 +295,7 @@ def test_bytes_beyond_the_snap_length_are_a_gap(conversation, data):
         )
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.lists(conversations(longest=40), min_size=2, max_size=6), st.data())
 def test_connections_with_colliding_hashes_do_not_mix(several, data):
     queues, ends = [], []
@@ -409,10 +409,14 @@ def test_a_reply_waits_for_its_request_but_not_for_ever():
     assert never.side(1) == [b"answer!"] and never.side(0) == [0]
 
 
-@pytest.mark.xfail(strict=True, reason="behind a gap of unknown length a side starts anew at any number, even at one already delivered")
+@pytest.mark.xfail(
+    strict=True, reason="behind a gap of unknown length a side starts anew at any number, even at one already delivered"
+)
 def test_a_repetition_behind_a_gap_of_unknown_length_is_not_told_again():
     waiting = ask(0, b"next", ack=2020)  # acknowledges ten bytes that were never seen
-    streams = opened().take([reply(0, b"old answer"), waiting, ask(4, b"!", ack=2020, ts=START + PATIENCE_SILENT + MILLISECOND)])
+    streams = opened().take(
+        [reply(0, b"old answer"), waiting, ask(4, b"!", ack=2020, ts=START + PATIENCE_SILENT + MILLISECOND)]
+    )
     streams.take([reply(0, b"old answer", ts=START + 3 * SECOND)])
     assert streams.side(0) == [b"next!"]
     assert streams.side(1) == [b"old answer", 0]
@@ -464,7 +468,9 @@ def test_a_store_that_is_full_gives_up_holes_and_counts():
     assert streams.counted()["ooo_overflow"] > 0
 
 
-@pytest.mark.xfail(strict=True, reason="a segment that the full store cannot take is dropped where others are still held behind it")
+@pytest.mark.xfail(
+    strict=True, reason="a segment that the full store cannot take is dropped where others are still held behind it"
+)
 def test_the_segment_that_finds_the_store_full_is_told_too():
     """Segments 2, 4, 6, … are held; then 1, 3, 5, … come behind the very first hole, one after the other."""
     size, count = 512, 128
@@ -474,7 +480,7 @@ def test_the_segment_that_finds_the_store_full_is_told_too():
     assert streams.side(0) == [1000, (b"e" * size + b"o" * size) * count]
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(
     st.lists(
         st.tuples(
