@@ -53,7 +53,7 @@ TRACK = np.dtype([
     ("low", "<i8"), ("high", "<i8"), ("last_number", "<i8"),
     ("step", "<i8"), ("votes", "<i4"), ("steps", "<u4"), ("same_steps", "<u4"),  # Boyer-Moore majority of the steps
     ("nats", "<f8"), ("usual", "<f8"), ("population", "<u4"),
-    ("name", "u1", (TEXT,)), ("name_len", "u1"),
+    ("name", "u1", (TEXT,)), ("name_len", "u1"),  # from here on: touched at the start and in incidents alone
     ("first_text", "u1", (TEXT,)), ("first_len", "<u4"), ("last_text", "u1", (TEXT,)), ("last_len", "<u4"),
     ("sample", SAMPLE, (SAMPLES,)), ("samples", "u1"),
 ])  # fmt: skip
@@ -69,6 +69,8 @@ PAGING = (
 class EnumerationState(NamedTuple):
     """Everything the detector remembers."""
 
+    tags: np.ndarray
+    """uint64[TRACKS]: key of the track in each place, 0 for none: one cache line tells which of a set it is"""
     tracks: np.ndarray
     """TRACK[TRACKS], sets of WAYS places"""
     slots: np.ndarray
@@ -84,6 +86,7 @@ class EnumerationState(NamedTuple):
 def new_enumeration() -> EnumerationState:
     ignored = np.array([plain_name_hash(name.encode()) for name in PAGING], np.uint64)
     return EnumerationState(
+        np.zeros(TRACKS, np.uint64),
         np.zeros(TRACKS, TRACK),
         np.zeros(SLOTS, SLOT),
         new_pair_set(),
@@ -132,19 +135,21 @@ def find_track(state, row, value, rung, place, idle):
     actor = row["credential"] if rung else mix(row["client_lo"] ^ mix(row["client_hi"]))
     key = mix(actor ^ mix(U(row["endpoint"]) ^ (value["slot"] << U(20)) ^ U(rung) << U(63)))
     base = np.int64(key & U(TRACKS // WAYS - 1)) * WAYS
-    oldest = base
     for k in range(base, base + WAYS):
-        track = state.tracks[k]
-        if track["key"] == key and track["requests"] > 0:
-            if row["ts"] - track["last_ts"] > idle:
-                start_track(track, key, row, value, rung, place)
+        if state.tags[k] == key:
+            if row["ts"] - state.tracks[k]["last_ts"] > idle:
+                start_track(state.tracks[k], key, row, value, rung, place)
             return np.int64(k)
-        if track["requests"] == 0 or (
-            state.tracks[oldest]["requests"] > 0 and track["last_ts"] < state.tracks[oldest]["last_ts"]
-        ):
-            oldest = k
+    oldest = np.int64(base)
+    for k in range(base, base + WAYS):
+        if state.tags[k] == U(0):
+            oldest = np.int64(k)
+            break
+        if state.tracks[k]["last_ts"] < state.tracks[oldest]["last_ts"]:
+            oldest = np.int64(k)
+    state.tags[oldest] = key
     start_track(state.tracks[oldest], key, row, value, rung, place)
-    return np.int64(oldest)
+    return oldest
 
 
 @kernel
@@ -205,20 +210,27 @@ def judge(track, slot):
 
 
 @kernel
-def keep_texts(track, arena, value):
-    """First and newest value, and the parameter's name, for the explanation."""
+def keep_first(track, arena, value):
+    """The parameter's name and its first value, for the explanation."""
     at, length = np.int64(value["at"]), np.int64(value["len"])
-    if track["requests"] == 1:
-        track["first_len"] = length
-        for k in range(min(length, TEXT)):
-            track["first_text"][k] = arena[at + k]
-        name = min(np.int64(value["name_len"]), TEXT)
-        track["name_len"] = name
-        for k in range(name):
-            track["name"][k] = arena[np.int64(value["name_at"]) + k]
+    track["first_len"] = length
+    for k in range(min(length, TEXT)):
+        track["first_text"][k] = arena[at + k]
+    name = min(np.int64(value["name_len"]), TEXT)
+    track["name_len"] = name
+    for k in range(name):
+        track["name"][k] = arena[np.int64(value["name_at"]) + k]
+
+
+@kernel
+def keep_last(track, arena, value, row):
+    """The newest value and transaction of an incident."""
+    at, length = np.int64(value["at"]), np.int64(value["len"])
     track["last_len"] = length
     for k in range(min(length, TEXT)):
         track["last_text"][k] = arena[at + k]
+    if track["samples"] >= SAMPLES - 1:
+        keep_sample(track, row)
 
 
 @kernel
@@ -243,8 +255,10 @@ def update_track(state, index, row, value, arena):
     track["requests"] += np.uint32(1)
     track["misses"] += np.uint32(miss)
     track["last_ts"] = max(track["last_ts"], row["ts"])
-    keep_texts(track, arena, value)
-    keep_sample(track, row)
+    if track["requests"] == 1:
+        keep_first(track, arena, value)
+    if track["samples"] < SAMPLES - 1:
+        keep_sample(track, row)
     if value["kind"] == INT:
         note_number(track, value["number"])
     before = np.int64(track["distinct"])
@@ -263,7 +277,7 @@ def update_track(state, index, row, value, arena):
 
 
 @kernel
-def raise_or_update(state, track, threshold, ts):
+def raise_or_update(state, track, threshold, arena, value, row):
     """Judge a track; a raised one is kept up to date among the incidents. True when it is raised just now."""
     slot = state.slots[track["place"]]
     fresh = track["status"] != RAISED
@@ -273,13 +287,14 @@ def raise_or_update(state, track, threshold, ts):
             return False
         forget_in_baseline(track, slot)
         track["status"] = RAISED
-        track["raised_ts"] = ts
+        track["raised_ts"] = row["end"]
         if state.control[0]["raised"] < RAISED_LIMIT:
             track["raised_at"] = state.control[0]["raised"]
             state.control[0]["raised"] += 1
         else:
             state.control[0]["unkept"] += 1
     track["nats"] = max(track["nats"], nats)
+    keep_last(track, arena, value, row)
     if track["raised_at"] >= 0:
         state.raised[track["raised_at"]] = track
     return fresh
@@ -319,5 +334,5 @@ def enumerate_rows(state, rows, arena, values, count, threshold, min_distinct, i
                 continue
             new = update_track(state, at, row, value, arena)
             if track["status"] == RAISED or (new and track["distinct"] >= min_distinct):
-                raise_or_update(state, track, threshold, row["end"])
+                raise_or_update(state, track, threshold, arena, value, row)
             named = rung == 1 and track["status"] == RAISED

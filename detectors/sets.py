@@ -24,11 +24,11 @@ class PairSet(NamedTuple):
     words: np.ndarray
     """uint64[2, BLOCKS * 8]"""
     control: np.ndarray
-    """int64[2]: pairs in the newer filter; which of the two it is"""
+    """int64[3]: pairs in the newer filter; which of the two it is; whether the older one holds any"""
 
 
 def new_pair_set() -> PairSet:
-    return PairSet(np.zeros((2, BLOCKS * 8), np.uint64), np.zeros(2, np.int64))
+    return PairSet(np.zeros((2, BLOCKS * 8), np.uint64), np.zeros(3, np.int64))
 
 
 @kernel
@@ -50,13 +50,14 @@ def add_pair(pairs, owner, value):
     newer = pairs.control[1]
     if holds(pairs.words, newer, base, bits):
         return False
-    known = holds(pairs.words, 1 - newer, base, bits)
+    known = pairs.control[2] != 0 and holds(pairs.words, 1 - newer, base, bits)
     for k in range(PROBES):
         bit = (bits >> U(9 * k)) & U(511)
         pairs.words[newer, base + np.int64(bit >> U(6))] |= U(1) << (bit & U(63))
     pairs.control[0] += 1
     if pairs.control[0] == CAPACITY:
         pairs.control[0] = 0
+        pairs.control[2] = 1
         pairs.control[1] = 1 - newer
         for k in range(BLOCKS * 8):
             pairs.words[1 - newer, k] = U(0)

@@ -65,8 +65,6 @@ class Pipeline:
         self._inventory = Inventory(self._key)
         self._detectors = [self._make(name, kind) for name, kind in find_detectors().items()]
         self._frames = 0
-        self._gathered: list[Batch] = []
-        self._gathered_rows = 0
 
     def _make(self, name: str, kind: type):
         try:
@@ -78,7 +76,7 @@ class Pipeline:
         self, capture: CaptureFile, progress: Callable[[CaptureFile, int, int], None] | None = None, count: int = 0
     ) -> None:
         """Take all packets of a capture, or the first `count`. progress: called with (capture, frames, bytes) of each chunk."""
-        in_work: list | None = None
+        in_work: list[concurrent.futures.Future] = []
         chunks, turn, taken = capture.chunks(), 0, 0
         while True:
             begin = time.perf_counter()
@@ -90,20 +88,17 @@ class Pipeline:
             taken += len(frames)
             packets = self._packets[turn]
             found = self._decode(chunk.data, frames, packets)
-            if in_work is not None:
-                self._gather(in_work, capture.name)
-            in_work = self._start(packets, found, chunk.data)
+            in_work = self._advance(in_work, packets, found, chunk.data, capture.name)
             turn = (turn + 1) % BUFFERS
             if progress is not None:
                 progress(capture, len(frames), int(frames["wire"].sum()))
-        if in_work is not None:
-            self._gather(in_work, capture.name)
-        self._analyse(capture.name)
+        self._analyse(self._finish_work(in_work, everything=True), capture.name)
 
     def finish(self, name: str) -> None:
         """End of the traffic: what was still open is told under the capture's name."""
-        self._gather([worker.finish() for worker in self._workers], name)
-        self._analyse(name)
+        for worker in self._workers:
+            worker.finish()
+        self._analyse(self._finish_work([], everything=True), name)
 
     def close(self) -> None:
         if self._threads:
@@ -135,27 +130,36 @@ class Pipeline:
         self.seconds["decode"] += time.perf_counter() - begin
         return int(found)
 
-    def _start(self, packets: np.ndarray, found: int, data: np.ndarray) -> list:
+    def _advance(self, in_work: list, packets: np.ndarray, found: int, data: np.ndarray, name: str) -> list:
+        """Hand a chunk to the workers; look at what came of those before, at once for one worker, meanwhile for several."""
+        batch = self._finish_work(in_work)
         if self._threads is None:
-            return [self._workers[0].process(packets, found, data)]
-        return [self._threads.submit(worker.process, packets, found, data) for worker in self._workers]
+            self._analyse(batch, name)
+            self._workers[0].process(packets, found, data)
+            return []
+        if batch is not None:
+            batch = batch.copy()
+        in_work = [self._threads.submit(worker.process, packets, found, data) for worker in self._workers]
+        self._analyse(batch, name)
+        return in_work
 
-    def _gather(self, in_work: list, capture: str) -> None:
-        """Take what the workers made of one chunk; analyse once enough has come together."""
-        batches = [item.result() if isinstance(item, concurrent.futures.Future) else item for item in in_work]
-        batch = merge(batches)
-        if len(batch.rows):
-            self._gathered.append(batch)
-            self._gathered_rows += len(batch.rows)
-        if self._gathered_rows >= ANALYSED_AT_ONCE:
-            self._analyse(capture)
+    def _finish_work(self, in_work: list[concurrent.futures.Future], everything: bool = False) -> Batch | None:
+        """Wait for the workers, and take what they have once it is enough to look at.
 
-    def _analyse(self, capture: str) -> None:
-        gathered, self._gathered, self._gathered_rows = self._gathered, [], 0
-        if not gathered:
+        All are asked at the same chunk, so that their transactions together are complete up to it.
+        """
+        for future in in_work:
+            future.result()
+        if not everything and sum(worker.waiting for worker in self._workers) < ANALYSED_AT_ONCE:
+            return None
+        return merge([worker.take() for worker in self._workers])
+
+    def _analyse(self, gathered: Batch | None, capture: str) -> None:
+        """Inventory, detectors and sinks look at finished transactions."""
+        if gathered is None or not len(gathered.rows):
             return
         begin = time.perf_counter()
-        batch, values, wire = self._inventory.analyse(merge(gathered))
+        batch, values, wire = self._inventory.analyse(gathered)
         learned = time.perf_counter()
         view = View(batch, values, self._inventory.table)
         for detector in self._detectors:

@@ -23,45 +23,50 @@ class Worker:
         self._shard, self._shards = shard, shards
         self._streams = new_streams(StreamLimits(connections=connections), self.counters)
         self._http = new_http1(HttpLimits(connections=connections), key, self.counters)
-        self._done: list[Batch] = []
+        self._spilled: list[Batch] = []
         self.seconds = [0.0, 0.0]
         """time spent in reassembly and in parsing"""
 
-    def process(self, packets: np.ndarray, count: int, chunk: np.ndarray) -> Batch:
-        """Transactions completed by packets[:count] (PACKET[…]) of a chunk."""
+    def process(self, packets: np.ndarray, count: int, chunk: np.ndarray) -> None:
+        """Take packets[:count] (PACKET[…]) of a chunk."""
         at = 0
         while at < count:
             begin = time.perf_counter()
             at = reassemble(self._streams, packets, count, at, chunk, self._shard, self._shards)
             self.seconds[0] += time.perf_counter() - begin
             self._parse(packets, chunk)
-        return self._output()
 
-    def finish(self) -> Batch:
-        """End of the capture: transactions of the connections that were still open. The worker is as new afterwards."""
+    @property
+    def waiting(self) -> int:
+        """Transactions that were completed and not yet taken."""
+        return int(self._http.control["rows"][0]) + sum(len(batch.rows) for batch in self._spilled)
+
+    def take(self) -> Batch:
+        """The completed transactions. Their arrays are those that the next packets write to: use or copy them before."""
+        rows, used = take_output(self._http)
+        batch = Batch(self._http.rows[:rows], self._http.arena[: used + SLACK], int(used))
+        if not self._spilled:
+            return batch
+        spilled, self._spilled = self._spilled, []
+        return merge([*spilled, batch])
+
+    def finish(self) -> None:
+        """End of the capture: connections that were still open are closed. The worker is as new once the rest was taken."""
         nothing, done = np.zeros(SLACK, np.uint8), False
         no_packets = np.zeros(1, PACKET)
         while not done:
             done = finish(self._streams)
             self._parse(no_packets, nothing)
-        return self._output()
 
     def _parse(self, packets: np.ndarray, chunk: np.ndarray) -> None:
         begin = time.perf_counter()
         count, at = int(self._streams.control["deliveries"][0]), 0
         while at < count:
             at = consume(self._http, self._streams.deliveries, count, at, packets, chunk, self._streams.stored)
-            self._collect()
+            if at < count:  # no room for more rows: put these aside
+                rows, used = take_output(self._http)
+                self._spilled.append(Batch(self._http.rows[:rows].copy(), self._http.arena[: used + SLACK].copy(), int(used)))
         self.seconds[1] += time.perf_counter() - begin
-
-    def _collect(self) -> None:
-        rows, used = take_output(self._http)
-        if rows:
-            self._done.append(Batch(self._http.rows[:rows].copy(), self._http.arena[: used + SLACK].copy(), int(used)))
-
-    def _output(self) -> Batch:
-        done, self._done = self._done, []
-        return merge(done)
 
 
 def merge(batches: list[Batch]) -> Batch:

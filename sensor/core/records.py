@@ -8,6 +8,8 @@ import dataclasses
 
 import numpy as np
 
+from sensor.core.limits import SLACK
+
 FRAME = np.dtype([
     ("at", "<i8"),        # offset of the link-layer header in the chunk, bytes
     ("captured", "<u4"),  # bytes present in the chunk
@@ -119,6 +121,10 @@ class Batch:
     """uint8[m], SLACK bytes of room behind the last text"""
     used: int
     """bytes of the arena that hold text"""
+
+    def copy(self) -> "Batch":
+        """The same in arrays of its own."""
+        return Batch(self.rows.copy(), self.arena[: self.used + SLACK].copy(), self.used)
 
     def text(self, index: int, name: str) -> bytes:
         """The bytes of one text field of one row."""

@@ -8,15 +8,13 @@ Each intrinsic has a plain twin, used when Numba's compiler is switched off (NUM
 import numpy as np
 
 import sensor.core.cache  # noqa: F401  (before Numba, which looks for its folder once)
+from sensor.core.limits import SLACK
 
 from llvmlite import ir  # isort: skip
 from numba import types  # isort: skip
 from numba.core import config  # isort: skip
 from numba.extending import intrinsic  # isort: skip
 
-
-SLACK = 128
-"""Readable bytes behind the valid part of every buffer."""
 
 _I64 = ir.IntType(64)
 

@@ -17,7 +17,7 @@ from sensor.store.encode import digest, encode_transactions
 from sensor.store.errors import StoreError
 from sensor.store.open import Store
 
-BLOCK_ROWS = 1 << 17
+BLOCK_ROWS = 1 << 16
 """Rows that are gathered before an insert: each insert makes a part that ClickHouse must merge later."""
 BLOCK_TEXT = 64 << 20
 """Bytes of text that are gathered before an insert."""

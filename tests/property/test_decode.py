@@ -35,13 +35,13 @@ def decoded(frames, link, vlan_separates=True, encaps=None):
     chunk, records = chunk_of([(1000 + k, data) for k, data in enumerate(frames)], link)
     packets, counters = np.zeros(len(frames) + 1, PACKET), np.zeros(len(REASONS), np.uint64)
     count = decode(chunk, records, 7, encaps, vlan_separates, SEED, packets, counters)
-    found = []
+    found, texts = [], encap_texts(encaps)
     for packet in packets[:count]:
         at, length = int(packet["at"]), int(packet["length"])
         values = {name: int(packet[name]) for name in PACKET.names}
         values["payload"] = chunk[at : at + length].tobytes()
         values["src"], values["dst"] = (address(packet[side + "_hi"], packet[side + "_lo"]) for side in ("src", "dst"))
-        values["encap"] = encap_texts(encaps)[packet["encap"]]
+        values["encap"] = texts[packet["encap"]]
         found.append(values)
     return found, named(counters)
 
