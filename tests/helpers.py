@@ -84,11 +84,18 @@ class Sensor:
             self._packets = np.zeros(len(frames), PACKET)
         count = decode(chunk, frames, self._first, self.encaps, True, SEED, self._packets, self.counters)
         self._first += len(frames)
-        return merge([worker.process(self._packets, count, chunk) for worker in self.workers])
+        for worker in self.workers:
+            worker.process(self._packets, count, chunk)
+        return self._taken()
 
     def finish(self) -> Batch:
         self._first = 0
-        return merge([worker.finish() for worker in self.workers])
+        for worker in self.workers:
+            worker.finish()
+        return self._taken()
+
+    def _taken(self) -> Batch:
+        return merge([worker.take() for worker in self.workers]).copy()
 
     def read(self, path, rows=rows_of) -> list[list[dict]]:
         """Transactions of a capture file, a list for each chunk and one for its end."""
