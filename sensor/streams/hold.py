@@ -9,7 +9,7 @@ from sensor.core.reasons import REASON
 from sensor.core.records import DELIVER_DATA, DELIVER_GAP
 from sensor.streams.state import MAX_HELD, MAX_SEGMENTS
 
-R_GAP, R_GAP_BYTES, R_OVERLAP = REASON["gap"], REASON["gap_bytes"], REASON["overlap"]
+R_GAP, R_GAP_BYTES, R_OVERLAP, R_WINDOW = (REASON[name] for name in ("gap", "gap_bytes", "overlap", "out_of_window"))
 
 
 @kernel
@@ -103,9 +103,26 @@ def release(streams, entry, side):
         deliver_gap(streams, entry, side, cut, segment["ts"])
     if length + missing > old:
         me["next"] = np.uint32(segment["seq"] + np.uint32(length + missing))
+    drop_first(streams, me)
+
+
+@kernel
+def drop_first(streams, me):
+    """Free the side's first held segment."""
+    control = streams.control[0]
+    index = np.int64(me["first"])
+    segment = streams.segments[index]
     release_chain(streams.chains, np.int64(segment["block"]))
     me["first"] = segment["next"]
     me["segments"] -= 1
-    me["held"] -= np.uint32(length)
+    me["held"] -= segment["length"]
     segment["next"] = control["free_segment"]
     control["free_segment"] = index
+
+
+@kernel
+def discard(streams, me):
+    """Free all held segments of a side: they claim to lie behind its end."""
+    while me["first"] >= 0:
+        streams.counters[R_WINDOW] += U(1)
+        drop_first(streams, me)

@@ -8,14 +8,14 @@ import numpy as np
 
 from sensor.core.jit import kernel
 from sensor.core.records import DELIVER_FIN
-from sensor.streams.hold import deliver, deliver_gap, distance, release
+from sensor.streams.hold import deliver, deliver_gap, discard, distance, release
 from sensor.streams.state import PATIENCE_ACKED, PATIENCE_LOST, PATIENCE_SILENT, WINDOW
 
 
 @kernel
 def caused(peer, has_ack, ack):
     """Whether all that a segment acknowledges was delivered, as far as that can be told."""
-    if not has_ack or not peer["known"]:
+    if not has_ack or not peer["known"] or peer["blind"]:
         return True
     ahead = distance(ack, peer["next"])
     return ahead <= 0 or ahead > WINDOW
@@ -27,7 +27,8 @@ def finish_sides(streams, entry):
     ended = False
     for side in range(2):
         me = streams.sides[2 * entry + side]
-        if me["fin"] and not me["ended"] and me["first"] < 0 and me["known"] and me["next"] == me["fin_seq"]:
+        if me["fin"] and not me["ended"] and me["known"] and me["next"] == me["fin_seq"]:
+            discard(streams, me)
             me["ended"] = 1
             me["next"] += np.uint32(1)
             deliver(streams, entry, side, DELIVER_FIN, 0, 0, 0, streams.connections[entry]["last_ts"])
@@ -56,15 +57,13 @@ def drain(streams, entry):
 
 @kernel
 def give_up_hole(streams, entry, side):
-    """Take the side's first held segment although bytes before it are missing."""
+    """Go on at the side's first held segment although bytes before it are missing."""
     me = streams.sides[2 * entry + side]
     segment = streams.segments[me["first"]]
-    hole = distance(segment["seq"], me["next"])
-    if hole > 0:
-        deliver_gap(streams, entry, side, hole, segment["ts"])
-        me["next"] = segment["seq"]
-    release(streams, entry, side)
+    deliver_gap(streams, entry, side, distance(segment["seq"], me["next"]), segment["ts"])
+    me["next"] = segment["seq"]
     me["hole_ts"] = streams.control[0]["now"]
+    drain(streams, entry)
 
 
 @kernel
@@ -87,6 +86,7 @@ def give_up_cause(streams, entry, side):
             peer["next"] = to
     release(streams, entry, side)
     me["hole_ts"] = streams.control[0]["now"]
+    drain(streams, entry)
 
 
 @kernel
@@ -107,15 +107,21 @@ def impatient(streams, entry, now):
             acked = me["ack_known"] and distance(me["acked"], me["next"]) > 0
             if waited > (PATIENCE_ACKED if acked else PATIENCE_LOST):
                 give_up_hole(streams, entry, side)
-                drain(streams, entry)
         elif peer["first"] >= 0 and is_early(streams, peer):
             if waited > PATIENCE_ACKED:
                 give_up_cause(streams, entry, side)
-                drain(streams, entry)
         elif waited > PATIENCE_SILENT:
-            deliver_gap(streams, entry, 1 - side, 0, now)
-            peer["known"] = 0
+            peer["blind"] = 1
             drain(streams, entry)
+
+
+@kernel
+def give_up_first(streams, entry, side):
+    """Take the side's first held segment, whatever it waits for."""
+    if is_early(streams, streams.sides[2 * entry + side]):
+        give_up_hole(streams, entry, side)
+    else:
+        give_up_cause(streams, entry, side)
 
 
 @kernel
@@ -126,8 +132,4 @@ def flush(streams, entry):
         if a < 0 and b < 0:
             return
         side = 0 if b < 0 or (a >= 0 and streams.segments[a]["ts"] <= streams.segments[b]["ts"]) else 1
-        if is_early(streams, streams.sides[2 * entry + side]):
-            give_up_hole(streams, entry, side)
-        else:
-            give_up_cause(streams, entry, side)
-        drain(streams, entry)
+        give_up_first(streams, entry, side)

@@ -12,7 +12,7 @@ from sensor.core.reasons import REASON
 from sensor.core.records import DELIVER_CLOSE, DELIVER_DATA, DELIVER_OPEN
 from sensor.packets.decode import ACK, FIN, RST, SYN
 from sensor.streams.hold import deliver, deliver_gap, distance, hold
-from sensor.streams.order import caused, drain, flush, give_up_hole, impatient
+from sensor.streams.order import caused, drain, flush, give_up_first, impatient
 from sensor.streams.state import (
     CLOSED,
     DELIVERIES,
@@ -139,9 +139,18 @@ def outside_window(streams, entry, side, seq, ts):
 def accept(streams, entry, side, packet, chunk, seq, at, length, missing):
     """Payload of one segment: delivered at once where it is next in line, held where it is early, dropped where it is old."""
     me = streams.sides[2 * entry + side]
+    me["blind"] = 0
     if not me["known"]:
         me["known"] = 1
         me["next"] = seq
+    if me["fin"]:
+        allowed = distance(me["fin_seq"], seq)
+        if allowed <= 0 and length > 0:
+            streams.counters[R_WINDOW] += U(1)
+            return
+        if length + missing > allowed:
+            length = min(length, allowed)
+            missing = 0
     if outside_window(streams, entry, side, seq, packet["ts"]):
         return
     old = -distance(seq, me["next"])
@@ -171,18 +180,19 @@ def accept(streams, entry, side, packet, chunk, seq, at, length, missing):
     if hold(streams, entry, side, packet, seq, chunk, at, length, missing):
         return
     streams.counters[R_OVERFLOW] += U(1)
-    while me["first"] >= 0 and distance(seq, me["next"]) > 0:
-        give_up_hole(streams, entry, side)
-        drain(streams, entry)
-    if me["first"] < 0 and distance(seq, me["next"]) >= 0:
-        ahead = distance(seq, me["next"])
-        if ahead > 0:
-            deliver_gap(streams, entry, side, ahead, packet["ts"])
-        deliver(streams, entry, side, DELIVER_DATA, 0, at, length, packet["ts"])
-        if missing > 0:
-            deliver_gap(streams, entry, side, missing, packet["ts"])
+    while me["first"] >= 0 and distance(streams.segments[me["first"]]["seq"], seq) < 0:
+        give_up_first(streams, entry, side)
+    ahead = distance(seq, me["next"])
+    if ahead > 0:
+        deliver_gap(streams, entry, side, ahead, packet["ts"])
+    old = min(max(0, -ahead), length)
+    if length > old:
+        deliver(streams, entry, side, DELIVER_DATA, 0, at + old, length - old, packet["ts"])
+    if missing > 0 and -ahead <= length:
+        deliver_gap(streams, entry, side, missing, packet["ts"])
+    if length + missing > -ahead:
         me["next"] = np.uint32(seq + np.uint32(length + missing))
-        drain(streams, entry)
+    drain(streams, entry)
 
 
 @kernel

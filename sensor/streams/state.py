@@ -59,6 +59,7 @@ SIDE = np.dtype([
     ("syn", "u1"),        # SYN was seen
     ("fin", "u1"),        # FIN was seen
     ("ended", "u1"),      # FIN was delivered
+    ("blind", "u1"),      # the other side acknowledges bytes of this one that never come: it need not wait for them
     ("far", "u1"),        # segments in a row outside the window
     ("first", "<i4"),     # first held segment, -1 none
     ("segments", "<u4"),  # held segments

@@ -57,6 +57,7 @@ def reset_side(side):
     side["fin"] = 0
     side["ended"] = 0
     side["far"] = 0
+    side["blind"] = 0
     side["first"] = -1
     side["segments"] = 0
     side["held"] = 0

@@ -98,17 +98,10 @@ def test_any_two_packets_lost():
             check(rows_of_frames(without(*pair)))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a side that begins amid a message loses it without a trace: the next response is paired with the first request",
-)
 def test_the_syn_ack_and_the_first_response_segment_lost():
     check(rows_of_frames(without(SYN_ACK, FIRST_REPLY)))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="giving up a hole delivers the segment behind it even if the request that it acknowledges is still held"
-)
 def test_any_two_packets_lost_of_slow_traffic():
     """Holes are given up while the conversation goes on."""
     for pair in PAIRS:
