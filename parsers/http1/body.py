@@ -1,16 +1,16 @@
 """How long a message's body is (RFC 9112 6.3), and the walk through it."""
 
-import numpy as np
-
 from parsers.http1.state import CHUNK_DATA, CHUNK_END, CHUNK_SIZE, LENGTH, LOST, START, TRAILER, UNTIL_CLOSE
 from parsers.http1.text import CR, HT, LF, SP, hex_digit
 from sensor.core.jit import kernel
 from sensor.core.records import CUT, REQUEST_CUT, WEIRD_BIT
 
 W_CHUNK, W_EXTENSION = WEIRD_BIT["bad_chunk"], WEIRD_BIT["chunk_extension"]
+SEMICOLON = 59
 W_AMBIGUOUS = WEIRD_BIT["conflicting_length"] | WEIRD_BIT["bad_length"]
-SIZE_DIGITS = 15
-"""Hex digits of a chunk size: more would overflow, which is an old attack."""
+LARGEST_CHUNK = 1 << 56
+"""Bytes of a chunk beyond which one more digit could overflow, which is an old attack."""
+IN_DIGITS, IN_EXTENSION, BEHIND_DIGITS = range(3)
 
 
 @kernel
@@ -84,19 +84,18 @@ def take_size(flow, buffer, at, end):
             else:
                 flow["state"] = CHUNK_DATA
             return at
-        if flow["extension"] or byte == CR:
+        if flow["extension"] == IN_EXTENSION:
             continue
         digit = hex_digit(byte)
-        if digit >= 0:
+        if digit >= 0 and flow["extension"] == IN_DIGITS and flow["remaining"] < LARGEST_CHUNK:
             flow["remaining"] = flow["remaining"] * 16 + digit
-            flow["digits"] += np.uint8(flow["remaining"] > 0 or flow["digits"] == 0)
-            if flow["digits"] > SIZE_DIGITS:
-                lose_chunks(flow)
-                return at
-        elif byte == 59:
-            flow["extension"] = 1
+            flow["digits"] = 1
+        elif byte == SEMICOLON and flow["digits"]:
+            flow["extension"] = IN_EXTENSION
             flow["weird"] |= W_EXTENSION
-        elif byte != SP and byte != HT:
+        elif flow["digits"] and (byte == CR or byte == SP or byte == HT):
+            flow["extension"] = BEHIND_DIGITS
+        else:
             lose_chunks(flow)
             return at
     return at

@@ -3,7 +3,7 @@
 import numpy as np
 
 from parsers.http1.body import take_counted
-from parsers.http1.flow import drop_head, end_of_flow, feed, finish_message
+from parsers.http1.flow import drop_head, end_of_flow, feed, finish_message, out_of_step
 from parsers.http1.pending import emit_all
 from parsers.http1.state import (
     ARENA,
@@ -11,7 +11,6 @@ from parsers.http1.state import (
     CHUNK_END,
     HEAD,
     LENGTH,
-    LOST,
     NO_ONE,
     OPAQUE,
     ROOM_ARENA,
@@ -84,9 +83,7 @@ def on_open(http, entry, packet, start_seen):
 def on_gap(http, entry, side, length):
     """Bytes were lost (0: nobody knows how many).
 
-    Inside a body of known length they are counted. Elsewhere messages may have been lost with them: requests that
-    wait for a response from this side can no longer be told from those that were answered in the gap, and a
-    request after it is marked, until a response without a request shows that the lost ones were answered.
+    Inside a body of known length they are counted. Elsewhere messages may have been lost with them.
     """
     flow = http.flows[2 * entry + side]
     state = flow["state"]
@@ -113,12 +110,7 @@ def on_gap(http, entry, side, length):
     elif LENGTH <= state <= UNTIL_CLOSE:
         flow["completeness"] |= CUT if flow["response"] else REQUEST_CUT
         finish_message(http, entry, flow)
-    flow["state"] = LOST
-    client = http.connections[entry]["client"]
-    if client == side:
-        http.connections[entry]["dropped"] = 1
-    elif client != NO_ONE:
-        emit_all(http, entry, GAP)
+    out_of_step(http, entry, side)
 
 
 @kernel

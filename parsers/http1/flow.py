@@ -7,11 +7,11 @@ from LENGTH to UNTIL_CLOSE; LOST leaves only by a segment that begins a message;
 import numpy as np
 
 from parsers.http1.body import begin_request_body, begin_response_body, take_body
-from parsers.http1.head import INCOMPLETE, parse_head
-from parsers.http1.pending import begin_request, begin_response, emit_if_done
-from parsers.http1.recognise import MORE, NEITHER, RESPONSE, classify
-from parsers.http1.state import HEAD, HEAD_LIMIT, LENGTH, LOST, NO_ONE, OPAQUE, START, UNTIL_CLOSE
-from parsers.http1.text import CR, LF
+from parsers.http1.head import INCOMPLETE, parse_head, version_at
+from parsers.http1.pending import begin_request, begin_response, emit_all, emit_if_done
+from parsers.http1.recognise import MORE, NEITHER, REQUEST, RESPONSE, classify, is_known_method
+from parsers.http1.state import HEAD, HEAD_LIMIT, LENGTH, LOST, METHOD_LIMIT, NO_ONE, OPAQUE, START, UNTIL_CLOSE
+from parsers.http1.text import CR, LF, SP, find_byte
 from sensor.core.chain import BLOCK, FULL, NONE, extend, read_chain, release_chain
 from sensor.core.jit import kernel
 from sensor.core.reasons import REASON
@@ -82,13 +82,24 @@ def store_head(http, flow, buffer, at, end):
 
 @kernel
 def is_side_for(http, entry, side, kind):
-    """Whether a message of this kind may come from this side; the first one settles who is the client."""
-    connection = http.connections[entry]
-    sender = side if kind != RESPONSE else 1 - side
-    if connection["client"] == NO_ONE:
-        connection["client"] = sender
-        return True
-    return connection["client"] == sender
+    """Whether a message of this kind may come from this side."""
+    client = http.connections[entry]["client"]
+    return client == NO_ONE or client == (side if kind != RESPONSE else 1 - side)
+
+
+@kernel
+def out_of_step(http, entry, side):
+    """Messages of this side may have been lost.
+
+    Requests that wait for one of its responses can no longer be told from those that were answered unseen; a request
+    after lost ones is marked, until a response without a request shows that they were answered.
+    """
+    http.flows[2 * entry + side]["state"] = LOST
+    client = http.connections[entry]["client"]
+    if client == side:
+        http.connections[entry]["dropped"] = 1
+    elif client != NO_ONE:
+        emit_all(http, entry, GAP)
 
 
 @kernel
@@ -99,12 +110,18 @@ def lose(http, flow):
 
 
 @kernel
+def set_both(http, entry, state):
+    """Both directions go on in another state, whatever they were in the middle of."""
+    for side in range(2):
+        drop_head(http, http.flows[2 * entry + side])
+        http.flows[2 * entry + side]["state"] = state
+
+
+@kernel
 def hand_on(http, entry, tunnel):
     """The connection stops being this HTTP/1 conversation: it may begin another within a tunnel, or none after an upgrade."""
     http.counters[R_UPGRADED] += U(1)
-    for side in range(2):
-        drop_head(http, http.flows[2 * entry + side])
-        http.flows[2 * entry + side]["state"] = START if tunnel else OPAQUE
+    set_both(http, entry, START if tunnel else OPAQUE)
     if tunnel:
         http.connections[entry]["client"] = NO_ONE
 
@@ -134,7 +151,7 @@ def finish_message(http, entry, flow):
 def on_request(http, entry, flow, buffer, message):
     """A request's head was parsed."""
     http.counters[R_REQUESTS] += U(1)
-    flow["weird"] = message["weird"]
+    flow["weird"] |= message["weird"]
     if http.connections[entry]["dropped"]:
         flow["completeness"] |= GAP
     index = begin_request(http, entry, flow, buffer, message)
@@ -158,7 +175,7 @@ def on_response(http, entry, flow, buffer, message):
     if 100 <= message["status"] < 200 and message["status"] != 101:
         flow["state"] = START  # an interim response: the final one follows
         return
-    flow["weird"] = message["weird"]
+    flow["weird"] |= message["weird"]
     index = begin_response(http, entry, flow, buffer, message)
     flow["pending"] = index
     bodyless, connect, upgrade = False, False, True
@@ -181,12 +198,27 @@ def on_response(http, entry, flow, buffer, message):
 
 
 @kernel
-def on_head(http, entry, flow, buffer, message):
-    """A head was parsed."""
+def on_head(http, entry, side, flow, buffer, message):
+    """A head was parsed: the first one settles who is the client."""
+    http.connections[entry]["client"] = 1 - side if flow["response"] else side
     if flow["response"]:
         on_response(http, entry, flow, buffer, message)
     else:
         on_request(http, entry, flow, buffer, message)
+
+
+@kernel
+def has_known_method(buffer, at, end):
+    """Whether a request begins with a method in use: what is left of one that began earlier does not."""
+    space = find_byte(buffer, at, min(end, at + METHOD_LIMIT), SP)
+    return space > at and is_known_method(buffer, at, space - at)
+
+
+@kernel
+def is_certain(http, entry, buffer, at, end):
+    """Whether a request begins here beyond doubt: where the connection's start was not seen, it may be the rest of one."""
+    connection = http.connections[entry]
+    return not connection["late"] or connection["client"] != NO_ONE or has_known_method(buffer, at, end)
 
 
 @kernel
@@ -200,10 +232,12 @@ def begin(http, entry, side, flow, buffer, at, end, ts):
     if kind == NEITHER:
         if load_be32(buffer, at) == U(PREFACE) and end - at >= 16:
             http.counters[R_HTTP2] += U(1)
-            http.flows[2 * entry]["state"] = OPAQUE
-            http.flows[2 * entry + 1]["state"] = OPAQUE
+            set_both(http, entry, OPAQUE)
             return end
         http.counters[R_NOT] += U(1)
+        out_of_step(http, entry, side)
+        return end
+    if kind == REQUEST and not is_certain(http, entry, buffer, at, end):
         flow["state"] = LOST
         return end
     begin_message(flow, ts)
@@ -215,7 +249,7 @@ def begin(http, entry, side, flow, buffer, at, end, ts):
         message = http.message[0]
         used = parse_head(buffer, at, end, flow["response"], message)
         if used > 0:
-            on_head(http, entry, flow, buffer, message)
+            on_head(http, entry, side, flow, buffer, message)
             return at + used
         if used != INCOMPLETE:
             flow["state"] = LOST
@@ -250,7 +284,7 @@ def parse_stored(http, entry, side, flow, length):
     message = http.message[0]
     if parse_head(http.scratch, np.int64(0), length, flow["response"], message) <= 0:
         return False
-    on_head(http, entry, flow, http.scratch, message)
+    on_head(http, entry, side, flow, http.scratch, message)
     return True
 
 
@@ -267,6 +301,8 @@ def continue_head(http, entry, side, flow, buffer, at, end):
             flow["state"] = LOST
         elif not store_head(http, flow, buffer, at, end) or not settle_kind(http, entry, side, flow):
             lose(http, flow)
+        else:
+            end_simple_request(http, entry, side, flow)
         return end
     read_chain(http.chains, np.int64(flow["block"]), length, http.scratch, 0)
     copy(http.scratch, length, buffer, at, stop - at)
@@ -275,6 +311,28 @@ def continue_head(http, entry, side, flow, buffer, at, end):
         flow["state"] = LOST
         return end
     return stop
+
+
+@kernel
+def end_simple_request(http, entry, side, flow):
+    """A request of HTTP/0.9 is its first line: no empty line will come. Its first block holds it, or it is none."""
+    first = np.int64(flow["block"]) * BLOCK
+    end = first + min(np.int64(flow["stored"]), BLOCK)
+    line_end = find_byte(http.chains.data, first, end, LF)
+    if line_end < 0 or flow["response"] or not is_known_method_line(http.chains.data, first, line_end):
+        return
+    length = line_end + 1 - first
+    copy(http.scratch, 0, http.chains.data, first, length)
+    drop_head(http, flow)
+    if not parse_stored(http, entry, side, flow, length):
+        flow["state"] = LOST
+
+
+@kernel
+def is_known_method_line(buffer, at, line_end):
+    """Whether a complete first line is a request without a version."""
+    stop = line_end - 1 if line_end > at and buffer[line_end - 1] == CR else line_end
+    return has_known_method(buffer, at, stop) and version_at(buffer, at, stop) == stop
 
 
 @kernel
@@ -289,11 +347,10 @@ def force_head(http, entry, side, flow):
         return
     http.scratch[length] = CR
     http.scratch[length + 1] = LF
-    flow["completeness"] |= TRUNCATED
-    if not parse_stored(http, entry, side, flow, length + 2):
-        return
-    flow["completeness"] |= CUT if flow["response"] else REQUEST_CUT
-    finish_message(http, entry, flow)
+    is_response = classify(http.scratch, np.int64(0), length, FIRST_LINE) == RESPONSE
+    flow["completeness"] |= TRUNCATED | (CUT if is_response else REQUEST_CUT)
+    if parse_stored(http, entry, side, flow, length + 2):
+        finish_message(http, entry, flow)
 
 
 @kernel
@@ -305,7 +362,7 @@ def feed(http, entry, side, buffer, at, end, ts):
     flow["last_ts"] = ts
     if flow["state"] == LOST:
         kind = classify(buffer, at, end, 0)
-        if kind == NEITHER or kind == MORE:
+        if kind == NEITHER or kind == MORE or (kind == REQUEST and not has_known_method(buffer, at, end)):
             return
         http.counters[R_RESYNC] += U(1)
         flow["state"] = START

@@ -162,12 +162,13 @@ def note_length(buffer, at, end, message):
 def note_coding(buffer, at, end, message):
     """Transfer-Encoding: whether the last coding of all its fields is chunked (RFC 9112 6.1)."""
     comma = find_byte(buffer, at, end, 44)
+    alone = comma < 0 and not message["coded"]
     while comma >= 0:
         at = comma + 1
         comma = find_byte(buffer, at, end, 44)
     at, end = trim(buffer, at, end)
     chunked = end - at == 7 and first_eight(buffer, at, 7) == CHUNKED
-    if not chunked and end - at == 8 and first_eight(buffer, at, 8) == IDENTITY:
+    if alone and end - at == 8 and first_eight(buffer, at, 8) == IDENTITY:
         return  # RFC 2616's name for no coding at all
     if not chunked:
         message["weird"] |= W_CODING

@@ -163,7 +163,7 @@ def begin_request(http, entry, flow, buffer, message):
     pending["version"] = message["version"] if message["version"] > 0 else 9
     pending["auth"] = message["auth"]
     pending["upgrade"] = message["upgrade"]
-    pending["weird"] = message["weird"]
+    pending["weird"] = flow["weird"]
     pending["completeness"] = flow["completeness"]
     pending["fingerprint"] = message["fingerprint"]
     if message["credential_len"] > 0:

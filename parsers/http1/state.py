@@ -45,8 +45,8 @@ CONNECTION = np.dtype([
 FLOW = np.dtype([
     ("state", "u1"),       # one of the states below
     ("response", "u1"),    # the message in work is a response
-    ("digits", "u1"),      # hex digits of the chunk size read; bytes of a trailer line (0, 1 or 2)
-    ("extension", "u1"),   # within a chunk extension
+    ("digits", "u1"),      # a digit of the chunk size was read; the trailer line in work has text
+    ("extension", "u1"),   # where in a chunk-size line: in its digits, in an extension, or behind the digits
     ("ends", "u1"),        # line ends in a row at the end of the stored head
     ("completeness", "<u2"),
     ("status", "<u2"),
