@@ -4,7 +4,6 @@ Reads large pieces into one of a few buffers and lets a kernel find the frames. 
 yields everything before the damage; `problem` then says where it stopped.
 """
 
-import gzip
 import hashlib
 import io
 import pathlib
@@ -16,7 +15,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from sensor.capture.index import GOOD, MAX_CAPTURED, PROBLEMS, index_pcap, index_pcapng, new_pcapng
+from sensor.capture.gzip import GzipReader
+from sensor.capture.index import GOOD, MAX_CAPTURED, PROBLEMS, Pcapng, index_pcap, index_pcapng, new_pcapng
 from sensor.core.records import FRAME
 from sensor.core.wide import SLACK
 
@@ -68,6 +68,7 @@ class CaptureFile:
             head = _read_fully(self._stream, 4)
         except (OSError, EOFError, zlib.error, _zstd_error()) as error:
             raise CaptureError(f"{self.name} cannot be decompressed: {error}.") from None
+        self._pcapng: Pcapng | None = None
         self._index, rest = self._recognise(head)
         size = READ_SIZE + MAX_CAPTURED + 65_536 + 64
         self._buffers = [np.zeros(size + SLACK, np.uint8) for _ in range(BUFFERS)]
@@ -81,7 +82,7 @@ class CaptureFile:
             raise CaptureError(f"{self.name} is empty: give a pcap or pcapng file.")
         magic = int.from_bytes(head, "little")
         if len(head) == 4 and magic == _PCAPNG:
-            state = new_pcapng()
+            self._pcapng = state = new_pcapng()
             return lambda chunk, filled, frames: index_pcapng(chunk, filled, state, frames), head
         if len(head) < 4 or magic not in _PCAP:
             raise CaptureError(f"{self.name} is no capture: give a pcap or pcapng file, plain or compressed (.gz, .zst).")
@@ -89,6 +90,7 @@ class CaptureFile:
         rest = self._read_some(20)
         if len(rest) < 20:
             raise CaptureError(f"{self.name} ends within its file header: give a complete pcap file.")
+        self.consumed = len(head) + len(rest)
         link = struct.unpack(">I" if big else "<I", rest[16:])[0] & 0xFFFF
         return lambda chunk, filled, frames: index_pcap(chunk, filled, big, unit, header, link, frames), b""
 
@@ -132,14 +134,24 @@ class CaptureFile:
             if count:
                 yield Chunk(buffer, frames[:count])
             if problem != GOOD:
-                self.problem = f"stopped at byte {self.consumed}: {PROBLEMS[problem]}"
+                self._stop(PROBLEMS[problem])
                 return
             if not got and not count:
                 if self.problem:
-                    self.problem = f"stopped at byte {self.consumed}: {self.problem}"
-                elif rest:
-                    self.problem = f"stopped at byte {self.consumed}: the file ends within a record"
+                    self._stop(self.problem)
+                elif rest or self._passed_over:
+                    self._stop("the file ends within a record")
                 return
+
+    @property
+    def _passed_over(self) -> int:
+        """Bytes that were consumed of a pcapng block which is passed over and not yet complete."""
+        if self._pcapng is None or not self._pcapng.file["skip"][0]:
+            return 0
+        return int(self._pcapng.file["length"][0] - self._pcapng.file["skip"][0])
+
+    def _stop(self, why: str) -> None:
+        self.problem = f"stopped at byte {self.consumed - self._passed_over}: {why}"
 
     def close(self) -> None:
         if self._raw is not sys.stdin.buffer:
@@ -185,7 +197,7 @@ def _decompressed(raw):
     buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw, READ_SIZE)
     magic = buffered.peek(4)[:4]
     if magic[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=buffered)
+        return GzipReader(buffered)
     if magic == b"\x28\xb5\x2f\xfd":
         import zstandard
 

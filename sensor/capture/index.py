@@ -28,7 +28,13 @@ SECTION, INTERFACE, PACKET_BLOCK, SIMPLE, ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
 OPTION_TSRESOL, OPTION_TSOFFSET = 9, 14
 NANOSECONDS = 1_000_000_000
 
-PCAPNG_FILE = np.dtype([("big", "u1"), ("interfaces", "<u4"), ("skip", "<i8"), ("last_ts", "<i8")])
+PCAPNG_FILE = np.dtype([
+    ("big", "u1"),          # byte order of the section
+    ("interfaces", "<u4"),  # interfaces that the section described
+    ("length", "<i8"),      # bytes of the block that is passed over
+    ("skip", "<i8"),        # how many of them are still to come
+    ("last_ts", "<i8"),     # ns: newest packet
+])  # fmt: skip
 PCAPNG_INTERFACE = np.dtype([("link", "<u4"), ("snaplen", "<u4"), ("resolution", "u1"), ("offset", "<i8")])
 
 
@@ -36,7 +42,7 @@ class Pcapng(NamedTuple):
     """State of a pcapng reader between chunks."""
 
     file: np.ndarray
-    """PCAPNG_FILE[1]; `skip`: bytes of a block that are still to be passed over"""
+    """PCAPNG_FILE[1]"""
     interfaces: np.ndarray
     """PCAPNG_INTERFACE[MAX_INTERFACES]"""
 
@@ -190,6 +196,7 @@ def index_pcapng(chunk, filled, state, frames):
         if length < 12 or length & 3:
             return count, at, IMPOSSIBLE_LENGTH
         if kind != INTERFACE and kind != ENHANCED and kind != PACKET_BLOCK and kind != SIMPLE:
+            file["length"] = length
             file["skip"] = length
             continue
         if length > MAX_CAPTURED + 65_536:
