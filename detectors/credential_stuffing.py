@@ -20,7 +20,7 @@ import numpy as np
 
 from detectors.base import Alert, Detector, View, address_text, confidence_from, duration_text, place_text
 from sensor.core.hashing import U, mix
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.inventory.endpoints import CAPACITY
 
 LOGIN = re.compile(r"(?i)(^|[/._-])(log-?in|log-?on|sign-?in|authenticate|auth|oauth2?|token|session|sessions)([/._-]|$)")
@@ -64,7 +64,7 @@ class LoginState(NamedTuple):
     control: np.ndarray
 
 
-@kernel
+@inlined
 def find_track(state, row, idle):
     """The track of (endpoint, address), begun anew after a long silence."""
     key = mix(row["client_lo"] ^ mix(row["client_hi"]) ^ (U(row["endpoint"]) << U(40)))

@@ -20,7 +20,7 @@ from detectors.enumeration_baseline import (
 from detectors.sets import PairSet, add_pair, new_pair_set
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
 from sensor.core.hashing import U, mix
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.inventory.lexical import INT
 from sensor.inventory.secrets import plain_name_hash
 
@@ -129,7 +129,7 @@ def start_track(track, key, row, value, rung, place):
     track["samples"] = 0
 
 
-@kernel
+@inlined
 def find_track(state, row, value, rung, place, idle):
     """The track of (actor, endpoint, parameter), begun anew after a long silence."""
     actor = row["credential"] if rung else mix(row["client_lo"] ^ mix(row["client_hi"]))
@@ -191,7 +191,7 @@ def volume_vote(track, slot):
     return normal_tail_nats((math.log(np.float64(track["distinct"])) - median) / spread)
 
 
-@kernel
+@inlined
 def judge(track, slot):
     """Sum of the four votes, 0 when the volume alone is ordinary."""
     volume = volume_vote(track, slot)
@@ -244,7 +244,7 @@ def keep_sample(track, row):
     track["samples"] = at + 1
 
 
-@kernel
+@inlined
 def update_track(state, index, row, value, arena):
     """Add one request to a track and to what is known of its parameter: whether its value was new to the actor."""
     track = state.tracks[index]
@@ -276,7 +276,7 @@ def update_track(state, index, row, value, arena):
     return before != track["distinct"]
 
 
-@kernel
+@inlined
 def raise_or_update(state, track, threshold, arena, value, row):
     """Judge a track; a raised one is kept up to date among the incidents. True when it is raised just now."""
     slot = state.slots[track["place"]]
@@ -300,7 +300,7 @@ def raise_or_update(state, track, threshold, arena, value, row):
     return fresh
 
 
-@kernel
+@inlined
 def is_ignored(state, value):
     """Whether a parameter counts pages or time, which everybody walks through."""
     if not value["in_query"]:

@@ -3,6 +3,7 @@
 capture → decode → workers (streams, parsers) → merge → inventory → detectors → sinks
 """
 
+import collections
 import concurrent.futures
 import os
 import time
@@ -24,6 +25,8 @@ from sensor.worker import Worker, merge
 
 ANALYSED_AT_ONCE = 8_192
 """Transactions that are gathered before inventory and detectors look at them."""
+CHUNKS_TOGETHER = 8
+"""Chunks after which several workers wait for each other."""
 R_FILTERED = REASON["filtered"]
 
 
@@ -47,7 +50,13 @@ class Pipeline:
             Worker(shard, config.workers, -(-config.limits.connections // config.workers), key)
             for shard in range(config.workers)
         ]
-        self._threads = concurrent.futures.ThreadPoolExecutor(config.workers) if config.workers > 1 else None
+        several = config.workers > 1
+        # One thread each: a worker takes its chunks in order, and never two at a time.
+        self._threads = [concurrent.futures.ThreadPoolExecutor(1) for _ in self._workers] if several else []
+        self._analyst = concurrent.futures.ThreadPoolExecutor(1) if several else None
+        self._in_work: collections.deque[list[concurrent.futures.Future]] = collections.deque()
+        self._handed_over = 0
+        self._in_analysis: concurrent.futures.Future | None = None
         self.seconds: dict[str, float] = dict.fromkeys(
             ("read", "decode", "streams", "http", "inventory", "detectors", "output"), 0.0
         )
@@ -76,7 +85,6 @@ class Pipeline:
         self, capture: CaptureFile, progress: Callable[[CaptureFile, int, int], None] | None = None, count: int = 0
     ) -> None:
         """Take all packets of a capture, or the first `count`. progress: called with (capture, frames, bytes) of each chunk."""
-        in_work: list[concurrent.futures.Future] = []
         chunks, turn, taken = capture.chunks(), 0, 0
         while True:
             begin = time.perf_counter()
@@ -88,21 +96,23 @@ class Pipeline:
             taken += len(frames)
             packets = self._packets[turn]
             found = self._decode(chunk.data, frames, packets)
-            in_work = self._advance(in_work, packets, found, chunk.data, capture.name)
+            self._process(packets, found, chunk.data)
+            if not self._in_work and sum(worker.waiting for worker in self._workers) >= ANALYSED_AT_ONCE:
+                self._analyse(capture.name)
             turn = (turn + 1) % BUFFERS
             if progress is not None:
                 progress(capture, len(frames), int(frames["wire"].sum()))
-        self._analyse(self._finish_work(in_work, everything=True), capture.name)
+        self._analyse_rest(capture.name)
 
     def finish(self, name: str) -> None:
         """End of the traffic: what was still open is told under the capture's name."""
         for worker in self._workers:
             worker.finish()
-        self._analyse(self._finish_work([], everything=True), name)
+        self._analyse_rest(name)
 
     def close(self) -> None:
-        if self._threads:
-            self._threads.shutdown()
+        for thread in filter(None, (*self._threads, self._analyst)):
+            thread.shutdown()
 
     def endpoints(self) -> list[dict]:
         """Endpoint profiles, as rows of the store."""
@@ -130,34 +140,52 @@ class Pipeline:
         self.seconds["decode"] += time.perf_counter() - begin
         return int(found)
 
-    def _advance(self, in_work: list, packets: np.ndarray, found: int, data: np.ndarray, name: str) -> list:
-        """Hand a chunk to the workers; look at what came of those before, at once for one worker, meanwhile for several."""
-        batch = self._finish_work(in_work)
-        if self._threads is None:
-            self._analyse(batch, name)
-            self._workers[0].process(packets, found, data)
-            return []
-        if batch is not None:
-            batch = batch.copy()
-        in_work = [self._threads.submit(worker.process, packets, found, data) for worker in self._workers]
-        self._analyse(batch, name)
-        return in_work
-
-    def _finish_work(self, in_work: list[concurrent.futures.Future], everything: bool = False) -> Batch | None:
-        """Wait for the workers, and take what they have once it is enough to look at.
-
-        All are asked at the same chunk, so that their transactions together are complete up to it.
+    def _process(self, packets: np.ndarray, found: int, data: np.ndarray) -> None:
+        """Have the workers take a chunk. Several workers go on with it meanwhile, but meet every CHUNKS_TOGETHER chunks:
+        their transactions together are complete only up to a chunk that all have taken.
         """
-        for future in in_work:
-            future.result()
-        if not everything and sum(worker.waiting for worker in self._workers) < ANALYSED_AT_ONCE:
-            return None
-        return merge([worker.take() for worker in self._workers])
-
-    def _analyse(self, gathered: Batch | None, capture: str) -> None:
-        """Inventory, detectors and sinks look at finished transactions."""
-        if gathered is None or not len(gathered.rows):
+        if not self._threads:
+            self._workers[0].process(packets, found, data)
             return
+        self._in_work.append(
+            [
+                thread.submit(worker.process, packets, found, data)
+                for thread, worker in zip(self._threads, self._workers, strict=True)
+            ]
+        )
+        self._handed_over += 1
+        self._wait(0 if self._handed_over % CHUNKS_TOGETHER == 0 else BUFFERS - 2)
+
+    def _wait(self, chunks: int) -> None:
+        """Wait until at most so many chunks are in work."""
+        while len(self._in_work) > chunks:
+            for future in self._in_work.popleft():
+                future.result()
+
+    def _analyse(self, capture: str) -> None:
+        """Look at all finished transactions: at once, or in a thread of its own where there are several workers."""
+        self._finish_analysis()
+        gathered = merge([worker.take() for worker in self._workers])
+        if not len(gathered.rows):
+            return
+        if self._analyst is None:
+            self._look(gathered, capture)
+        else:
+            self._in_analysis = self._analyst.submit(self._look, gathered.copy(), capture)
+
+    def _analyse_rest(self, capture: str) -> None:
+        """Look at everything that was taken so far."""
+        self._wait(0)
+        self._analyse(capture)
+        self._finish_analysis()
+
+    def _finish_analysis(self) -> None:
+        if self._in_analysis is not None:
+            self._in_analysis.result()
+            self._in_analysis = None
+
+    def _look(self, gathered: Batch, capture: str) -> None:
+        """Inventory, detectors and sinks, in turn."""
         begin = time.perf_counter()
         batch, values, wire = self._inventory.analyse(gathered)
         learned = time.perf_counter()

@@ -13,7 +13,7 @@ from parsers.http1.recognise import MORE, NEITHER, REQUEST, RESPONSE, classify, 
 from parsers.http1.state import HEAD, HEAD_LIMIT, LENGTH, LOST, METHOD_LIMIT, NO_ONE, OPAQUE, START, UNTIL_CLOSE
 from parsers.http1.text import CR, LF, SP, find_byte
 from sensor.core.chain import BLOCK, FULL, NONE, extend, read_chain, release_chain
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import CUT, GAP, REQUEST_CUT, TRUNCATED, WEIRD_BIT
 from sensor.core.wide import copy, load_be32
@@ -126,7 +126,7 @@ def hand_on(http, entry, tunnel):
         http.connections[entry]["client"] = NO_ONE
 
 
-@kernel
+@inlined
 def finish_message(http, entry, flow):
     """The message in work is complete, as far as it will be."""
     index = np.int64(flow["pending"])
@@ -147,7 +147,7 @@ def finish_message(http, entry, flow):
     emit_if_done(http, entry, index)
 
 
-@kernel
+@inlined
 def on_request(http, entry, flow, buffer, message):
     """A request's head was parsed."""
     http.counters[R_REQUESTS] += U(1)
@@ -168,7 +168,7 @@ def on_request(http, entry, flow, buffer, message):
         finish_message(http, entry, flow)
 
 
-@kernel
+@inlined
 def on_response(http, entry, flow, buffer, message):
     """A response's head was parsed."""
     http.counters[R_RESPONSES] += U(1)
@@ -197,7 +197,7 @@ def on_response(http, entry, flow, buffer, message):
         finish_message(http, entry, flow)
 
 
-@kernel
+@inlined
 def on_head(http, entry, side, flow, buffer, message):
     """A head was parsed: the first one settles who is the client."""
     http.connections[entry]["client"] = 1 - side if flow["response"] else side
@@ -221,7 +221,7 @@ def is_certain(http, entry, buffer, at, end):
     return not connection["late"] or connection["client"] != NO_ONE or has_known_method(buffer, at, end)
 
 
-@kernel
+@inlined
 def begin(http, entry, side, flow, buffer, at, end, ts):
     """At a message boundary: the offset up to which bytes were used."""
     while at < end and (buffer[at] == CR or buffer[at] == LF):  # RFC 9112 2.2 asks to ignore empty lines here
@@ -353,7 +353,7 @@ def force_head(http, entry, side, flow):
         finish_message(http, entry, flow)
 
 
-@kernel
+@inlined
 def feed(http, entry, side, buffer, at, end, ts):
     """Bytes of one direction, in order."""
     flow = http.flows[2 * entry + side]

@@ -7,7 +7,7 @@ from parsers.http1.target import split_target
 from parsers.http1.text import copy_lower
 from sensor.core.chain import FULL, NONE, extend, read_chain, release_chain
 from sensor.core.hashing import siphash
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import CUT, LATE_JOIN, NO_REQUEST, NO_RESPONSE, REQUEST_CUT, TRUNCATED, WEIRD_BIT
 from sensor.core.wide import copy
@@ -73,7 +73,7 @@ def put_text(http, pending, which, buffer, at, length, limit, to, lower):
     return to + length
 
 
-@kernel
+@inlined
 def put_texts(http, pending, buffer, message):
     """Keep the texts of a request in a chain, in the order of TEXTS."""
     host_at, host_len, path_at, path_len, query_at, query_len = split_target(buffer, message)
@@ -150,7 +150,7 @@ def unanswered(http, entry):
     return index
 
 
-@kernel
+@inlined
 def begin_request(http, entry, flow, buffer, message):
     """A new pending request from a parsed head: its index, or -1 when there is no room for it."""
     index = allocate(http)
@@ -177,7 +177,7 @@ def begin_request(http, entry, flow, buffer, message):
     return index
 
 
-@kernel
+@inlined
 def begin_response(http, entry, flow, buffer, message):
     """The request that a response answers; a record of its own, outside the queue, for an orphan. -1: no room."""
     index = unanswered(http, entry)
@@ -311,7 +311,7 @@ def emit(http, entry, index):
     control["free_pending"] = index
 
 
-@kernel
+@inlined
 def emit_if_done(http, entry, index):
     """Write the row once both halves are complete."""
     pending = http.pending[index]

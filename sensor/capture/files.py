@@ -22,8 +22,8 @@ from sensor.core.wide import SLACK
 
 READ_SIZE = 1 << 20
 """Bytes read at once: larger ones fall out of the processor's cache before the kernels come to them."""
-BUFFERS = 3
-"""Chunks that may be in work at the same time, while the next is read."""
+BUFFERS = 6
+"""Chunks in memory: all but two of them may be in work while the next is read."""
 FRAMES_PER_CHUNK = READ_SIZE // 16
 
 _PCAP = {  # magic as little-endian number: (big endian, ns per unit, record header bytes)

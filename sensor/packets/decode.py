@@ -6,7 +6,7 @@ To add a tunnel: a number in layers.py, a function, and one line in `next_layer`
 import numpy as np
 
 from sensor.core.hashing import U, mix
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.wide import load_be16, load_be32
 from sensor.packets import layers, link, network
@@ -26,7 +26,7 @@ for _outcome, _name in layers.OUTCOMES.items():
 R_FRAMES, R_BYTES, R_TCP, R_ENCAP = REASON["frames"], REASON["frame_bytes"], REASON["tcp"], REASON["encap_overflow"]
 
 
-@kernel
+@inlined
 def tcp(chunk, at, end, packet):
     """Ports, numbers and flags into `packet` (RFC 9293), and where its payload lies."""
     if end - at < 20:
@@ -47,7 +47,7 @@ def tcp(chunk, at, end, packet):
     return DONE, at, end
 
 
-@kernel
+@inlined
 def next_layer(layer, chunk, at, end, packet, encaps, vlan_separates):
     """One step inwards."""
     if layer == TCP:
@@ -71,7 +71,7 @@ def next_layer(layer, chunk, at, end, packet, encaps, vlan_separates):
     return MALFORMED, at, end
 
 
-@kernel
+@inlined
 def connection_hash(packet, seed):
     """The same for both directions; unpredictable without the seed, so that nobody can aim at one slot of the table."""
     source = mix((packet["src_lo"] ^ (packet["src_hi"] * U(0x9E3779B97F4A7C15)) ^ (U(packet["src_port"]) << U(48))) + seed)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sensor.core.hashing import U, mix
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 
 MAX_LAYERS = 16
 """Encapsulations within each other; deeper ones are a loop or an attack on the decoder."""
@@ -54,7 +54,7 @@ def new_encaps() -> Encaps:
     )
 
 
-@kernel
+@inlined
 def push(encaps, kind, label, separates):
     """Note one more layer of the current frame: False when it is too deep."""
     depth = encaps.depth[0]

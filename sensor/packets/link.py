@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.wide import load_be16, load_be32, load_le32
 from sensor.packets.encap import KIND_VLAN, push
 from sensor.packets.layers import ETHERTYPE, IPV4, IPV6, MALFORMED, NOT_IP, TOO_DEEP, TRUNCATED
@@ -12,7 +12,7 @@ AF_INET6 = (10, 24, 28, 30)
 """Linux; OpenBSD and NetBSD; FreeBSD; Darwin."""
 
 
-@kernel
+@inlined
 def ethernet(chunk, at, end):
     """Two addresses of six bytes; the type field is the next layer's business."""
     if end - at < 14:
@@ -20,7 +20,7 @@ def ethernet(chunk, at, end):
     return ETHERTYPE, at + 12, end
 
 
-@kernel
+@inlined
 def ethertype(chunk, at, end, encaps, vlan_separates):
     """An EtherType and what it announces; 802.1Q, 802.1ad and the older QinQ types bring another one behind them."""
     if end - at < 2:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.wide import load_be16, load_be32, load_be64
 from sensor.packets.layers import ICMP, IP_FRAGMENT, MALFORMED, OTHER_PROTOCOL, TCP, TRUNCATED, UDP
 
@@ -24,7 +24,7 @@ def transport(protocol):
     return OTHER_PROTOCOL
 
 
-@kernel
+@inlined
 def ipv4(chunk, at, end, packet):
     """Addresses into `packet`; the packet's own length trims link-layer padding, and counts what the snap length cut."""
     if end - at < 20:

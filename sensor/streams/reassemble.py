@@ -7,7 +7,7 @@ bounds (hold.py); connections that fall silent are forgotten.
 import numpy as np
 
 from sensor.core.hashing import U
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import DELIVER_CLOSE, DELIVER_DATA, DELIVER_OPEN
 from sensor.packets.decode import ACK, FIN, RST, SYN
@@ -135,7 +135,7 @@ def outside_window(streams, entry, side, seq, ts):
     return False
 
 
-@kernel
+@inlined
 def accept(streams, entry, side, packet, chunk, seq, at, length, missing):
     """Payload of one segment: delivered at once where it is next in line, held where it is early, dropped where it is old."""
     me = streams.sides[2 * entry + side]
@@ -201,7 +201,7 @@ def reset_is_believable(me, seq):
     return not me["known"] or -WINDOW <= distance(seq, me["next"]) <= WINDOW
 
 
-@kernel
+@inlined
 def arrive(streams, index, packet, chunk):
     """One segment of a connection that this worker owns."""
     flags = packet["flags"]

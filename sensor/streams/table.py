@@ -3,7 +3,7 @@
 import numpy as np
 
 from sensor.core.hashing import U
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.streams.state import CLOSED, FREE, OPEN
 
 VICTIMS = 16
@@ -30,7 +30,7 @@ def side_of(connection, packet):
     return -1
 
 
-@kernel
+@inlined
 def find(streams, packet):
     """(entry, side) of the packet's connection; (-1, 0) when there is none."""
     mask = streams.slots.shape[0] - 1
