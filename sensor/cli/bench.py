@@ -26,21 +26,18 @@ def bench(transactions, seed, workers, with_store, compare, keep, as_json):
     \b
     tapwatch bench --transactions 400000 --tshark
     """
-    from sensor.bench import TSHARK_SHARE, cores, replay_once, tshark_rate
+    from sensor.bench import TSHARK_SHARE, cores, replay_apart, tshark_rate
     from sensor.simulate.load import write_load
-
-    def say(text: str) -> None:
-        click.echo(text, err=True)
 
     with tempfile.TemporaryDirectory(prefix="tapwatch-bench-") as folder:
         path = pathlib.Path(keep) if keep else pathlib.Path(folder) / "load.pcap"
-        say(f"Making a capture of {transactions:,} transactions (seed {seed}).")
+        click.echo(f"Making a capture of {transactions:,} transactions (seed {seed}).", err=True)
         load = write_load(path, transactions, seed)
         config = load_settings(None)
-        runs = [replay_once(config, path, number, False, say) for number in workers or (1, 2)]
+        runs = [replay_apart(config, path, number, False) for number in workers or (1, 2)]
         if with_store:
             config = msgspec.structs.replace(config, store=f"chdb://{folder}/store")
-            runs.append(replay_once(config, path, 1, True, say))
+            runs.append(replay_apart(config, path, 1, True))
         result = {"cores": cores(), "load": load, "runs": runs}
         if compare:
             result["tshark"] = tshark_rate(path, load["packets"] // TSHARK_SHARE)
@@ -61,7 +58,7 @@ def _print(result: dict) -> None:
         click.echo(
             f"\n{run['workers']} worker{plural}{', embedded store' if run['store'] else ', no store'}: "
             f"{run['seconds']:.2f} s, {run['packets_per_s']:,} packets/s, {run['gbit_per_s']} Gbit/s, "
-            f"{run['transactions_per_s']:,} transactions/s, peak RSS so far {run['peak_rss_mb']} MB"
+            f"{run['transactions_per_s']:,} transactions/s, peak RSS {run['peak_rss_mb']} MB"
         )
         found = "all" if run["transactions"] == load["transactions"] else f"{run['transactions']:,}"
         losses = ", ".join(f"{name} {number:,}" for name, number in run["losses"].items()) or "none"
