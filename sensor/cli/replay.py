@@ -66,7 +66,7 @@ def replay(captures, more, expression, count, each, workers, transactions_path, 
         summary = replayed.summary(time.perf_counter() - begin)
     if as_json:
         click.echo(msgspec.json.encode(summary))
-    else:
+    elif summary["captures"]:
         _print(summary)
     if summary["problems"]:
         sys.exit(1)

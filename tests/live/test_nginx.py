@@ -1,0 +1,130 @@
+"""A real server and real clients on loopback, captured with tcpdump: the server's own log says what must come out."""
+
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+from tests.helpers import transactions_of
+
+MISSING = [program for program in ("nginx", "curl", "tcpdump") if not shutil.which(program)]
+pytestmark = [
+    pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root: capturing on loopback"),
+]
+PATIENCE = 10.0
+
+CONFIGURATION = """
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log; user root;
+events {{ worker_connections 64; }}
+http {{
+  log_format line escape=json '{{"port": $remote_port, "method": "$request_method", "target": "$request_uri", "status": $status, '
+    '"body": $body_bytes_sent, "agent": "$http_user_agent"}}';
+  access_log {folder}/access.log line;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  gzip on; gzip_types *; gzip_min_length 100;
+  server {{
+    listen 127.0.0.1:{port}; root {folder}/www;
+    location /api/ {{ default_type application/json; return 200 '{{"path":"$request_uri"}}'; }}
+    location /moved {{ return 301 /api/new; }}
+    location /nothing {{ return 204; }}
+    location /upload {{ client_max_body_size 4m; proxy_pass http://127.0.0.1:{port}/api/stored; }}
+  }}
+}}
+"""
+
+
+def wait_for(condition, what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not happen within {PATIENCE} s"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def server(tmp_path):
+    """nginx on a free port: (port, folder)."""
+    port = free_port()
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "big.txt").write_text("A line of a large file that compresses well.\n" * 20_000)
+    (tmp_path / "nginx.conf").write_text(CONFIGURATION.format(folder=tmp_path, port=port))
+    with subprocess.Popen(["nginx", "-p", tmp_path, "-c", tmp_path / "nginx.conf"], stderr=subprocess.DEVNULL) as nginx:
+        try:
+            wait_for(lambda: answers(port), "a start of nginx")
+            yield port, tmp_path
+        finally:
+            nginx.terminate()
+
+
+def captured(port: int, folder: pathlib.Path, calls: list[list[str]]) -> tuple[list[dict], list[dict]]:
+    """(transactions that the sensor tells, lines of the server's log) for some calls of curl."""
+    capture = folder / "wire.pcap"
+    tcpdump = ["tcpdump", "-i", "lo", "-U", "--immediate-mode", "-s", "0", "-B", "16384", "-w", capture, f"tcp port {port}"]
+    with subprocess.Popen(tcpdump, stderr=subprocess.DEVNULL) as sniffer:
+        try:
+            wait_for(lambda: capture.exists() and capture.stat().st_size >= 24, "a start of tcpdump")
+            time.sleep(0.3)
+            log = folder / "access.log"
+            log.write_text("")
+            for call in calls:
+                subprocess.run(["curl", "-sS", *call], check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
+            time.sleep(0.5)
+        finally:
+            sniffer.terminate()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return transactions_of(capture), lines
+
+
+def key_of(row: dict) -> tuple:
+    query = row["query"].decode()
+    return row["client_port"], row["method"].decode(), row["path"].decode() + ("?" + query if query else ""), row["status"]
+
+
+def test_what_nginx_logs_is_what_is_told(server):
+    port, folder = server
+    base = f"http://127.0.0.1:{port}"
+    body = folder / "body.bin"
+    body.write_bytes(os.urandom(300_000))
+    rows, lines = captured(
+        port,
+        folder,
+        [
+            [f"{base}/api/items/[1-20]?page=2"],  # keep-alive
+            ["-I", f"{base}/api/head", "--next", f"{base}/api/after"],
+            ["--compressed", f"{base}/big.txt"],  # chunked, gzip
+            [f"{base}/big.txt"],
+            ["-L", f"{base}/moved"],
+            [f"{base}/nothing", "--next", f"{base}/missing"],
+            ["-H", "Expect: 100-continue", "--data-binary", f"@{body}", f"{base}/upload"],
+            ["-H", "Transfer-Encoding: chunked", "--data-binary", f"@{body}", f"{base}/upload"],
+            ["-0", f"{base}/api/old"],
+            ["-X", "DELETE", f"{base}/api/items/7"],
+        ],
+    )
+    assert len(lines) >= 34
+    assert sorted(map(key_of, rows)) == sorted((line["port"], line["method"], line["target"], line["status"]) for line in lines)
+    assert not [row for row in rows if row["completeness"]]
+    told = {key_of(row): row for row in rows}
+    for line in lines:
+        row = told[line["port"], line["method"], line["target"], line["status"]]
+        framing = line["body"] - row["response_bytes"]  # nginx counts chunk sizes and line ends, too
+        assert framing == 0 or (line["target"] in ("/big.txt", "/upload") and 0 < framing < 200)
+        assert row["user_agent"].decode() == line["agent"] or line["target"] == "/api/stored"
+    assert sum(row["request_bytes"] == 300_000 for row in rows) >= 3
