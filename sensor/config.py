@@ -16,6 +16,14 @@ class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     vlan_separates: bool = True
     """connections with equal addresses in different VLANs are different; false for taps that tag one direction only"""
+    tunnel_separates: bool = True
+    """the same for tunnels with a network id (VXLAN, Geneve, GRE key, PPPoE, NSH)"""
+    duplicate_window_ms: float = 5.0
+    """an equal packet within so many milliseconds is a copy made by the mirror port; 0 keeps all"""
+    verify_checksums: bool = False
+    """drop segments with a wrong TCP checksum; off, since offload makes wrong ones ordinary where one host captures itself"""
+    tunnel_ports: dict[str, tuple[int, ...]] = {}
+    """UDP ports by tunnel (vxlan, vxlan_gpe, geneve, gtp_u, teredo, l2tp, mpls, ayiya), instead of the usual ones"""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,6 +72,10 @@ def load_config(path: str | None) -> Config:
         raise ConfigError(f"{path}: `workers` must be from 1 to 64.")
     if not 1_024 <= config.limits.connections <= 16_777_216:
         raise ConfigError(f"{path}: `limits.connections` must be from 1024 to 16777216.")
+    known = ("ayiya", "geneve", "gtp_u", "l2tp", "mpls", "teredo", "vxlan", "vxlan_gpe")
+    for name, ports in config.capture.tunnel_ports.items():
+        if name not in known or any(not 0 < port < 65_536 for port in ports):
+            raise ConfigError(f"{path}: `capture.tunnel_ports` takes lists of UDP ports for {', '.join(known)}.")
     return config
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from detectors.base import Alert, View, find_detectors
@@ -19,8 +20,9 @@ from sensor.config import Config, ConfigError
 from sensor.core.reasons import REASON, REASONS
 from sensor.core.records import PACKET, Batch
 from sensor.inventory.analyse import Inventory
-from sensor.packets.decode import decode
-from sensor.packets.encap import encap_texts, new_encaps
+from sensor.packets.decode import decode, new_decoder
+from sensor.packets.encap import encap_texts
+from sensor.packets.fragments import new_side
 from sensor.worker import Worker, merge
 
 ANALYSED_AT_ONCE = 8_192
@@ -45,6 +47,7 @@ class Pipeline:
         self._sinks = sinks
         self._filter = filter_
         self._packets = [np.zeros(FRAMES_PER_CHUNK, PACKET) for _ in range(BUFFERS)]
+        self._joined = [new_side() for _ in range(BUFFERS)]
         self._seed = np.uint64(int.from_bytes(os.urandom(8), "little"))
         self._workers = [
             Worker(shard, config.workers, -(-config.limits.connections // config.workers), key)
@@ -70,7 +73,7 @@ class Pipeline:
 
     def reset(self) -> None:
         """Forget all traffic."""
-        self._encaps = new_encaps()
+        self._decoder = new_decoder(**msgspec.structs.asdict(self._config.capture))
         self._inventory = Inventory(self._key)
         self._detectors = [self._make(name, kind) for name, kind in find_detectors().items()]
         self._frames = 0
@@ -94,9 +97,9 @@ class Pipeline:
                 break
             frames = chunk.frames[: count - taken] if count else chunk.frames
             taken += len(frames)
-            packets = self._packets[turn]
-            found = self._decode(chunk.data, frames, packets)
-            self._process(packets, found, chunk.data)
+            packets, joined = self._packets[turn], self._joined[turn]
+            found = self._decode(chunk.data, frames, packets, joined)
+            self._process(packets, found, chunk.data, joined)
             if not self._in_work and sum(worker.waiting for worker in self._workers) >= ANALYSED_AT_ONCE:
                 self._analyse(capture.name)
             turn = (turn + 1) % BUFFERS
@@ -127,29 +130,27 @@ class Pipeline:
         """All counters of all workers, by reason."""
         return self.counters + sum((worker.counters for worker in self._workers), np.zeros(len(REASONS), np.uint64))
 
-    def _decode(self, data: np.ndarray, frames: np.ndarray, packets: np.ndarray) -> int:
+    def _decode(self, data: np.ndarray, frames: np.ndarray, packets: np.ndarray, joined: np.ndarray) -> int:
         begin = time.perf_counter()
         first, self._frames = self._frames, self._frames + len(frames)
         if self._filter is not None:
             before = len(frames)
             frames = self._filter.apply(data, frames)
             self.counters[R_FILTERED] += np.uint64(before - len(frames))
-        found = decode(
-            data, frames, first, self._encaps, self._config.capture.vlan_separates, self._seed, packets, self.counters
-        )
+        found = decode(self._decoder, data, frames, first, self._seed, packets, joined, self.counters)
         self.seconds["decode"] += time.perf_counter() - begin
         return int(found)
 
-    def _process(self, packets: np.ndarray, found: int, data: np.ndarray) -> None:
+    def _process(self, packets: np.ndarray, found: int, data: np.ndarray, joined: np.ndarray) -> None:
         """Have the workers take a chunk. Several workers go on with it meanwhile, but meet every CHUNKS_TOGETHER chunks:
         their transactions together are complete only up to a chunk that all have taken.
         """
         if not self._threads:
-            self._workers[0].process(packets, found, data)
+            self._workers[0].process(packets, found, data, joined)
             return
         self._in_work.append(
             [
-                thread.submit(worker.process, packets, found, data)
+                thread.submit(worker.process, packets, found, data, joined)
                 for thread, worker in zip(self._threads, self._workers, strict=True)
             ]
         )
@@ -194,7 +195,7 @@ class Pipeline:
             detector.update(view)
         judged = time.perf_counter()
         if self._sinks:
-            encaps = encap_texts(self._encaps)
+            encaps = encap_texts(self._decoder.encaps)
             for sink in self._sinks:
                 sink.transactions(batch, wire, encaps, capture)
         done = time.perf_counter()

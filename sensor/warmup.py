@@ -18,8 +18,7 @@ from sensor.core.reasons import REASONS
 from sensor.core.records import DELIVERY, FRAME, PACKET, TRANSACTION, Batch
 from sensor.core.wide import SLACK
 from sensor.inventory.analyse import Inventory
-from sensor.packets.decode import decode
-from sensor.packets.encap import new_encaps
+from sensor.packets.decode import decode, new_decoder
 from sensor.pipeline import Pipeline
 from sensor.streams.reassemble import finish, reassemble
 from sensor.streams.state import StreamLimits, new_streams
@@ -68,7 +67,7 @@ def _compile_parser() -> None:
     counters = np.zeros(len(REASONS), np.uint64)
     http = new_http1(HttpLimits(connections=16, pending=16, text_bytes=1 << 16), (1, 2), counters)
     nothing = np.zeros(SLACK, np.uint8)
-    consume(http, np.zeros(1, DELIVERY), 0, 0, np.zeros(1, PACKET), nothing, nothing)
+    consume(http, np.zeros(1, DELIVERY), 0, 0, np.zeros(1, PACKET), nothing, nothing, nothing)
     take_output(http)
 
 
@@ -77,9 +76,9 @@ def _compile_rest(config: Config, store: bool) -> None:
     counters = np.zeros(len(REASONS), np.uint64)
     streams = new_streams(StreamLimits(connections=16, held_bytes=1 << 16), counters)
     nothing, packets = np.zeros(SLACK, np.uint8), np.zeros(1, PACKET)
-    reassemble(streams, packets, 0, 0, nothing, 0, 1)
+    reassemble(streams, packets, 0, 0, nothing, nothing, 0, 1)
     finish(streams)
-    decode(nothing, np.zeros(0, FRAME), 0, new_encaps(), True, np.uint64(1), packets, counters)
+    decode(new_decoder(), nothing, np.zeros(0, FRAME), 0, np.uint64(1), packets, nothing, counters)
     for example in (example_capture()[:24], example_pcapng()):
         list(CaptureFile("example", io.BytesIO(example)).chunks())
     inventory = Inventory((1, 2))

@@ -27,14 +27,14 @@ class Worker:
         self.seconds = [0.0, 0.0]
         """time spent in reassembly and in parsing"""
 
-    def process(self, packets: np.ndarray, count: int, chunk: np.ndarray) -> None:
-        """Take packets[:count] (PACKET[…]) of a chunk."""
+    def process(self, packets: np.ndarray, count: int, chunk: np.ndarray, joined: np.ndarray) -> None:
+        """Take packets[:count] (PACKET[…]) of a chunk and its side buffer."""
         at = 0
         while at < count:
             begin = time.perf_counter()
-            at = reassemble(self._streams, packets, count, at, chunk, self._shard, self._shards)
+            at = reassemble(self._streams, packets, count, at, chunk, joined, self._shard, self._shards)
             self.seconds[0] += time.perf_counter() - begin
-            self._parse(packets, chunk)
+            self._parse(packets, chunk, joined)
 
     @property
     def waiting(self) -> int:
@@ -56,13 +56,13 @@ class Worker:
         no_packets = np.zeros(1, PACKET)
         while not done:
             done = finish(self._streams)
-            self._parse(no_packets, nothing)
+            self._parse(no_packets, nothing, nothing)
 
-    def _parse(self, packets: np.ndarray, chunk: np.ndarray) -> None:
+    def _parse(self, packets: np.ndarray, chunk: np.ndarray, joined: np.ndarray) -> None:
         begin = time.perf_counter()
         count, at = int(self._streams.control["deliveries"][0]), 0
         while at < count:
-            at = consume(self._http, self._streams.deliveries, count, at, packets, chunk, self._streams.stored)
+            at = consume(self._http, self._streams.deliveries, count, at, packets, chunk, self._streams.stored, joined)
             if at < count:  # no room for more rows: put these aside
                 rows, used = take_output(self._http)
                 self._spilled.append(Batch(self._http.rows[:rows].copy(), self._http.arena[: used + SLACK].copy(), int(used)))

@@ -29,6 +29,8 @@ from sensor.core.records import (
     DELIVER_GAP,
     DELIVER_OPEN,
     GAP,
+    IN_CHUNK,
+    IN_STORE,
     REQUEST_CUT,
 )
 
@@ -129,8 +131,11 @@ def has_room(http):
 
 
 @kernel
-def consume(http, deliveries, count, start, packets, chunk, stored):
-    """Take deliveries[start:count]: the number of the first that was not taken, for want of room for its rows."""
+def consume(http, deliveries, count, start, packets, chunk, stored, joined):
+    """Take deliveries[start:count], whose bytes lie in chunk, stored or joined.
+
+    Returns the number of the first that was not taken, for want of room for its rows.
+    """
     control = http.control[0]
     for index in range(start, count):
         if not has_room(http):
@@ -142,7 +147,16 @@ def consume(http, deliveries, count, start, packets, chunk, stored):
         if kind == DELIVER_DATA:
             at = np.int64(delivery["at"])
             end = at + np.int64(delivery["length"])
-            feed(http, entry, side, stored if delivery["stored"] else chunk, at, end, delivery["ts"])
+            where = delivery["stored"]
+            feed(
+                http,
+                entry,
+                side,
+                chunk if where == IN_CHUNK else stored if where == IN_STORE else joined,
+                at,
+                end,
+                delivery["ts"],
+            )
         elif kind == DELIVER_OPEN:
             on_open(http, entry, packets[delivery["packet"]], delivery["flags"])
         elif kind == DELIVER_GAP:

@@ -5,7 +5,9 @@ REASONS = (
     "frames", "frame_bytes", "filtered",
     # packets
     "tcp", "udp", "icmp", "other_protocol", "not_ip", "ip_fragment", "truncated_frame", "malformed",
-    "unknown_link", "too_many_layers", "encap_overflow", "tunnelled",
+    "unknown_link", "unreadable", "too_many_layers", "encap_overflow", "tunnelled", "duplicate",
+    "bad_checksum", "checksum_looked_at", "checksum_wrong", "snapped",
+    "fragments", "datagrams", "fragment_overlap", "fragment_timeout", "fragment_evicted", "fragment_overflow",
     # streams
     "connections", "retransmission", "overlap", "out_of_order", "gap", "gap_bytes", "out_of_window",
     "evicted_idle", "evicted_capacity", "ooo_overflow", "no_connection", "keep_alive", "reset",

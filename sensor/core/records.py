@@ -28,11 +28,13 @@ PACKET = np.dtype([
     ("flags", "<u2"),    # TCP flags
     ("window", "<u2"),   # TCP window, unscaled
     ("seq", "<u4"), ("ack", "<u4"),
-    ("at", "<i8"),       # offset of the TCP payload in the chunk, bytes
+    ("ip_id", "<u2"),    # IPv4 identification, 0 for IPv6
+    ("side", "u1"),      # where the payload lies: 0 in the chunk, 1 in the side buffer of datagrams put together
+    ("at", "<i8"),       # its offset there, bytes
     ("length", "<u4"),   # payload bytes present
     ("missing", "<u4"),  # payload bytes that the snap length cut off
     ("encap", "<u4"),    # encapsulation: id in the decoder's table, 0 for none
-    ("scope", "<u4"),    # what sets equal addresses apart: hash of the VLAN ids, 0 for none
+    ("scope", "<u4"),    # what sets equal addresses apart: hash of VLANs and tunnels, 0 for none
     ("hash", "<u8"),     # the same for both directions of a connection
 ])  # fmt: skip
 """A decoded TCP segment."""
@@ -40,7 +42,7 @@ PACKET = np.dtype([
 DELIVERY = np.dtype([
     ("kind", "u1"),        # DELIVER_*
     ("direction", "u1"),   # side of the connection that sent it: 0 or 1
-    ("stored", "u1"),      # 1: bytes lie in the reassembler's side buffer, 0: in the chunk
+    ("stored", "u1"),      # DATA: where its bytes lie: IN_CHUNK, IN_STORE or IN_SIDE
     ("flags", "u1"),       # OPEN: 1 when the start was seen; CLOSE: reason
     ("connection", "<i4"),  # entry of the connection table
     ("packet", "<i4"),     # OPEN: index of its packet in the batch
@@ -50,6 +52,9 @@ DELIVERY = np.dtype([
     ("order", "<i8"),      # number of the packet that released it
 ])  # fmt: skip
 """What reassembly tells a parser: a connection opened, bytes arrived, bytes are missing, one side ended, it closed."""
+
+IN_CHUNK, IN_STORE, IN_SIDE = range(3)
+"""The capture's chunk; the reassembler's buffer of held bytes; the decoder's buffer of datagrams put together."""
 
 DELIVER_OPEN = 1
 DELIVER_DATA = 2

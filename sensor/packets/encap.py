@@ -12,95 +12,105 @@ MAX_LAYERS = 16
 CAPACITY = 4096
 """Distinct stacks that are told apart; an attacker can make up VLAN ids at will."""
 
-KINDS = ("vlan",)
-KIND_VLAN = np.uint8(0)
+KINDS = (
+    "vlan", "mpls", "pppoe", "ppp", "gre", "erspan", "vxlan", "geneve", "gtp", "ipip", "6in4", "4in6", "6in6", "teredo",
+    "l2tp", "vntag", "nsh", "etherip", "pbb", "ayiya", "wlan",
+)  # fmt: skip
+(
+    KIND_VLAN, KIND_MPLS, KIND_PPPOE, KIND_PPP, KIND_GRE, KIND_ERSPAN, KIND_VXLAN, KIND_GENEVE, KIND_GTP, KIND_IPIP, KIND_6IN4,
+    KIND_4IN6, KIND_6IN6, KIND_TEREDO, KIND_L2TP, KIND_VNTAG, KIND_NSH, KIND_ETHERIP, KIND_PBB, KIND_AYIYA, KIND_WLAN,
+) = range(len(KINDS))  # fmt: skip
+NO_LABEL = 0xFFFFFFFF
+"""Label of a layer that has no number of its own."""
+SEPARATING = np.zeros(len(KINDS), np.uint8)
+"""1 for the kinds whose label is the same in both directions and sets equal addresses apart. VLANs are a choice of their own.
+The labels of MPLS, GTP, L2TP and ERSPAN differ by direction."""
+SEPARATING[[KIND_GRE, KIND_VXLAN, KIND_GENEVE, KIND_PPPOE, KIND_NSH, KIND_PBB]] = 1
+
+STACK = np.dtype([
+    ("hash", "<u8"),               # of all layers
+    ("scope", "<u8"),              # of those that set equal addresses apart
+    ("depth", "u1"),               # layers
+    ("vlan_separates", "u1"),      # whether VLANs set equal addresses apart
+    ("tunnel_separates", "u1"),    # whether the kinds of SEPARATING do
+    ("kind", "u1", (MAX_LAYERS,)),
+    ("label", "<u4", (MAX_LAYERS,)),
+])  # fmt: skip
 
 
 class Encaps(NamedTuple):
     """The stack of the frame being decoded, and the table of all stacks seen."""
 
-    depth: np.ndarray
-    """int64[2]: layers of the current frame; stacks in the table"""
-    hashes: np.ndarray
-    """uint64[2]: hash of the current stack; hash of those of its layers that set equal addresses apart"""
-    kind: np.ndarray
-    """uint8[MAX_LAYERS]"""
-    label: np.ndarray
-    """uint32[MAX_LAYERS]"""
+    current: np.ndarray
+    """STACK[1]"""
+    count: np.ndarray
+    """int64[1]: stacks in the table"""
     slots: np.ndarray
     """int32[2 * CAPACITY]: open addressing into the table, -1 free"""
-    table_hash: np.ndarray
-    """uint64[CAPACITY]"""
-    table_depth: np.ndarray
-    """uint8[CAPACITY]"""
-    table_kind: np.ndarray
-    """uint8[CAPACITY, MAX_LAYERS]"""
-    table_label: np.ndarray
-    """uint32[CAPACITY, MAX_LAYERS]"""
+    table: np.ndarray
+    """STACK[CAPACITY]"""
 
 
-def new_encaps() -> Encaps:
+def new_encaps(vlan_separates: bool = True, tunnel_separates: bool = True) -> Encaps:
     """An empty table, whose entry 0 is the frame without encapsulation."""
-    return Encaps(
-        depth=np.array([0, 1]),
-        hashes=np.zeros(2, np.uint64),
-        kind=np.zeros(MAX_LAYERS, np.uint8),
-        label=np.zeros(MAX_LAYERS, np.uint32),
-        slots=np.full(2 * CAPACITY, -1, np.int32),
-        table_hash=np.zeros(CAPACITY, np.uint64),
-        table_depth=np.zeros(CAPACITY, np.uint8),
-        table_kind=np.zeros((CAPACITY, MAX_LAYERS), np.uint8),
-        table_label=np.zeros((CAPACITY, MAX_LAYERS), np.uint32),
-    )
+    current = np.zeros(1, STACK)
+    current["vlan_separates"], current["tunnel_separates"] = vlan_separates, tunnel_separates
+    return Encaps(current, np.ones(1, np.int64), np.full(2 * CAPACITY, -1, np.int32), np.zeros(CAPACITY, STACK))
 
 
 @inlined
-def push(encaps, kind, label, separates):
+def clear_stack(stack):
+    """Begin with a new frame."""
+    stack["depth"] = 0
+    stack["hash"] = 0
+    stack["scope"] = 0
+
+
+@kernel
+def push(stack, kind, label):
     """Note one more layer of the current frame: False when it is too deep."""
-    depth = encaps.depth[0]
+    depth = np.int64(stack["depth"])
     if depth == MAX_LAYERS:
         return False
-    encaps.kind[depth] = kind
-    encaps.label[depth] = label
-    encaps.depth[0] = depth + 1
+    stack["kind"][depth] = kind
+    stack["label"][depth] = label
+    stack["depth"] = depth + 1
     step = (U(kind) << U(32)) | U(label)
-    encaps.hashes[0] = mix(encaps.hashes[0] * U(31) + step + U(1))
-    if separates:
-        encaps.hashes[1] = mix(encaps.hashes[1] * U(31) + step + U(1))
+    stack["hash"] = mix(stack["hash"] * U(31) + step + U(1))
+    separates = stack["vlan_separates"] if kind == KIND_VLAN else SEPARATING[kind] & stack["tunnel_separates"]
+    if separates and label != NO_LABEL:
+        stack["scope"] = mix(stack["scope"] * U(31) + step + U(1))
     return True
 
 
 @kernel
 def intern(encaps):
     """Id of the current stack; -1 when the table is full."""
-    depth = encaps.depth[0]
-    if depth == 0:
+    stack = encaps.current[0]
+    if stack["depth"] == 0:
         return np.int64(0)
-    wanted = encaps.hashes[0]
     mask = encaps.slots.shape[0] - 1
-    slot = np.int64(wanted & U(mask))
+    slot = np.int64(stack["hash"] & U(mask))
     while encaps.slots[slot] >= 0:
-        if encaps.table_hash[encaps.slots[slot]] == wanted:
+        if encaps.table[encaps.slots[slot]]["hash"] == stack["hash"]:
             return np.int64(encaps.slots[slot])
         slot = (slot + 1) & mask
-    entry = encaps.depth[1]
+    entry = encaps.count[0]
     if entry == CAPACITY:
         return np.int64(-1)
-    encaps.depth[1] = entry + 1
+    encaps.table[entry] = stack
     encaps.slots[slot] = entry
-    encaps.table_hash[entry] = wanted
-    encaps.table_depth[entry] = depth
-    for k in range(depth):
-        encaps.table_kind[entry, k] = encaps.kind[k]
-        encaps.table_label[entry, k] = encaps.label[k]
+    encaps.count[0] = entry + 1
     return entry
 
 
 def encap_texts(encaps: Encaps) -> list[str]:
     """The text of every stack by id, as `vlan:10/vxlan:7`; id 0 is empty."""
     return [
-        "/".join(
-            f"{KINDS[encaps.table_kind[entry, k]]}:{encaps.table_label[entry, k]}" for k in range(encaps.table_depth[entry])
-        )
-        for entry in range(encaps.depth[1])
+        "/".join(_layer_text(int(stack["kind"][k]), int(stack["label"][k])) for k in range(stack["depth"]))
+        for stack in encaps.table[: encaps.count[0]]
     ]
+
+
+def _layer_text(kind: int, label: int) -> str:
+    return KINDS[kind] if label == NO_LABEL else f"{KINDS[kind]}:{label}"

@@ -6,7 +6,7 @@ from sensor.core.chain import FULL, NONE, extend, read_chain, release_chain
 from sensor.core.hashing import U
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
-from sensor.core.records import DELIVER_DATA, DELIVER_GAP
+from sensor.core.records import DELIVER_DATA, DELIVER_GAP, IN_STORE
 from sensor.streams.state import MAX_HELD, MAX_SEGMENTS
 
 R_GAP, R_GAP_BYTES, R_OVERLAP, R_WINDOW = (REASON[name] for name in ("gap", "gap_bytes", "overlap", "out_of_window"))
@@ -95,7 +95,7 @@ def release(streams, entry, side):
         at = np.int64(control["stored"])
         read_chain(streams.chains, np.int64(segment["block"]), length, streams.stored, at)
         control["stored"] = at + length
-        deliver(streams, entry, side, DELIVER_DATA, 1, at + old, length - old, segment["ts"])
+        deliver(streams, entry, side, DELIVER_DATA, IN_STORE, at + old, length - old, segment["ts"])
         if old > 0:
             streams.counters[R_OVERLAP] += U(1)
     cut = min(missing, length + missing - old)

@@ -9,7 +9,7 @@ import numpy as np
 from sensor.core.hashing import U
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
-from sensor.core.records import DELIVER_CLOSE, DELIVER_DATA, DELIVER_OPEN
+from sensor.core.records import DELIVER_CLOSE, DELIVER_DATA, DELIVER_OPEN, IN_CHUNK, IN_SIDE
 from sensor.packets.decode import ACK, FIN, RST, SYN
 from sensor.streams.hold import deliver, deliver_gap, distance, hold
 from sensor.streams.order import caused, drain, flush, give_up_first, impatient
@@ -136,7 +136,7 @@ def outside_window(streams, entry, side, seq, ts):
 
 
 @inlined
-def accept(streams, entry, side, packet, chunk, seq, at, length, missing):
+def accept(streams, entry, side, packet, source, seq, at, length, missing):
     """Payload of one segment: delivered at once where it is next in line, held where it is early, dropped where it is old."""
     me = streams.sides[2 * entry + side]
     me["blind"] = 0
@@ -168,7 +168,7 @@ def accept(streams, entry, side, packet, chunk, seq, at, length, missing):
     peer = streams.sides[2 * entry + 1 - side]
     if old == 0 and caused(peer, (packet["flags"] & ACK) != 0, packet["ack"]):
         if length > 0:
-            deliver(streams, entry, side, DELIVER_DATA, 0, at, length, packet["ts"])
+            deliver(streams, entry, side, DELIVER_DATA, IN_SIDE if packet["side"] else IN_CHUNK, at, length, packet["ts"])
         if missing > 0:
             deliver_gap(streams, entry, side, missing, packet["ts"])
         me["next"] = np.uint32(me["next"] + np.uint32(length + missing))
@@ -177,7 +177,7 @@ def accept(streams, entry, side, packet, chunk, seq, at, length, missing):
         return
     if old < 0:
         streams.counters[R_EARLY] += U(1)
-    if hold(streams, entry, side, packet, seq, chunk, at, length, missing):
+    if hold(streams, entry, side, packet, seq, source, at, length, missing):
         return
     streams.counters[R_OVERFLOW] += U(1)
     while me["first"] >= 0 and distance(streams.segments[me["first"]]["seq"], seq) < 0:
@@ -187,7 +187,9 @@ def accept(streams, entry, side, packet, chunk, seq, at, length, missing):
         deliver_gap(streams, entry, side, ahead, packet["ts"])
     old = min(max(0, -ahead), length)
     if length > old:
-        deliver(streams, entry, side, DELIVER_DATA, 0, at + old, length - old, packet["ts"])
+        deliver(
+            streams, entry, side, DELIVER_DATA, IN_SIDE if packet["side"] else IN_CHUNK, at + old, length - old, packet["ts"]
+        )
     if missing > 0 and -ahead <= length:
         deliver_gap(streams, entry, side, missing, packet["ts"])
     if length + missing > -ahead:
@@ -202,7 +204,7 @@ def reset_is_believable(me, seq):
 
 
 @inlined
-def arrive(streams, index, packet, chunk):
+def arrive(streams, index, packet, source):
     """One segment of a connection that this worker owns."""
     flags = packet["flags"]
     length, missing = np.int64(packet["length"]), np.int64(packet["missing"])
@@ -229,7 +231,7 @@ def arrive(streams, index, packet, chunk):
         note_ack(peer, packet["ack"])
     if length + missing > 0 and not flags & RST:
         connection["carried"] = 1
-        accept(streams, entry, side, packet, chunk, seq, np.int64(packet["at"]), length, missing)
+        accept(streams, entry, side, packet, source, seq, np.int64(packet["at"]), length, missing)
     if flags & FIN and not me["fin"]:
         me["fin"] = 1
         me["fin_seq"] = np.uint32(seq + np.uint32(length + missing))
@@ -282,8 +284,10 @@ def sweep(streams):
 
 
 @kernel
-def reassemble(streams, packets, count, start, chunk, shard, shards):
-    """Take packets[start:count] of one chunk; the number of the first that was not taken, for want of room.
+def reassemble(streams, packets, count, start, chunk, joined, shard, shards):
+    """Take packets[start:count], of one chunk and its side buffer `joined`.
+
+    Returns the number of the first that was not taken, for want of room.
 
     The caller hands streams.deliveries[: control.deliveries] to a parser and calls again. Every worker walks all
     packets, so that all agree on the time; it takes those whose hash falls to its shard.
@@ -305,7 +309,7 @@ def reassemble(streams, packets, count, start, chunk, shard, shards):
             continue
         if not has_room(streams):
             return index
-        arrive(streams, index, packet, chunk)
+        arrive(streams, index, packet, joined if packet["side"] else chunk)
     return np.int64(count)
 
 
