@@ -17,7 +17,7 @@ class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vlan_separates: bool = True
     """connections with equal addresses in different VLANs are different; false for taps that tag one direction only"""
     tunnel_separates: bool = True
-    """the same for tunnels with a network id (VXLAN, Geneve, GRE key, PPPoE, NSH)"""
+    """the same for tunnels with a network id (VXLAN, Geneve, PPPoE, NSH, 802.1ah)"""
     duplicate_window_ms: float = 5.0
     """an equal packet within so many milliseconds is a copy made by the mirror port; 0 keeps all"""
     verify_checksums: bool = False

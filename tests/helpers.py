@@ -28,8 +28,9 @@ from sensor.core.records import (
     names_of,
 )
 from sensor.core.wide import SLACK, padded
-from sensor.packets.decode import decode
-from sensor.packets.encap import encap_texts, new_encaps
+from sensor.packets.decode import decode, new_decoder
+from sensor.packets.encap import encap_texts
+from sensor.packets.fragments import new_side
 from sensor.streams.state import StreamLimits, new_streams
 from sensor.worker import Worker, merge
 
@@ -70,22 +71,24 @@ def rows_of(batch: Batch, encaps=None) -> list[dict]:
 
 
 class Sensor:
-    """Decoder and workers, one capture after the other."""
+    """Decoder and workers, one capture after the other. options: of new_decoder."""
 
-    def __init__(self, shards: int = 1, connections: int = 4096):
-        self.encaps = new_encaps()
+    def __init__(self, shards: int = 1, connections: int = 4096, **options):
+        self.decoder = new_decoder(**options)
+        self.encaps = self.decoder.encaps
         self.counters = np.zeros(len(REASONS), np.uint64)
         self.workers = [Worker(shard, shards, connections, KEY) for shard in range(shards)]
         self._packets = np.zeros(1024, PACKET)
+        self._joined = new_side()
         self._first = 0
 
     def take(self, chunk: np.ndarray, frames: np.ndarray) -> Batch:
         if len(frames) > len(self._packets):
             self._packets = np.zeros(len(frames), PACKET)
-        count = decode(chunk, frames, self._first, self.encaps, True, SEED, self._packets, self.counters)
+        count = decode(self.decoder, chunk, frames, self._first, SEED, self._packets, self._joined, self.counters)
         self._first += len(frames)
         for worker in self.workers:
-            worker.process(self._packets, count, chunk)
+            worker.process(self._packets, count, chunk, self._joined)
         return self._taken()
 
     def finish(self) -> Batch:
@@ -225,7 +228,7 @@ class Http:
                 row["flags"] = what
         buffer, packets, found, at = padded(b"".join(parts)), packet_of(), [], 0
         while at < len(deliveries):
-            at = consume(self.state, deliveries, len(deliveries), at, packets, buffer, buffer)
+            at = consume(self.state, deliveries, len(deliveries), at, packets, buffer, buffer, buffer)
             rows, used = take_output(self.state)
             found += rows_of(Batch(self.state.rows[:rows].copy(), self.state.arena[: used + SLACK].copy(), used))
         assert_http_empty(self.state)

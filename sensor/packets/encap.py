@@ -24,8 +24,8 @@ NO_LABEL = 0xFFFFFFFF
 """Label of a layer that has no number of its own."""
 SEPARATING = np.zeros(len(KINDS), np.uint8)
 """1 for the kinds whose label is the same in both directions and sets equal addresses apart. VLANs are a choice of their own.
-The labels of MPLS, GTP, L2TP and ERSPAN differ by direction."""
-SEPARATING[[KIND_GRE, KIND_VXLAN, KIND_GENEVE, KIND_PPPOE, KIND_NSH, KIND_PBB]] = 1
+The labels of MPLS, GTP, L2TP, ERSPAN and, with some senders, GRE differ by direction."""
+SEPARATING[[KIND_VXLAN, KIND_GENEVE, KIND_PPPOE, KIND_NSH, KIND_PBB]] = 1
 
 STACK = np.dtype([
     ("hash", "<u8"),               # of all layers

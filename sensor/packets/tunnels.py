@@ -82,8 +82,7 @@ def gre(chunk, at, end, stack):
         at = gre_routes(chunk, min(at, end), end)
     if at < 0 or at > end:
         return TRUNCATED, end, end
-    # The call numbers of PPTP differ by direction: they must not set connections apart.
-    if not push(stack, KIND_GRE, np.uint32(label if version == 0 else U(NO_LABEL))):
+    if not push(stack, KIND_GRE, np.uint32(label)):
         return TOO_DEEP, at, end
     if kind == 0x88BE:
         return (ERSPAN2 if flags & GRE_SEQUENCE else ERSPAN1), at, end

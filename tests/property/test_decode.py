@@ -22,24 +22,25 @@ from scapy.packet import Raw
 
 from sensor.core.reasons import REASONS, named
 from sensor.core.records import PACKET
-from sensor.packets.decode import decode
-from sensor.packets.encap import CAPACITY, MAX_LAYERS, encap_texts, new_encaps
+from sensor.packets.decode import decode, new_decoder
+from sensor.packets.encap import CAPACITY, MAX_LAYERS, encap_texts
+from sensor.packets.fragments import new_side
 from sensor.packets.layers import LINK_TYPES, OUTCOMES
 
 ENDS = {"tcp", *OUTCOMES.values()}
 
 
-def decoded(frames, link, vlan_separates=True, encaps=None):
-    """(packets, counters by name) of frames given as bytes or as (bytes, bytes captured)."""
-    encaps = encaps or new_encaps()
+def decoded(frames, link, **options):
+    """(packets, counters by name) of frames; options: of new_decoder, duplicates being kept unless they say otherwise."""
+    decoder, side = new_decoder(**{"duplicate_window_ms": 0} | options), new_side()
     chunk, records = chunk_of([(1000 + k, data) for k, data in enumerate(frames)], link)
     packets, counters = np.zeros(len(frames) + 1, PACKET), np.zeros(len(REASONS), np.uint64)
-    count = decode(chunk, records, 7, encaps, vlan_separates, SEED, packets, counters)
-    found, texts = [], encap_texts(encaps)
+    count = decode(decoder, chunk, records, 7, SEED, packets, side, counters)
+    found, texts = [], encap_texts(decoder.encaps)
     for packet in packets[:count]:
         at, length = int(packet["at"]), int(packet["length"])
         values = {name: int(packet[name]) for name in PACKET.names}
-        values["payload"] = chunk[at : at + length].tobytes()
+        values["payload"] = (side if packet["side"] else chunk)[at : at + length].tobytes()
         values["src"], values["dst"] = (address(packet[side + "_hi"], packet[side + "_lo"]) for side in ("src", "dst"))
         values["encap"] = texts[packet["encap"]]
         found.append(values)
@@ -194,7 +195,8 @@ def test_both_directions_have_the_same_hash_and_another_vlan_another_scope(frame
     [
         (Ether(**MACS) / IP(dst="192.0.2.1") / UDP() / b"x", "udp"),
         (Ether(**MACS) / IP(dst="192.0.2.1") / ICMP(), "icmp"),
-        (Ether(**MACS) / IP(dst="192.0.2.1", proto=47) / b"x", "other_protocol"),
+        (Ether(**MACS) / IP(dst="192.0.2.1", proto=47) / b"x", "truncated_frame"),
+        (Ether(**MACS) / IP(dst="192.0.2.1", proto=132) / b"x", "other_protocol"),
         (Ether(**MACS) / IP(dst="192.0.2.1", flags="MF") / TCP(), "ip_fragment"),
         (Ether(**MACS) / IP(dst="192.0.2.1", frag=5) / TCP(), "ip_fragment"),
         (Ether(**MACS) / IP(dst="192.0.2.1", ihl=4) / TCP(), "malformed"),
@@ -202,10 +204,11 @@ def test_both_directions_have_the_same_hash_and_another_vlan_another_scope(frame
         (Ether(**MACS) / IP(dst="192.0.2.1", len=19) / TCP(), "malformed"),
         (Ether(**MACS) / IP(dst="192.0.2.1") / TCP(dataofs=4), "malformed"),
         (Ether(**MACS) / IP(dst="192.0.2.1") / TCP(dataofs=15), "truncated_frame"),
-        (Ether(**MACS) / IPv6(dst="2001:db8::1") / IPv6ExtHdrFragment(m=1) / TCP(), "ip_fragment"),
+        (Ether(**MACS) / IPv6(dst="2001:db8::1") / IPv6ExtHdrFragment(m=1) / TCP() / b"1234", "ip_fragment"),
         (Ether(**MACS) / IPv6(dst="2001:db8::1") / IPv6ExtHdrFragment(offset=3) / TCP(), "ip_fragment"),
         (Ether(**MACS) / IPv6(dst="2001:db8::1", nh=59) / b"x", "other_protocol"),
-        (Ether(**MACS) / IPv6(dst="2001:db8::1", nh=50) / bytes(20), "other_protocol"),
+        (Ether(**MACS) / IPv6(dst="2001:db8::1", nh=50) / bytes(20), "unreadable"),
+        (Ether(type=0x88E5, **MACS) / bytes(40), "unreadable"),
         (Ether(**MACS) / ARP(), "not_ip"),
     ],
 )

@@ -59,7 +59,7 @@ class Streams:
                 at += len(payload)
             taken = 0
             while taken < len(part):
-                taken = reassemble(self.state, packets, len(part), taken, chunk, 0, 1)
+                taken = reassemble(self.state, packets, len(part), taken, chunk, chunk, 0, 1)
                 self._collect(chunk)
             chunk[:] = 0xEE
         return self
