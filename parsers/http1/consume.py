@@ -24,6 +24,7 @@ from sensor.core.reasons import REASON
 from sensor.core.records import (
     CUT,
     DELIVER_CLOSE,
+    DELIVER_CONFLICT,
     DELIVER_DATA,
     DELIVER_FIN,
     DELIVER_GAP,
@@ -32,10 +33,12 @@ from sensor.core.records import (
     IN_CHUNK,
     IN_STORE,
     REQUEST_CUT,
+    WEIRD_BIT,
 )
 
 U = np.uint64
 R_HEAD_LOST = REASON["head_lost"]
+W_OVERLAP = WEIRD_BIT["overlap"]
 
 
 @kernel
@@ -124,6 +127,16 @@ def on_close(http, entry):
 
 
 @kernel
+def on_conflict(http, entry, side):
+    """Bytes of this side came twice and differed: the message in work, or the newest request, can be read in two ways."""
+    flow, connection = http.flows[2 * entry + side], http.connections[entry]
+    if flow["state"] != START:
+        flow["weird"] |= W_OVERLAP
+    elif connection["waiting"] > 0:
+        http.pending[connection["last"]]["weird"] |= W_OVERLAP
+
+
+@kernel
 def has_room(http):
     """Whether the rows that one delivery can complete fit into the output."""
     control = http.control[0]
@@ -165,6 +178,8 @@ def consume(http, deliveries, count, start, packets, chunk, stored, joined):
             end_of_flow(http, entry, side, True)
         elif kind == DELIVER_CLOSE:
             on_close(http, entry)
+        elif kind == DELIVER_CONFLICT:
+            on_conflict(http, entry, side)
     return np.int64(count)
 
 

@@ -10,7 +10,8 @@ REASONS = (
     "fragments", "datagrams", "fragment_overlap", "fragment_timeout", "fragment_evicted", "fragment_overflow",
     # streams
     "connections", "retransmission", "overlap", "out_of_order", "gap", "gap_bytes", "out_of_window",
-    "evicted_idle", "evicted_capacity", "ooo_overflow", "no_connection", "keep_alive", "reset",
+    "evicted_idle", "evicted_capacity", "ooo_overflow", "no_connection", "keep_alive", "reset", "reset_ignored",
+    "false_fin", "overlap_conflict", "urgent", "scopes_united",
     # http
     "requests", "responses", "transactions", "not_http", "resync", "head_overflow", "head_lost",
     "block_overflow", "pending_overflow",

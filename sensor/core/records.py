@@ -35,7 +35,7 @@ PACKET = np.dtype([
     ("missing", "<u4"),  # payload bytes that the snap length cut off
     ("encap", "<u4"),    # encapsulation: id in the decoder's table, 0 for none
     ("scope", "<u4"),    # what sets equal addresses apart: hash of VLANs and tunnels, 0 for none
-    ("hash", "<u8"),     # the same for both directions of a connection
+    ("hash", "<u8"),     # of addresses and ports: the same for both directions, in every scope
 ])  # fmt: skip
 """A decoded TCP segment."""
 
@@ -61,6 +61,8 @@ DELIVER_DATA = 2
 DELIVER_GAP = 3
 DELIVER_FIN = 4
 DELIVER_CLOSE = 5
+DELIVER_CONFLICT = 6
+"""Bytes came twice with different content; the first ones count."""
 
 TEXTS = ("method", "host", "path", "query", "user_agent", "referer", "request_type", "forwarded_for", "response_type")
 """Text fields of a transaction, in the order in which a parser writes them."""

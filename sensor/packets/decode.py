@@ -11,15 +11,16 @@ import numpy as np
 from sensor.core.hashing import U, mix
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
+from sensor.core.scopes import canonical
 from sensor.core.wide import load_be16, load_be32
 from sensor.packets import labels, layers, link, network, tunnels, wireless
 from sensor.packets.checksum import sum_is_right
-from sensor.packets.duplicates import WINDOW_MS, Duplicates, canonical, is_duplicate, new_duplicates
+from sensor.packets.duplicates import WINDOW_MS, Duplicates, is_duplicate, new_duplicates
 from sensor.packets.encap import Encaps, clear_stack, intern, new_encaps
 from sensor.packets.fragments import Fragments, fragment, new_fragments
 from sensor.packets.layers import DONE, FRAGMENT4, LAST_OUTCOME, LINK_TYPES, MALFORMED, TCP, TOO_DEEP, TRUNCATED, TUNNELS
 
-FIN, SYN, RST, ACK = 1, 2, 4, 16
+FIN, SYN, RST, ACK, URG = 1, 2, 4, 16, 32
 MAX_STEPS = 64
 """Layers of one frame, encapsulating or not; ends any loop that a decoder function could be led into."""
 FRAGMENT_BYTES = 8 << 20
@@ -177,10 +178,10 @@ def tunnel_layer(layer, chunk, at, end, stack):
 
 @inlined
 def connection_hash(packet, seed):
-    """The same for both directions; unpredictable without the seed, so that nobody can aim at one slot of the table."""
+    """The same for both directions and in every scope; without the seed nobody can aim at one slot of the table."""
     source = mix((packet["src_lo"] ^ (packet["src_hi"] * U(0x9E3779B97F4A7C15)) ^ (U(packet["src_port"]) << U(48))) + seed)
     target = mix((packet["dst_lo"] ^ (packet["dst_hi"] * U(0x9E3779B97F4A7C15)) ^ (U(packet["dst_port"]) << U(48))) + seed)
-    return mix(source + target + U(packet["scope"]))
+    return mix(source + target)
 
 
 @kernel
@@ -249,7 +250,7 @@ def decode(decoder, chunk, frames, first, seed, packets, side, counters):
         packet["number"] = first + index
         packet["ts"] = ts
         packet["encap"] = entry
-        packet["scope"] = np.uint32(canonical(decoder.duplicates, stack["scope"]) & U(0xFFFFFFFF))
+        packet["scope"] = np.uint32(canonical(decoder.duplicates.aliases, stack["scope"]) & U(0xFFFFFFFF))
         packet["hash"] = connection_hash(packet, seed)
         count += 1
     counters[R_FRAMES] += U(frames.shape[0])

@@ -10,17 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from sensor.core.hashing import U, mix
-from sensor.core.jit import inlined, kernel
+from sensor.core.jit import inlined
+from sensor.core.scopes import new_aliases, unite
 from sensor.core.wide import load_be16
 
 PLACES = 1 << 15
 """Packets remembered, one for each value of the hash's low bits: half a megabyte, which stays in the processor's cache."""
-ALIASES = 256
 WINDOW_MS = 5
 """Copies of a mirror port are microseconds apart, those of two taps a few milliseconds; retransmissions 200 ms and more."""
 
 SEEN = np.dtype([("key", "<u8"), ("ts", "<i8"), ("scope", "<u8")])
-ALIAS = np.dtype([("scope", "<u8"), ("stands_for", "<u8")])
 
 
 class Duplicates(NamedTuple):
@@ -29,7 +28,7 @@ class Duplicates(NamedTuple):
     seen: np.ndarray
     """SEEN[PLACES]"""
     aliases: np.ndarray
-    """ALIAS[ALIASES]: a routed packet is seen in the VLAN that it leaves and in the one that it enters"""
+    """ALIAS[…]: a routed packet is seen in the VLAN that it leaves and in the one that it enters"""
     window: np.ndarray
     """int64[1]: ns within which an equal packet is a copy; negative: nothing is"""
 
@@ -39,31 +38,7 @@ def new_duplicates(window_ms: float) -> Duplicates:
     window = round(window_ms * 1e6) if window_ms > 0 else -1
     seen = np.zeros(PLACES, SEEN)
     seen["ts"] = np.iinfo(np.int64).min // 2
-    return Duplicates(seen, np.zeros(ALIASES, ALIAS), np.array([window]))
-
-
-@kernel
-def canonical(duplicates, scope):
-    """The scope that a scope is another view of."""
-    for _ in range(4):
-        alias = duplicates.aliases[np.int64(scope & U(ALIASES - 1))]
-        if alias["scope"] != scope:
-            return scope
-        scope = alias["stands_for"]
-    return scope
-
-
-@kernel
-def unite(duplicates, scope, seen_in):
-    """A packet of one scope was seen in another first: connections of both are the same ones."""
-    scope, seen_in = canonical(duplicates, scope), canonical(duplicates, seen_in)
-    if scope == U(0):  # what has no tags stands for itself
-        scope, seen_in = seen_in, scope
-    if scope == seen_in:
-        return
-    alias = duplicates.aliases[np.int64(scope & U(ALIASES - 1))]
-    alias["scope"] = scope
-    alias["stands_for"] = seen_in
+    return Duplicates(seen, new_aliases(), np.array([window]))
 
 
 @inlined
@@ -78,7 +53,7 @@ def is_duplicate(duplicates, packet, chunk, header, ts, stack):
     place = duplicates.seen[np.int64(key & U(PLACES - 1))]
     if place["key"] == key and abs(ts - place["ts"]) <= duplicates.window[0]:
         if place["scope"] != stack["scope"]:
-            unite(duplicates, stack["scope"], place["scope"])
+            unite(duplicates.aliases, stack["scope"], place["scope"])
         return True
     place["key"] = key
     place["ts"] = ts

@@ -43,7 +43,7 @@ class Encaps(NamedTuple):
 
     current: np.ndarray
     """STACK[1]"""
-    count: np.ndarray
+    used: np.ndarray
     """int64[1]: stacks in the table"""
     slots: np.ndarray
     """int32[2 * CAPACITY]: open addressing into the table, -1 free"""
@@ -95,12 +95,12 @@ def intern(encaps):
         if encaps.table[encaps.slots[slot]]["hash"] == stack["hash"]:
             return np.int64(encaps.slots[slot])
         slot = (slot + 1) & mask
-    entry = encaps.count[0]
+    entry = encaps.used[0]
     if entry == CAPACITY:
         return np.int64(-1)
     encaps.table[entry] = stack
     encaps.slots[slot] = entry
-    encaps.count[0] = entry + 1
+    encaps.used[0] = entry + 1
     return entry
 
 
@@ -108,7 +108,7 @@ def encap_texts(encaps: Encaps) -> list[str]:
     """The text of every stack by id, as `vlan:10/vxlan:7`; id 0 is empty."""
     return [
         "/".join(_layer_text(int(stack["kind"][k]), int(stack["label"][k])) for k in range(stack["depth"]))
-        for stack in encaps.table[: encaps.count[0]]
+        for stack in encaps.table[: encaps.used[0]]
     ]
 
 

@@ -2,14 +2,17 @@
 
 import numpy as np
 
-from sensor.core.chain import FULL, NONE, extend, read_chain, release_chain
+from sensor.core.chain import BLOCK, FULL, NONE, extend, read_chain, release_chain
 from sensor.core.hashing import U
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
-from sensor.core.records import DELIVER_DATA, DELIVER_GAP, IN_STORE
+from sensor.core.records import DELIVER_CONFLICT, DELIVER_DATA, DELIVER_GAP, IN_STORE
 from sensor.streams.state import MAX_HELD, MAX_SEGMENTS
 
 R_GAP, R_GAP_BYTES, R_OVERLAP, R_WINDOW = (REASON[name] for name in ("gap", "gap_bytes", "overlap", "out_of_window"))
+R_CONFLICT = REASON["overlap_conflict"]
+COMPARED = 8
+"""Held segments that a new one is compared with: more of them over the same bytes are an attack on the processor."""
 
 
 @kernel
@@ -45,6 +48,46 @@ def deliver_gap(streams, entry, side, length, ts):
 
 
 @kernel
+def deliver_conflict(streams, entry, side, ts):
+    """Tell the parser that bytes came twice and differed: an attack on whoever reads along (Ptacek and Newsham 1998)."""
+    deliver(streams, entry, side, DELIVER_CONFLICT, 0, 0, 0, ts)
+    streams.counters[R_CONFLICT] += U(1)
+
+
+@kernel
+def differs(streams, segment, seq, source, at, length):
+    """Whether the bytes that a held segment and a new one share are not the same."""
+    ahead = distance(segment["seq"], seq)
+    mine, its = max(ahead, 0), max(-ahead, 0)
+    shared = min(length - mine, np.int64(segment["length"]) - its)
+    block = np.int64(segment["block"])
+    for _ in range(its // BLOCK):
+        block = np.int64(streams.chains.following[block])
+    for k in range(shared):
+        if (its + k) % BLOCK == 0 and k > 0:
+            block = np.int64(streams.chains.following[block])
+        if streams.chains.data[block * BLOCK + (its + k) % BLOCK] != source[at + mine + k]:
+            return True
+    return False
+
+
+@kernel
+def compare_held(streams, entry, side, packet, seq, source, at, length):
+    """Tell of a new segment that contradicts held ones; the first COMPARED of those that it overlaps are looked at."""
+    index, compared = np.int64(streams.sides[2 * entry + side]["first"]), 0
+    while index >= 0 and compared < COMPARED:
+        segment = streams.segments[index]
+        if distance(segment["seq"], seq) >= length:
+            return
+        if distance(seq, segment["seq"]) < segment["length"]:
+            compared += 1
+            if differs(streams, segment, seq, source, at, length):
+                deliver_conflict(streams, entry, side, packet["ts"])
+                return
+        index = np.int64(segment["next"])
+
+
+@kernel
 def hold(streams, entry, side, packet, seq, chunk, at, length, missing):
     """Keep a segment until what comes before it was seen: False when a limit forbids it.
 
@@ -55,6 +98,8 @@ def hold(streams, entry, side, packet, seq, chunk, at, length, missing):
     index = np.int64(control["free_segment"])
     if index < 0 or me["segments"] >= MAX_SEGMENTS or me["held"] + length > MAX_HELD:
         return False
+    if me["segments"] > 0:
+        compare_held(streams, entry, side, packet, seq, chunk, at, length)
     block, _ = extend(streams.chains, NONE, 0, chunk, at, length)
     if block == FULL:
         return False

@@ -7,6 +7,7 @@ import numpy as np
 
 from sensor.core.chain import BLOCK, Chains, free_list, new_chains
 from sensor.core.records import DELIVERY
+from sensor.core.scopes import new_aliases
 from sensor.core.wide import SLACK
 
 MAX_SEGMENTS = 512
@@ -30,6 +31,10 @@ PATIENCE_SILENT = 2 * SECOND
 SWEEP_EVERY = 10 * SECOND
 IDLE_CLOSED = 60 * SECOND
 """How long a closed connection is remembered, so that late copies of its segments do not open a new one (TIME-WAIT)."""
+RESET_LINGERS = 2 * SECOND
+"""How long a connection may go on after a RST, as one does whose receiver did not believe it."""
+RECENT_SCOPES = 8
+"""Scopes of new connections that are remembered: one may hold the other half of a connection tagged in one direction only."""
 IDLE_SILENT = 60 * SECOND
 """For a connection that never carried data: half-open handshakes and scans."""
 IDLE_OPEN = 300 * SECOND
@@ -44,10 +49,11 @@ CONNECTION = np.dtype([
     ("last_ts", "<i8"),   # ns: newest packet
     ("a_port", "<u2"), ("b_port", "<u2"),
     ("scope", "<u4"),
-    ("state", "u1"),      # FREE, OPEN, CLOSED
+    ("state", "u1"),      # FREE, OPEN, CLOSED, RESET
     ("carried", "u1"),    # whether any payload was seen
 ])  # fmt: skip
-FREE, OPEN, CLOSED = range(3)
+FREE, OPEN, CLOSED, RESET = range(4)
+"""RESET: a RST was seen. Whether its receiver believed it, only what follows tells: the connection ends if nothing does."""
 
 SIDE = np.dtype([
     ("next", "<u4"),      # sequence number of the next byte to deliver
@@ -61,6 +67,8 @@ SIDE = np.dtype([
     ("ended", "u1"),      # FIN was delivered
     ("blind", "u1"),      # the other side acknowledges bytes of this one that never come: it need not wait for them
     ("far", "u1"),        # segments in a row outside the window
+    ("last_seq", "<u4"), ("last_length", "<u4"),  # the newest segment that was delivered as it came
+    ("last_head", "<u8"), ("last_tail", "<u8"),   # its first and last eight bytes, or fewer
     ("first", "<i4"),     # first held segment, -1 none
     ("segments", "<u4"),  # held segments
     ("held", "<u4"),      # held bytes
@@ -107,6 +115,10 @@ class Streams(NamedTuple):
     """SEGMENT[…]"""
     chains: Chains
     """bytes of the held segments"""
+    aliases: np.ndarray
+    """ALIAS[…]: scopes that are one network"""
+    recent: np.ndarray
+    """uint32[RECENT_SCOPES + 1]: scopes of the newest connections; which of them is the oldest"""
     deliveries: np.ndarray
     """DELIVERY[DELIVERIES]"""
     stored: np.ndarray
@@ -140,6 +152,8 @@ def new_streams(limits: StreamLimits, counters: np.ndarray) -> Streams:
         free_next=free_list(capacity),
         segments=segments,
         chains=new_chains(limits.held_bytes),
+        aliases=new_aliases(),
+        recent=np.zeros(RECENT_SCOPES + 1, np.uint32),
         deliveries=np.zeros(DELIVERIES, DELIVERY),
         stored=np.zeros(STORED + SLACK, np.uint8),
         counters=counters,

@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from sensor.core.hashing import U
+from sensor.core.hashing import U, mix
 from sensor.core.jit import inlined, kernel
-from sensor.streams.state import CLOSED, FREE, OPEN
+from sensor.streams.state import FREE, OPEN
 
 VICTIMS = 16
 """Entries looked at when one must go: closed ones first, then the longest silent."""
 
 
 @kernel
-def side_of(connection, packet):
+def side_of(connection, packet, scope):
     """0 when the packet comes from side a, 1 when from side b, -1 when it belongs to another connection."""
-    if connection["scope"] != packet["scope"]:
+    if connection["scope"] != scope:
         return -1
     if (
         connection["a_lo"] == packet["src_lo"] and connection["b_lo"] == packet["dst_lo"]
@@ -31,16 +31,23 @@ def side_of(connection, packet):
 
 
 @inlined
-def find(streams, packet):
-    """(entry, side) of the packet's connection; (-1, 0) when there is none."""
+def key_of(packet_hash, scope):
+    """Hash of a connection in its scope."""
+    return mix(packet_hash + U(scope))
+
+
+@inlined
+def find(streams, packet, scope):
+    """(entry, side) of the packet's connection in a scope; (-1, 0) when there is none."""
     mask = streams.slots.shape[0] - 1
-    slot = np.int64(packet["hash"] & U(mask))
+    key = key_of(packet["hash"], scope)
+    slot = np.int64(key & U(mask))
     while True:
         entry = np.int64(streams.slots[slot])
         if entry < 0:
             return np.int64(-1), np.int64(0)
-        if streams.connections[entry]["hash"] == packet["hash"]:
-            side = side_of(streams.connections[entry], packet)
+        if streams.connections[entry]["hash"] == key:
+            side = side_of(streams.connections[entry], packet, scope)
             if side >= 0:
                 return entry, np.int64(side)
         slot = (slot + 1) & mask
@@ -57,6 +64,7 @@ def reset_side(side):
     side["fin"] = 0
     side["ended"] = 0
     side["far"] = 0
+    side["last_length"] = 0
     side["blind"] = 0
     side["first"] = -1
     side["segments"] = 0
@@ -65,18 +73,25 @@ def reset_side(side):
 
 
 @kernel
-def insert(streams, packet):
+def link(streams, entry, key):
+    """Make an entry found under a key."""
+    mask = streams.slots.shape[0] - 1
+    slot = np.int64(key & U(mask))
+    while streams.slots[slot] >= 0:
+        slot = (slot + 1) & mask
+    streams.slots[slot] = entry
+    streams.connections[entry]["hash"] = key
+
+
+@kernel
+def insert(streams, packet, scope):
     """A new entry for the packet's connection, its sender being side a. The caller sees to it that one is free."""
     control = streams.control[0]
     entry = np.int64(control["free_connection"])
     control["free_connection"] = streams.free_next[entry]
     control["active"] += 1
     control["highest"] = max(control["highest"], entry + 1)
-    mask = streams.slots.shape[0] - 1
-    slot = np.int64(packet["hash"] & U(mask))
-    while streams.slots[slot] >= 0:
-        slot = (slot + 1) & mask
-    streams.slots[slot] = entry
+    link(streams, entry, key_of(packet["hash"], scope))
     connection = streams.connections[entry]
     connection["a_hi"] = packet["src_hi"]
     connection["a_lo"] = packet["src_lo"]
@@ -84,8 +99,7 @@ def insert(streams, packet):
     connection["b_lo"] = packet["dst_lo"]
     connection["a_port"] = packet["src_port"]
     connection["b_port"] = packet["dst_port"]
-    connection["scope"] = packet["scope"]
-    connection["hash"] = packet["hash"]
+    connection["scope"] = scope
     connection["last_ts"] = packet["ts"]
     connection["state"] = OPEN
     connection["carried"] = 0
@@ -95,8 +109,8 @@ def insert(streams, packet):
 
 
 @kernel
-def remove(streams, entry):
-    """Take an entry out; entries behind it in the same run move up, so that no tombstone is needed."""
+def unlink(streams, entry):
+    """Make an entry no longer found; entries behind it in the same run move up, so that no tombstone is needed."""
     mask = streams.slots.shape[0] - 1
     slot = np.int64(streams.connections[entry]["hash"] & U(mask))
     while streams.slots[slot] != entry:
@@ -109,6 +123,12 @@ def remove(streams, entry):
             hole = slot
         slot = (slot + 1) & mask
     streams.slots[hole] = -1
+
+
+@kernel
+def remove(streams, entry):
+    """Take an entry out."""
+    unlink(streams, entry)
     streams.connections[entry]["state"] = FREE
     control = streams.control[0]
     streams.free_next[entry] = control["free_connection"]
@@ -118,13 +138,13 @@ def remove(streams, entry):
 
 @kernel
 def victim(streams):
-    """The entry that is missed least among the next VICTIMS ones. The table must be full."""
+    """The entry missed least among the next VICTIMS ones: one that has ended, else the longest silent. The table is full."""
     control = streams.control[0]
     best, best_ts = np.int64(-1), np.int64(0)
     for _ in range(VICTIMS):
         control["hand"] = (control["hand"] + 1) % streams.connections.shape[0]
         connection = streams.connections[control["hand"]]
-        if connection["state"] == CLOSED:
+        if connection["state"] != OPEN:
             return np.int64(control["hand"])
         if best < 0 or connection["last_ts"] < best_ts:
             best, best_ts = np.int64(control["hand"]), connection["last_ts"]

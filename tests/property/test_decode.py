@@ -183,11 +183,12 @@ def test_both_directions_have_the_same_hash_and_another_vlan_another_scope(frame
     make = (IP if "." in src else IPv6)(src=dst, dst=src)
     back = bytes(make / TCP(sport=fields["dport"], dport=fields["sport"]))
     other, _ = decoded([bytes(Ether(type=0x0800 if "." in src else 0x86DD, **MACS)) + back], 1)
+    assert other[0]["hash"] == found[0]["hash"]
     if not labels:
-        assert other[0]["hash"] == found[0]["hash"]
+        assert other[0]["scope"] == found[0]["scope"]
     else:
-        assert other[0]["hash"] != found[0]["hash"]
-        assert decoded([data], link, vlan_separates=False)[0][0]["hash"] == other[0]["hash"]
+        assert other[0]["scope"] != found[0]["scope"]
+        assert decoded([data], link, vlan_separates=False)[0][0]["scope"] == other[0]["scope"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from sensor.core.reasons import REASONS, named
 from sensor.core.records import DELIVER_CLOSE, DELIVER_DATA, DELIVER_FIN, DELIVER_GAP, DELIVER_OPEN
 from sensor.core.wide import SLACK, padded
 from sensor.packets.decode import ACK, FIN, RST, SYN
-from sensor.streams.reassemble import CLOSE_CAPACITY, CLOSE_END, CLOSE_FIN, CLOSE_IDLE, CLOSE_RESET, finish, reassemble
+from sensor.streams.life import CLOSE_CAPACITY, CLOSE_END, CLOSE_FIN, CLOSE_IDLE, CLOSE_RESET
+from sensor.streams.reassemble import finish, reassemble
 from sensor.streams.state import (
     FAR_LIMIT,
     IDLE_OPEN,
@@ -345,10 +346,46 @@ def test_segments_without_payload_open_nothing():
     assert streams.told == [] and streams.counted() == {"no_connection": 3}
 
 
-def test_a_reset_closes_and_later_segments_are_dropped():
-    streams = opened().take([ask(0, b"abc"), segment(1, 2000, flags=RST | ACK, ack=1003), ask(3, b"late")]).finish()
+def test_a_reset_closes_and_repetitions_do_not_open_anew():
+    streams = opened().take([ask(0, b"abc"), segment(1, 2000, flags=RST | ACK, ack=1003), ask(0, b"abc")]).finish()
     assert streams.side(0) == [b"abc"] and streams.told[-1][4] == CLOSE_RESET
     assert streams.counted()["reset"] == 1
+
+
+def test_a_connection_that_goes_on_after_a_reset_did_not_believe_it():
+    streams = opened().take([ask(0, b"abc"), segment(1, 2000, flags=RST | ACK, ack=1003), ask(3, b"more")]).finish()
+    assert streams.side(0) == [b"abcmore"] and streams.told[-1][4] == CLOSE_END
+    assert streams.counted()["reset_ignored"] == 1
+
+
+def test_a_made_up_end_before_the_handshake_is_forgotten():
+    streams = Streams().take(
+        [
+            segment(0, 999, flags=SYN),
+            segment(1, 0, flags=RST | ACK, ack=1000),
+            segment(1, 0, flags=FIN | ACK, ack=1000),
+            segment(1, 1999, flags=SYN | ACK, ack=1000),
+            ask(0, b"request"),
+            reply(0, b"answer", ack=1007),
+        ]
+    )
+    assert streams.finish().side(0) == [b"request"] and streams.side(1) == [b"answer"]
+
+
+def test_a_false_end_is_taken_back_when_bytes_behind_it_are_acknowledged():
+    told = [ask(0, b"abc"), segment(0, 1003, flags=FIN | ACK), ask(3, b"more"), reply(0, b"", ack=1007), ask(7, b"!")]
+    streams = opened().take(told).finish(strict=False)
+    assert streams.side(0)[0] == b"abc" and streams.side(0)[-1].endswith(b"!")
+    assert streams.counted()["false_fin"] == 1
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_the_same_numbers_with_other_bytes_are_a_conflict_and_the_first_count(early):
+    gap = 0 if early else -4
+    told = [ask(4 + gap, b"first bytes"), ask(4 + gap, b"other bytes"), *([ask(0, b"head")] if early else [])]
+    streams = opened().take(told).finish()
+    assert streams.side(0) == [b"headfirst bytes" if early else b"first bytes"]
+    assert streams.counted()["overlap_conflict"] == 1
 
 
 def test_a_reset_far_outside_the_window_is_not_believed():

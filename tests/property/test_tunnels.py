@@ -303,10 +303,10 @@ def test_tunnel_ports_can_be_set():
 def test_tunnels_set_equal_addresses_apart_and_by_choice_do_not():
     frames = [bytes(ether(IP(**V4) / UDP(dport=4789) / VXLAN(vni=vni, flags=8) / ether(INNER))) for vni in (1, 2)]
     apart, together = (decoded(frames, 1, tunnel_separates=choice)[0] for choice in (True, False))
-    assert apart[0]["hash"] != apart[1]["hash"] and together[0]["hash"] == together[1]["hash"]
+    assert apart[0]["scope"] != apart[1]["scope"] and together[0]["scope"] == together[1]["scope"]
 
 
 def test_labels_that_differ_by_direction_do_not_set_apart():
     frames = [bytes(ether(IP(**V4) / UDP(dport=2152) / GTP_U_Header(teid=teid) / INNER)) for teid in (1, 2)]
     found, _ = decoded(frames, 1)
-    assert found[0]["hash"] == found[1]["hash"]
+    assert found[0]["scope"] == found[1]["scope"]
