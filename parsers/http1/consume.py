@@ -3,13 +3,16 @@
 import numpy as np
 
 from parsers.http1.body import take_counted
-from parsers.http1.flow import drop_head, end_of_flow, feed, finish_message, out_of_step
+from parsers.http1.doubt import fall_in_doubt, out_of_step
+from parsers.http1.flow import end_of_flow, feed
+from parsers.http1.message import drop_head, finish_message
 from parsers.http1.pending import emit_all
 from parsers.http1.state import (
     ARENA,
     CHUNK_DATA,
     CHUNK_END,
     HEAD,
+    LATE,
     LENGTH,
     NO_ONE,
     OPAQUE,
@@ -79,7 +82,11 @@ def on_open(http, entry, packet, start_seen):
     connection["first"] = -1
     connection["last"] = -1
     connection["waiting"] = 0
-    connection["dropped"] = 0
+    connection["doubt"] = 0 if start_seen else LATE
+    connection["asked"] = 0
+    connection["pipelines"] = 0
+    connection["steady"] = 0
+    connection["replies"] = 0
     clear_flow(http.flows[2 * entry])
     clear_flow(http.flows[2 * entry + 1])
 
@@ -116,6 +123,8 @@ def on_gap(http, entry, side, length):
         flow["completeness"] |= CUT if flow["response"] else REQUEST_CUT
         finish_message(http, entry, flow)
     out_of_step(http, entry, side)
+    if http.connections[entry]["client"] == NO_ONE:
+        fall_in_doubt(http.connections[entry])
 
 
 @kernel

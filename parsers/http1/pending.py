@@ -40,6 +40,7 @@ def allocate(http):
     pending["bodyless"] = 0
     pending["connect"] = 0
     pending["upgrade"] = 0
+    pending["alone"] = 0
     pending["sent"] = 0
     pending["answered"] = 0
     pending["status"] = 0
@@ -140,12 +141,12 @@ def leave(http, entry, index):
 
 @kernel
 def unanswered(http, entry):
-    """The oldest request whose response is not complete, or -1."""
+    """The oldest request that waits for a response, or for the rest of one; -1 when there is none."""
     connection = http.connections[entry]
     if connection["waiting"] == 0:
         return np.int64(-1)
     index = np.int64(connection["first"])
-    while index >= 0 and http.pending[index]["answered"]:
+    while index >= 0 and (http.pending[index]["answered"] or http.pending[index]["alone"]):
         index = np.int64(http.pending[index]["next"])
     return index
 
@@ -189,7 +190,6 @@ def begin_response(http, entry, flow, buffer, message):
         http.pending[index]["first_ts"] = flow["first_ts"]
         http.pending[index]["version"] = message["version"]
         http.pending[index]["sent"] = 1
-        http.connections[entry]["dropped"] = 0
     pending = http.pending[index]
     if not pending["sent"]:
         pending["weird"] |= W_EARLY
@@ -315,7 +315,7 @@ def emit(http, entry, index):
 def emit_if_done(http, entry, index):
     """Write the row once both halves are complete."""
     pending = http.pending[index]
-    if not pending["sent"] or not pending["answered"]:
+    if not pending["sent"] or not (pending["answered"] or pending["alone"]):
         return
     if not pending["completeness"] & NO_REQUEST:
         leave(http, entry, index)

@@ -4,6 +4,7 @@ import numpy as np
 
 from parsers.http1.state import METHOD_LIMIT
 from parsers.http1.text import CR, LF, SP, TOKEN, find_byte
+from sensor.core.hashing import U
 from sensor.core.jit import kernel
 from sensor.core.wide import load_be32, load_le64, word
 
@@ -73,3 +74,18 @@ def classify(buffer, at, end, limit):
     if line_end >= 0:
         return REQUEST if ends_in_version(buffer, space, line_end) else NEITHER
     return MORE if length < limit else NEITHER
+
+
+@kernel
+def has_known_method(buffer, at, end):
+    """Whether a request begins with a method in use: what is left of one that began earlier does not."""
+    space = find_byte(buffer, at, min(end, at + METHOD_LIMIT), SP)
+    return space > at and is_known_method(buffer, at, space - at)
+
+
+@kernel
+def begins_response(buffer, at, end):
+    """Whether the bytes are the first few of `HTTP/`."""
+    if end - at > 4:
+        return False
+    return load_le64(buffer, at) & ((U(1) << U(8 * (end - at))) - U(1)) == HTTP_SLASH & ((U(1) << U(8 * (end - at))) - U(1))

@@ -39,8 +39,17 @@ CONNECTION = np.dtype([
     ("late", "u1"),        # 1: its start was not seen
     ("first", "<i4"), ("last", "<i4"),  # requests that wait for a response, oldest first
     ("waiting", "<u4"),
-    ("dropped", "u1"),     # requests were lost, and no orphan response has accounted for them yet
+    ("doubt", "u1"),       # why it cannot be counted off whose response comes next: 0, LATE or LOSS
+    ("asked", "u1"),       # a request was seen, and none was lost since then
+    ("pipelines", "u1"),   # requests are sent while others wait
+    ("steady", "u1"),      # a request was answered before the next one came
+    ("replies", "u1"),     # responses begun since the last request or loss on its side: 0, 1, or UNCOUNTED
 ])  # fmt: skip
+
+LATE, LOSS = 1, 2
+"""Reasons for doubt: requests may have been sent before the connection was first seen; messages were lost."""
+UNCOUNTED = 2
+"""Responses since the last request where some may have been lost."""
 
 FLOW = np.dtype([
     ("state", "u1"),       # one of the states below
@@ -74,6 +83,7 @@ PENDING = np.dtype([
     ("bodyless", "u1"),      # a HEAD request: its response has no body
     ("connect", "u1"),
     ("upgrade", "u1"),       # the request asked for another protocol
+    ("alone", "u1"),         # nobody can tell its response: it is told without
     ("sent", "u1"),          # the request is complete
     ("answered", "u1"),      # the response is complete
     ("status", "<u2"),

@@ -9,7 +9,7 @@ from sensor.core.records import DELIVER_DATA, IN_CHUNK, IN_SIDE
 from sensor.core.wide import load_le64
 from sensor.packets.decode import ACK
 from sensor.streams.hold import deliver, deliver_conflict, deliver_gap, distance, hold
-from sensor.streams.order import caused, drain, flush, give_up_first
+from sensor.streams.order import begin_at_first, caused, drain, flush, give_up_first
 from sensor.streams.state import FAR_LIMIT, WINDOW
 
 R_RETRANSMISSION, R_OVERLAP, R_EARLY = REASON["retransmission"], REASON["overlap"], REASON["out_of_order"]
@@ -29,7 +29,7 @@ def note_syn(me, packet):
     me["syn"] = 1
     me["isn"] = packet["seq"]
     first = np.uint32(packet["seq"] + np.uint32(1))
-    if not me["known"] or (me["first"] < 0 and not me["ended"] and me["last_length"] == 0):
+    if not me["known"] or (not me["ended"] and me["last_length"] == 0):
         me["next"] = first
         me["known"] = 1
         me["fin"] = 0
@@ -85,14 +85,31 @@ def contradicts(me, source, at, length):
     return load_le64(source, at) != me["last_head"] or load_le64(source, at + length - 8) != me["last_tail"]
 
 
+@kernel
+def begins_at_acked(me, seq):
+    """Whether the other side's acknowledgement tells where this one, whose SYN was not seen, begins."""
+    if not me["ack_known"] or not 0 <= distance(seq, me["acked"]) <= WINDOW:
+        return False
+    me["known"] = 1
+    me["next"] = me["acked"]
+    return True
+
+
 @inlined
 def accept(streams, entry, side, packet, source, seq, at, length, missing):
     """Payload of one segment: delivered at once where it is next in line, held where it is early, dropped where it is old."""
     me = streams.sides[2 * entry + side]
     me["blind"] = 0
+    peer = streams.sides[2 * entry + 1 - side]
     if not me["known"]:
-        me["known"] = 1
-        me["next"] = seq
+        if peer["syn"] and not me["syn"] and not begins_at_acked(me, seq):  # its SYN may still come, and tell where it begins
+            streams.counters[R_EARLY] += U(1)
+            if hold(streams, entry, side, packet, seq, source, at, length, missing):
+                return
+            begin_at_first(streams, me)
+        if not me["known"]:
+            me["known"] = 1
+            me["next"] = seq
     if me["fin"]:
         allowed = distance(me["fin_seq"], seq)
         if allowed <= 0 and length > 0:
@@ -117,7 +134,6 @@ def accept(streams, entry, side, packet, source, seq, at, length, missing):
         length -= skipped
         seq = me["next"]
         old = 0
-    peer = streams.sides[2 * entry + 1 - side]
     if old == 0 and caused(peer, (packet["flags"] & ACK) != 0, packet["ack"]):
         if length > 0:
             remember(me, seq, source, at, length)

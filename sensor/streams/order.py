@@ -37,6 +37,35 @@ def finish_sides(streams, entry):
 
 
 @kernel
+def bring_forward(streams, me, peer):
+    """Make the first segment that can be delivered now the side's first one: False when there is none.
+
+    A copy of old bytes with newer ones may wait for the other side while a plain segment behind it need not.
+    """
+    before, at = np.int64(-1), np.int64(me["first"])
+    while at >= 0 and me["known"]:
+        segment = streams.segments[at]
+        if distance(segment["seq"], me["next"]) > 0:
+            return False
+        if caused(peer, segment["has_ack"], segment["ack"]):
+            if before >= 0:
+                streams.segments[before]["next"] = segment["next"]
+                segment["next"] = me["first"]
+                me["first"] = at
+            return True
+        before, at = at, np.int64(segment["next"])
+    return False
+
+
+@kernel
+def begin_at_first(streams, me):
+    """Take the first held segment for a side's beginning: the SYN that would tell has not come."""
+    if me["first"] >= 0 and not me["known"]:
+        me["known"] = 1
+        me["next"] = streams.segments[me["first"]]["seq"]
+
+
+@kernel
 def drain(streams, entry):
     """Deliver all held segments of both sides whose time has come."""
     progress = True
@@ -45,10 +74,7 @@ def drain(streams, entry):
         for side in range(2):
             me = streams.sides[2 * entry + side]
             peer = streams.sides[2 * entry + 1 - side]
-            while me["first"] >= 0:
-                segment = streams.segments[me["first"]]
-                if distance(segment["seq"], me["next"]) > 0 or not caused(peer, segment["has_ack"], segment["ack"]):
-                    break
+            while bring_forward(streams, me, peer):
                 release(streams, entry, side)
                 progress = True
         if finish_sides(streams, entry):
@@ -103,6 +129,11 @@ def impatient(streams, entry, now):
         if me["first"] < 0:
             continue
         waited = now - me["hole_ts"]
+        if not me["known"]:
+            if waited > PATIENCE_ACKED:
+                begin_at_first(streams, me)
+                drain(streams, entry)
+            continue
         if is_early(streams, me):
             acked = me["ack_known"] and distance(me["acked"], me["next"]) > 0
             if waited > (PATIENCE_ACKED if acked else PATIENCE_LOST):
@@ -127,6 +158,9 @@ def give_up_first(streams, entry, side):
 @kernel
 def flush(streams, entry):
     """Deliver everything that is held, oldest first."""
+    begin_at_first(streams, streams.sides[2 * entry])
+    begin_at_first(streams, streams.sides[2 * entry + 1])
+    drain(streams, entry)
     while True:
         a, b = streams.sides[2 * entry]["first"], streams.sides[2 * entry + 1]["first"]
         if a < 0 and b < 0:

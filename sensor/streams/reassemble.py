@@ -78,6 +78,7 @@ def arrive(streams, index, packet, source):
     if flags & SYN:
         note_syn(me, packet)
         seq = np.uint32(seq + np.uint32(1))
+        drain(streams, entry)
     if flags & ACK:
         note_ack(streams, peer, packet["ack"])
     if length + missing > 0 and not flags & RST:

@@ -1,0 +1,146 @@
+"""What a parsed head sets going, and how a message ends."""
+
+import numpy as np
+
+from parsers.http1.body import begin_request_body, begin_response_body
+from parsers.http1.doubt import count_request, count_response
+from parsers.http1.pending import begin_request, begin_response, emit_if_done
+from parsers.http1.recognise import RESPONSE
+from parsers.http1.state import LOSS, LOST, NO_ONE, OPAQUE, START
+from sensor.core.chain import NONE, release_chain
+from sensor.core.jit import inlined, kernel
+from sensor.core.reasons import REASON
+from sensor.core.records import GAP, LATE_JOIN, REQUEST_CUT
+from sensor.core.wide import load_be32
+
+U = np.uint64
+R_REQUESTS, R_RESPONSES, R_UPGRADED = REASON["requests"], REASON["responses"], REASON["upgraded"]
+
+
+@kernel
+def drop_head(http, flow):
+    """Forget the stored part of a head."""
+    release_chain(http.chains, np.int64(flow["block"]))
+    flow["block"] = NONE
+    flow["last_block"] = NONE
+    flow["stored"] = 0
+    flow["ends"] = 0
+
+
+@kernel
+def begin_message(flow, ts):
+    """A message starts here."""
+    flow["completeness"] = 0
+    flow["weird"] = 0
+    flow["pending"] = -1
+    flow["first_ts"] = ts
+
+
+@kernel
+def is_side_for(http, entry, side, kind):
+    """Whether a message of this kind may come from this side."""
+    client = http.connections[entry]["client"]
+    return client == NO_ONE or client == (side if kind != RESPONSE else 1 - side)
+
+
+@kernel
+def set_both(http, entry, state):
+    """Both directions go on in another state, whatever they were in the middle of."""
+    for side in range(2):
+        drop_head(http, http.flows[2 * entry + side])
+        http.flows[2 * entry + side]["state"] = state
+
+
+@kernel
+def hand_on(http, entry, tunnel):
+    """The connection stops being this HTTP/1 conversation: it may begin another within a tunnel, or none after an upgrade."""
+    http.counters[R_UPGRADED] += U(1)
+    set_both(http, entry, START if tunnel else OPAQUE)
+    if tunnel:
+        http.connections[entry]["client"] = NO_ONE
+
+
+@inlined
+def finish_message(http, entry, flow):
+    """The message in work is complete, as far as it will be."""
+    index = np.int64(flow["pending"])
+    flow["pending"] = -1
+    if index < 0:
+        return
+    pending = http.pending[index]
+    pending["completeness"] |= flow["completeness"]
+    pending["weird"] |= flow["weird"]
+    pending["end_ts"] = max(pending["end_ts"], flow["last_ts"])
+    if flow["response"]:
+        pending["response_bytes"] = flow["body"]
+        pending["answered"] = 1
+    else:
+        pending["request_bytes"] = flow["body"]
+        pending["sent_ts"] = flow["last_ts"]
+        pending["sent"] = 1
+    emit_if_done(http, entry, index)
+
+
+@inlined
+def on_request(http, entry, flow, buffer, message):
+    """A request's head was parsed."""
+    http.counters[R_REQUESTS] += U(1)
+    flow["weird"] |= message["weird"]
+    connection = http.connections[entry]
+    count_request(http, entry, np.int64(connection["client"]))
+    if connection["doubt"]:
+        flow["completeness"] |= GAP if connection["doubt"] == LOSS else LATE_JOIN
+    index = begin_request(http, entry, flow, buffer, message)
+    flow["pending"] = index
+    if index >= 0:
+        doubt = connection["doubt"]
+        http.pending[index]["alone"] = (doubt and connection["pipelines"]) or (doubt == LOSS and not connection["steady"])
+        method = load_be32(buffer, message["line_at"])
+        http.pending[index]["bodyless"] = message["method_len"] == 4 and method == U(0x48454144)
+        http.pending[index]["connect"] = message["method_len"] == 7 and method == U(0x434F4E4E)
+    state = begin_request_body(flow, message) if message["version"] > 0 else OPAQUE
+    flow["state"] = state
+    if state == LOST:
+        flow["completeness"] |= REQUEST_CUT
+    if state == START or state == LOST or state == OPAQUE:
+        finish_message(http, entry, flow)
+
+
+@inlined
+def on_response(http, entry, flow, buffer, message):
+    """A response's head was parsed."""
+    http.counters[R_RESPONSES] += U(1)
+    if 100 <= message["status"] < 200 and message["status"] != 101:
+        flow["state"] = START  # an interim response: the final one follows
+        return
+    flow["weird"] |= message["weird"]
+    count_response(http.connections[entry])
+    index = begin_response(http, entry, flow, buffer, message)
+    flow["pending"] = index
+    bodyless, connect, upgrade = False, False, True
+    if index >= 0:
+        pending = http.pending[index]
+        bodyless, connect, upgrade = pending["bodyless"] != 0, pending["connect"] != 0, True
+    if message["status"] == 101 and upgrade:
+        flow["body"] = 0
+        finish_message(http, entry, flow)
+        hand_on(http, entry, False)
+        return
+    if connect and message["status"] < 300:
+        flow["body"] = 0
+        finish_message(http, entry, flow)
+        hand_on(http, entry, True)
+        return
+    flow["state"] = begin_response_body(flow, message, bodyless)
+    if flow["state"] == START:
+        finish_message(http, entry, flow)
+
+
+@inlined
+def on_head(http, entry, side, flow, buffer, message):
+    """A head was parsed: the first one settles who is the client."""
+    http.connections[entry]["client"] = 1 - side if flow["response"] else side
+    if flow["response"]:
+        on_response(http, entry, flow, buffer, message)
+    else:
+        on_request(http, entry, flow, buffer, message)
