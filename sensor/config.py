@@ -29,8 +29,10 @@ class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[limits]"""
 
-    connections: int = 65_536
-    """connections tracked at once, over all workers"""
+    memory: str = "512M"
+    """what the whole process may use, the embedded store apart; all tables are sized from it"""
+    connections: int = 0
+    """connections tracked at once, over all workers; 0: as many as the memory is good for"""
 
 
 class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,8 +72,8 @@ def load_config(path: str | None) -> Config:
         raise ConfigError(f"{path}: {_plain(str(error))}.") from None
     if not 1 <= config.workers <= 64:
         raise ConfigError(f"{path}: `workers` must be from 1 to 64.")
-    if not 1_024 <= config.limits.connections <= 16_777_216:
-        raise ConfigError(f"{path}: `limits.connections` must be from 1024 to 16777216.")
+    if config.limits.connections and not 1_024 <= config.limits.connections <= 16_777_216:
+        raise ConfigError(f"{path}: `limits.connections` must be from 1024 to 16777216, or 0.")
     known = ("ayiya", "geneve", "gtp_u", "l2tp", "mpls", "teredo", "vxlan", "vxlan_gpe")
     for name, ports in config.capture.tunnel_ports.items():
         if name not in known or any(not 0 < port < 65_536 for port in ports):

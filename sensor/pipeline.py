@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from detectors.base import Alert, View, find_detectors
+from sensor.budget import memory_bytes, share_out
 from sensor.capture.files import BUFFERS, FRAMES_PER_CHUNK, CaptureFile
 from sensor.capture.filter import Filter
 from sensor.config import Config, ConfigError
@@ -46,12 +47,12 @@ class Pipeline:
         self._key = key
         self._sinks = sinks
         self._filter = filter_
+        self._budget = share_out(memory_bytes(config.limits.memory), config.workers, config.limits.connections)
         self._packets = [np.zeros(FRAMES_PER_CHUNK, PACKET) for _ in range(BUFFERS)]
         self._joined = [new_side() for _ in range(BUFFERS)]
         self._seed = np.uint64(int.from_bytes(os.urandom(8), "little"))
         self._workers = [
-            Worker(shard, config.workers, -(-config.limits.connections // config.workers), key)
-            for shard in range(config.workers)
+            Worker(shard, config.workers, self._budget.streams, self._budget.http, key) for shard in range(config.workers)
         ]
         several = config.workers > 1
         # One thread each: a worker takes its chunks in order, and never two at a time.
@@ -73,7 +74,7 @@ class Pipeline:
 
     def reset(self) -> None:
         """Forget all traffic."""
-        self._decoder = new_decoder(**msgspec.structs.asdict(self._config.capture))
+        self._decoder = new_decoder(fragment_bytes=self._budget.fragment_bytes, **msgspec.structs.asdict(self._config.capture))
         self._inventory = Inventory(self._key)
         self._detectors = [self._make(name, kind) for name, kind in find_detectors().items()]
         self._frames = 0

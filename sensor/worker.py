@@ -18,11 +18,11 @@ SPANS = tuple(name + "_at" for name in TEXTS)
 class Worker:
     """State and loop of one shard. Its kernels run without the GIL, so several workers share a processor's cores."""
 
-    def __init__(self, shard: int, shards: int, connections: int, key: tuple[int, int]):
+    def __init__(self, shard: int, shards: int, streams: StreamLimits, http: HttpLimits, key: tuple[int, int]):
         self.counters = np.zeros(len(REASONS), np.uint64)
         self._shard, self._shards = shard, shards
-        self._streams = new_streams(StreamLimits(connections=connections), self.counters)
-        self._http = new_http1(HttpLimits(connections=connections), key, self.counters)
+        self._streams = new_streams(streams, self.counters)
+        self._http = new_http1(http, key, self.counters)
         self._spilled: list[Batch] = []
         self.seconds = [0.0, 0.0]
         """time spent in reassembly and in parsing"""

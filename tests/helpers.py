@@ -77,7 +77,9 @@ class Sensor:
         self.decoder = new_decoder(**options)
         self.encaps = self.decoder.encaps
         self.counters = np.zeros(len(REASONS), np.uint64)
-        self.workers = [Worker(shard, shards, connections, KEY) for shard in range(shards)]
+        self.workers = [
+            Worker(shard, shards, StreamLimits(connections), HttpLimits(connections), KEY) for shard in range(shards)
+        ]
         self._packets = np.zeros(1024, PACKET)
         self._joined = new_side()
         self._first = 0

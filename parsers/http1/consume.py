@@ -4,11 +4,11 @@ import numpy as np
 
 from parsers.http1.body import take_counted
 from parsers.http1.doubt import fall_in_doubt, out_of_step
+from parsers.http1.eviction import drop_head
 from parsers.http1.flow import end_of_flow, feed
-from parsers.http1.message import drop_head, finish_message
-from parsers.http1.pending import emit_all
+from parsers.http1.message import finish_message
+from parsers.http1.pending import emit_all, has_room
 from parsers.http1.state import (
-    ARENA,
     CHUNK_DATA,
     CHUNK_END,
     HEAD,
@@ -16,9 +16,6 @@ from parsers.http1.state import (
     LENGTH,
     NO_ONE,
     OPAQUE,
-    ROOM_ARENA,
-    ROOM_ROWS,
-    ROWS,
     START,
     UNTIL_CLOSE,
 )
@@ -58,6 +55,7 @@ def clear_flow(flow):
     flow["pending"] = -1
     flow["block"] = -1
     flow["last_block"] = -1
+    flow["stamp"] = 0
     flow["stored"] = 0
     flow["remaining"] = 0
     flow["body"] = 0
@@ -143,13 +141,6 @@ def on_conflict(http, entry, side):
         flow["weird"] |= W_OVERLAP
     elif connection["waiting"] > 0:
         http.pending[connection["last"]]["weird"] |= W_OVERLAP
-
-
-@kernel
-def has_room(http):
-    """Whether the rows that one delivery can complete fit into the output."""
-    control = http.control[0]
-    return control["rows"] + ROOM_ROWS <= ROWS and control["arena"] + ROOM_ARENA <= ARENA
 
 
 @kernel

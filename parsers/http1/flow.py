@@ -8,11 +8,12 @@ import numpy as np
 
 from parsers.http1.body import take_body
 from parsers.http1.doubt import out_of_step
+from parsers.http1.eviction import drop_head, lose
 from parsers.http1.head import INCOMPLETE, parse_head
-from parsers.http1.message import begin_message, drop_head, finish_message, is_side_for, on_head, set_both
+from parsers.http1.message import begin_message, finish_message, is_side_for, on_head, set_both
 from parsers.http1.recognise import MORE, NEITHER, REQUEST, RESPONSE, begins_response, classify, has_known_method
 from parsers.http1.state import HEAD, LENGTH, LOSS, LOST, NO_ONE, OPAQUE, START, UNTIL_CLOSE
-from parsers.http1.stored import FIRST_LINE, continue_head, force_head, head_end, lose, store_head
+from parsers.http1.stored import FIRST_LINE, continue_head, force_head, head_end, store_head
 from parsers.http1.text import CR, LF
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
@@ -66,7 +67,7 @@ def begin(http, entry, side, flow, buffer, at, end, ts):
             return end
     flow["ends"] = 0
     head_end(flow, buffer, at, end)
-    if not store_head(http, flow, buffer, at, end):
+    if not store_head(http, entry, side, flow, buffer, at, end):
         lose(http, flow)
     return end
 

@@ -4,10 +4,10 @@ import numpy as np
 
 from parsers.http1.body import begin_request_body, begin_response_body
 from parsers.http1.doubt import count_request, count_response
+from parsers.http1.eviction import drop_head
 from parsers.http1.pending import begin_request, begin_response, emit_if_done
 from parsers.http1.recognise import RESPONSE
 from parsers.http1.state import LOSS, LOST, NO_ONE, OPAQUE, START
-from sensor.core.chain import NONE, release_chain
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import GAP, LATE_JOIN, REQUEST_CUT
@@ -15,16 +15,6 @@ from sensor.core.wide import load_be32
 
 U = np.uint64
 R_REQUESTS, R_RESPONSES, R_UPGRADED = REASON["requests"], REASON["responses"], REASON["upgraded"]
-
-
-@kernel
-def drop_head(http, flow):
-    """Forget the stored part of a head."""
-    release_chain(http.chains, np.int64(flow["block"]))
-    flow["block"] = NONE
-    flow["last_block"] = NONE
-    flow["stored"] = 0
-    flow["ends"] = 0
 
 
 @kernel

@@ -2,7 +2,20 @@
 
 import numpy as np
 
-from parsers.http1.state import METHOD_LIMIT, NO_ONE, PENDING_LIMIT, TARGET_LIMIT, TEXT_LIMIT, TYPE_LIMIT
+from parsers.http1.aging import enter, is_crowded, take_oldest
+from parsers.http1.eviction import give_up_oldest_head
+from parsers.http1.state import (
+    ARENA,
+    METHOD_LIMIT,
+    NO_ONE,
+    PENDING_LIMIT,
+    ROOM_ARENA,
+    ROOM_ROWS,
+    ROWS,
+    TARGET_LIMIT,
+    TEXT_LIMIT,
+    TYPE_LIMIT,
+)
 from parsers.http1.target import split_target
 from parsers.http1.text import copy_lower
 from sensor.core.chain import FULL, NONE, extend, read_chain, release_chain
@@ -14,15 +27,24 @@ from sensor.core.wide import copy
 
 U = np.uint64
 R_TRANSACTIONS, R_PENDING, R_BLOCKS = REASON["transactions"], REASON["pending_overflow"], REASON["block_overflow"]
-R_TEXT = REASON["text_truncated"]
+R_TEXT, R_EVICTED = REASON["text_truncated"], REASON["pending_evicted"]
 W_PENDING, W_EARLY = WEIRD_BIT["pending_overflow"], WEIRD_BIT["early_response"]
 METHOD, HOST, PATH, QUERY, AGENT, REFERER, TYPE, FORWARDED = range(8)
 
 
 @kernel
-def allocate(http):
-    """An empty pending record, or -1."""
+def has_room(http):
+    """Whether the rows that one delivery can complete fit into the output."""
     control = http.control[0]
+    return control["rows"] + ROOM_ROWS <= ROWS and control["arena"] + ROOM_ARENA <= ARENA
+
+
+@kernel
+def allocate(http):
+    """An empty pending record, made by giving up the oldest request that waits where none is free; else -1."""
+    control = http.control[0]
+    while control["free_pending"] < 0 and give_up_oldest(http):
+        pass
     index = np.int64(control["free_pending"])
     if index < 0:
         http.counters[R_PENDING] += U(1)
@@ -40,6 +62,8 @@ def allocate(http):
     pending["bodyless"] = 0
     pending["connect"] = 0
     pending["upgrade"] = 0
+    pending["entry"] = -1
+    pending["stamp"] = 0
     pending["alone"] = 0
     pending["sent"] = 0
     pending["answered"] = 0
@@ -92,6 +116,8 @@ def put_texts(http, pending, buffer, message):
     to = put_text(http, pending, TYPE, buffer, message["type_at"], message["type_len"], TYPE_LIMIT, to, True)
     to = put_text(http, pending, FORWARDED, buffer, message["forwarded_at"], message["forwarded_len"], TEXT_LIMIT, to, False)
     first, last = extend(http.chains, NONE, 0, http.text, 0, to)
+    while first == FULL and (give_up_oldest_head(http) or give_up_oldest(http)):
+        first, last = extend(http.chains, NONE, 0, http.text, 0, to)
     if first == FULL:
         http.counters[R_BLOCKS] += U(1)
         pending["completeness"] |= TRUNCATED
@@ -113,6 +139,9 @@ def enqueue(http, entry, index):
         http.counters[R_PENDING] += U(1)
         leave(http, entry, oldest)
         emit(http, entry, oldest)
+    http.pending[index]["entry"] = entry
+    if not is_crowded(http.requests) or give_up_oldest(http):
+        http.pending[index]["stamp"] = enter(http.requests, index)
     if connection["waiting"] == 0:
         connection["first"] = index
     else:
@@ -137,6 +166,7 @@ def leave(http, entry, index):
         connection["last"] = before
     connection["waiting"] -= 1
     http.pending[index]["next"] = -1
+    http.pending[index]["stamp"] = 0
 
 
 @kernel
@@ -309,6 +339,21 @@ def emit(http, entry, index):
     release_chain(http.chains, np.int64(pending["block"]))
     pending["next"] = control["free_pending"]
     control["free_pending"] = index
+
+
+@kernel
+def give_up_oldest(http):
+    """Tell the request that has waited longest as one without a response: False when none waits, or its row has no room."""
+    if not has_room(http):
+        return False
+    index, stamp = take_oldest(http.requests)
+    if index >= 0 and http.pending[index]["stamp"] == stamp:
+        http.counters[R_EVICTED] += U(1)
+        http.pending[index]["weird"] |= W_PENDING
+        entry = np.int64(http.pending[index]["entry"])
+        leave(http, entry, index)
+        emit(http, entry, index)
+    return index >= 0
 
 
 @inlined

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sensor.core.chain import Chains, free_list, new_chains
+from parsers.http1.aging import Ages, new_ages
+from sensor.core.chain import BLOCK, Chains, free_list, new_chains
 from sensor.core.records import TEXTS, TRANSACTION
 from sensor.core.wide import SLACK
 
@@ -26,6 +27,9 @@ ARENA = 16 << 20
 ROOM_ROWS = 65_536 // 14 + PENDING_LIMIT
 """Rows that one delivery can complete at the most: 64 KiB of the shortest requests, each pushing an older one out."""
 ROOM_ARENA = PENDING_LIMIT * (TARGET_LIMIT + 6 * TEXT_LIMIT) + 2 * 65_536
+
+HEADS_PART = 4
+"""Heads that are stored at once are at most a quarter of the blocks; the rest is for the texts of waiting requests."""
 
 NO_ONE = 255
 """Client side of a connection that has not shown it yet."""
@@ -62,6 +66,7 @@ FLOW = np.dtype([
     ("weird", "<u4"),
     ("pending", "<i4"),    # request in work, or that the response in work answers; -1 none
     ("block", "<i4"), ("last_block", "<i4"),  # stored part of a head
+    ("stamp", "<u4"),      # of a stored head in its age list, 0: none is stored
     ("stored", "<u4"),     # its bytes
     ("remaining", "<i8"),  # bytes of the body or chunk still to come
     ("body", "<i8"),       # bytes of the body so far
@@ -76,6 +81,8 @@ a message. OPAQUE: no longer HTTP/1 (tunnel, upgrade, TLS, HTTP/2)."""
 
 PENDING = np.dtype([
     ("next", "<i4"),         # following request of the connection, or of the free list
+    ("entry", "<i4"),        # its connection
+    ("stamp", "<u4"),        # in its age list, 0 where it is in no queue
     ("block", "<i4"), ("last_block", "<i4"),  # chain of the texts
     ("used", "<u4"),         # bytes of the texts
     ("lengths", "<u4", (len(TEXTS) - 1,)),  # bytes of each text but the last
@@ -142,6 +149,10 @@ class Http1(NamedTuple):
     """uint8[len(pending) * TYPE_LIMIT + SLACK]: response media types"""
     chains: Chains
     """stored heads and texts"""
+    heads: Ages
+    """flows with a stored head"""
+    requests: Ages
+    """waiting requests"""
     message: np.ndarray
     """MESSAGE[1]: the head in work"""
     scratch: np.ndarray
@@ -181,6 +192,8 @@ def new_http1(limits: HttpLimits, key: tuple[int, int], counters: np.ndarray) ->
         pending=pending,
         types=np.zeros(limits.pending * TYPE_LIMIT + SLACK, np.uint8),
         chains=new_chains(limits.text_bytes),
+        heads=new_ages(max(2, limits.text_bytes // BLOCK // HEADS_PART)),
+        requests=new_ages(2 * limits.pending),
         message=np.zeros(1, MESSAGE),
         scratch=np.zeros(HEAD_LIMIT + 65_536 + SLACK, np.uint8),
         text=np.zeros(2 * TARGET_LIMIT + 8 * TEXT_LIMIT + SLACK, np.uint8),

@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from parsers.http1.aging import enter, is_crowded
+from parsers.http1.eviction import drop_head, give_up_oldest_head, lose
 from parsers.http1.head import parse_head, version_at
-from parsers.http1.message import drop_head, finish_message, is_side_for, on_head
+from parsers.http1.message import finish_message, is_side_for, on_head
 from parsers.http1.recognise import MORE, NEITHER, RESPONSE, classify, has_known_method
 from parsers.http1.state import HEAD, HEAD_LIMIT, LOST
 from parsers.http1.text import CR, LF, find_byte
-from sensor.core.chain import BLOCK, FULL, NONE, extend, read_chain
+from sensor.core.chain import BLOCK, FULL, extend, read_chain
 from sensor.core.jit import kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import CUT, REQUEST_CUT, TRUNCATED, WEIRD_BIT
@@ -39,25 +41,27 @@ def head_end(flow, buffer, at, end):
 
 
 @kernel
-def store_head(http, flow, buffer, at, end):
-    """Keep a part of a head until the rest comes: False when there is no room."""
+def store_head(http, entry, side, flow, buffer, at, end):
+    """Keep a part of a head until the rest comes; older ones give way. False when there is no room all the same."""
+    begins = flow["stamp"] == 0
+    if begins and is_crowded(http.heads):
+        give_up_oldest_head(http)
     first, last = extend(http.chains, np.int64(flow["last_block"]), np.int64(flow["stored"]), buffer, at, end - at)
+    while first == FULL and http.heads.control[1] > 0:
+        give_up_oldest_head(http)
+        if not begins and flow["stamp"] == 0:
+            return False  # it was the oldest itself
+        first, last = extend(http.chains, np.int64(flow["last_block"]), np.int64(flow["stored"]), buffer, at, end - at)
     if first == FULL:
         http.counters[R_BLOCKS] += U(1)
         return False
-    if flow["block"] == NONE:
+    if begins:
         flow["block"] = first
+        flow["stamp"] = enter(http.heads, 2 * entry + side)
     flow["last_block"] = last
     flow["stored"] += np.uint32(end - at)
     flow["state"] = HEAD
     return True
-
-
-@kernel
-def lose(http, flow):
-    """Out of step."""
-    drop_head(http, flow)
-    flow["state"] = LOST
 
 
 @kernel
@@ -98,7 +102,7 @@ def continue_head(http, entry, side, flow, buffer, at, end):
             flow["weird"] |= W_LONG
             force_head(http, entry, side, flow)
             flow["state"] = LOST
-        elif not store_head(http, flow, buffer, at, end) or not settle_kind(http, entry, side, flow):
+        elif not store_head(http, entry, side, flow, buffer, at, end) or not settle_kind(http, entry, side, flow):
             lose(http, flow)
         else:
             end_simple_request(http, entry, side, flow)

@@ -41,14 +41,18 @@ def common(function: F) -> F:
     return store_option(config_option(verbose_option(function)))
 
 
-def load_settings(config_path: str | None, store: str | None = None, workers: int | None = None) -> "Config":
+def load_settings(
+    config_path: str | None, store: str | None = None, workers: int | None = None, memory: str | None = None
+) -> "Config":
     """The configuration of a file, with what the command line says on top."""
     import msgspec
 
     from sensor.config import load_config
 
     config = load_config(config_path)
-    changes = {name: value for name, value in (("store", store), ("workers", workers)) if value}
+    changes: dict[str, Any] = {name: value for name, value in (("store", store), ("workers", workers)) if value}
+    if memory:
+        changes["limits"] = msgspec.structs.replace(config.limits, memory=memory)
     return msgspec.structs.replace(config, **changes)
 
 

@@ -14,7 +14,7 @@ REASONS = (
     "false_fin", "overlap_conflict", "urgent", "scopes_united",
     # http
     "requests", "responses", "transactions", "not_http", "resync", "head_overflow", "head_lost",
-    "block_overflow", "pending_overflow",
+    "head_evicted", "block_overflow", "pending_overflow", "pending_evicted",
     "text_truncated", "upgraded", "http2",
 )  # fmt: skip
 REASON = {name: index for index, name in enumerate(REASONS)}

@@ -26,6 +26,10 @@ SPANS = (
     "response_type",
     "template",
 )
+ROWS_AT_ONCE = 1_024
+"""Rows that are Python objects at the same time."""
+CACHED = 8_192
+"""Addresses and connections whose text is kept."""
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -38,7 +42,7 @@ def rfc3339(ns: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
-@functools.lru_cache(maxsize=65_536)
+@functools.lru_cache(maxsize=CACHED)
 def address(high: int, low: int) -> str:
     """An address as text, IPv4 without its prefix."""
     if high == 0 and low >> 32 == 0xFFFF:
@@ -46,7 +50,7 @@ def address(high: int, low: int) -> str:
     return str(ipaddress.IPv6Address((high << 64) | low))
 
 
-@functools.lru_cache(maxsize=65_536)
+@functools.lru_cache(maxsize=CACHED)
 def community_id(a: tuple[int, int, int], b: tuple[int, int, int]) -> str:
     """Community ID v1, seed 0, of a TCP connection; an end is (high, low, port) (github.com/corelight/community-id-spec)."""
     ends = sorted((_packed(high, low), port) for high, low, port in (a, b))
@@ -82,7 +86,11 @@ class Lines:
     def transactions(self, batch: Batch, wire: dict[str, np.ndarray], encaps: list[str], capture: str) -> None:
         """Write all rows; with `reveal`, targets as they were on the wire (`wire`: their spans)."""
         arena = batch.arena[: batch.used].tobytes()
-        rows = batch.rows
+        for first in range(0, len(batch.rows), ROWS_AT_ONCE):
+            part = slice(first, first + ROWS_AT_ONCE)
+            self._write(batch.rows[part], {name: values[part] for name, values in wire.items()}, arena, encaps, capture)
+
+    def _write(self, rows: np.ndarray, wire: dict[str, np.ndarray], arena: bytes, encaps: list[str], capture: str) -> None:
         columns = {name: rows[name].tolist() for name in TRANSACTION.names or ()}
         if self._reveal:
             columns |= {name: values.tolist() for name, values in wire.items()}

@@ -6,10 +6,10 @@ The TCP checksums are zero, as they are where the card computes them.
 
 import struct
 from bisect import bisect_left
+from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
 from random import Random
-from typing import BinaryIO
 
 from sensor.simulate.load_messages import endpoints, header_blocks, responses
 from sensor.simulate.wire import ACK, ETHERNET, FIN, PSH, SNAPLEN, SYN, checksum
@@ -74,7 +74,7 @@ class _Direction:
         return bytes(packet) + data
 
 
-class _Load:
+class Load:
     """Draws connections, counts what it makes."""
 
     def __init__(self, seed: int):
@@ -123,6 +123,24 @@ class _Load:
         counts["ipv6_connections"] += version == 6
         counts["vlan_connections"] += tagged
         return records
+
+    def batches(self, transactions: int, seed: int) -> Iterator[list[Record]]:
+        """All packets of so many transactions in the order of time, a few hundred connections at once."""
+        rng, remaining, time = Random(seed + 1), transactions, START
+        waiting: list[Record] = []
+        while remaining:
+            for _ in range(BATCH):
+                number = min(remaining, rng.randint(10, 20))
+                waiting += self.connection(time, number)
+                remaining -= number
+                time += int(rng.expovariate(1 / BETWEEN_CONNECTIONS))
+                if not remaining:
+                    break
+            waiting.sort(key=_by_time)
+            # Later connections may still precede the rest.
+            end = bisect_left(waiting, time, key=_by_time) if remaining else len(waiting)
+            yield waiting[:end]
+            waiting = waiting[end:]
 
     def _transaction(self, records: list[Record], up: _Direction, down: _Direction, time: int, version: int, rtt: int) -> int:
         rng = self._rng
@@ -185,31 +203,13 @@ def write_load(path: Path | str, transactions: int, seed: int = 1) -> dict[str, 
     `bytes` are those of the frames, without record headers; `packets` contains `retransmissions`, and `reordered` counts
     pairs of data segments that changed places.
     """
-    load = _Load(seed)
-    rng = Random(seed + 1)
-    remaining, time = transactions, START
-    waiting: list[Record] = []
+    load = Load(seed)
     with Path(path).open("wb", buffering=1 << 20) as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAPLEN, ETHERNET))
-        while remaining:
-            for _ in range(BATCH):
-                number = min(remaining, rng.randint(10, 20))
-                waiting += load.connection(time, number)
-                remaining -= number
-                time += int(rng.expovariate(1 / BETWEEN_CONNECTIONS))
-                if not remaining:
-                    break
-            waiting = _write(file, waiting, time if remaining else None)
+        for batch in load.batches(transactions, seed):
+            file.write(b"".join(record for _, record in batch))
         load.counts["bytes"] = file.tell() - 24 - 16 * load.counts["packets"]
     return load.counts
-
-
-def _write(file: BinaryIO, records: list[Record], before: int | None) -> list[Record]:
-    """Write records in the order of time, up to `before`; returns those that later connections may still precede."""
-    records.sort(key=_by_time)
-    end = len(records) if before is None else bisect_left(records, before, key=_by_time)
-    file.write(b"".join(record[1] for record in records[:end]))
-    return records[end:]
 
 
 def _at(record: bytes, time: int) -> bytes:

@@ -82,7 +82,7 @@ def arrive(streams, index, packet, source):
     if flags & ACK:
         note_ack(streams, peer, packet["ack"])
     if length + missing > 0 and not flags & RST:
-        connection["carried"] = 1
+        connection["carried"] |= np.uint8(1 << side)
         accept(streams, entry, side, packet, source, seq, np.int64(packet["at"]), length, missing)
     if flags & FIN and not me["fin"] and not flags & RST:
         me["fin"] = 1

@@ -50,7 +50,7 @@ CONNECTION = np.dtype([
     ("a_port", "<u2"), ("b_port", "<u2"),
     ("scope", "<u4"),
     ("state", "u1"),      # FREE, OPEN, CLOSED, RESET
-    ("carried", "u1"),    # whether any payload was seen
+    ("carried", "u1"),    # bits of the sides that sent payload
 ])  # fmt: skip
 FREE, OPEN, CLOSED, RESET = range(4)
 """RESET: a RST was seen. Whether its receiver believed it, only what follows tells: the connection ends if nothing does."""

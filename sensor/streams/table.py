@@ -138,14 +138,19 @@ def remove(streams, entry):
 
 @kernel
 def victim(streams):
-    """The entry missed least among the next VICTIMS ones: one that has ended, else the longest silent. The table is full."""
+    """The entry missed least among the next VICTIMS ones. The table is full.
+
+    One that has ended goes first; then one in which only one side has said something, or none (floods, half-open connections,
+    heads that never end), the longest silent of them.
+    """
     control = streams.control[0]
-    best, best_ts = np.int64(-1), np.int64(0)
+    best, best_ts, talks_best = np.int64(-1), np.int64(0), True
     for _ in range(VICTIMS):
         control["hand"] = (control["hand"] + 1) % streams.connections.shape[0]
         connection = streams.connections[control["hand"]]
         if connection["state"] != OPEN:
             return np.int64(control["hand"])
-        if best < 0 or connection["last_ts"] < best_ts:
-            best, best_ts = np.int64(control["hand"]), connection["last_ts"]
+        talks = connection["carried"] == 3
+        if best < 0 or (talks_best and not talks) or (talks == talks_best and connection["last_ts"] < best_ts):
+            best, best_ts, talks_best = np.int64(control["hand"]), connection["last_ts"], talks
     return best
