@@ -101,7 +101,7 @@ class Streams:
 
 
 def assert_well_formed(told, strict=True):
-    """OPEN, then bytes, gaps and at most one end a side, then CLOSE, for every entry; if strict, nothing behind a side's end."""
+    """OPEN, then bytes, gaps and at most one end a side, then CLOSE, for every entry; if strict, nothing behind a side's end (which is taken back where it proves false)."""
     ended = {}
     for kind, side, what, entry, _ in told:
         if kind == DELIVER_OPEN:
@@ -110,7 +110,7 @@ def assert_well_formed(told, strict=True):
         elif kind == DELIVER_CLOSE:
             del ended[entry]
         else:
-            assert side not in ended[entry] or (kind != DELIVER_FIN and not strict), "told behind the end of its side"
+            assert side not in ended[entry] or not strict, "told behind the end of its side"
             if kind == DELIVER_FIN:
                 ended[entry].add(side)
             elif kind == DELIVER_DATA:
