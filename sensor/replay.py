@@ -12,6 +12,7 @@ from sensor.config import Config, hash_key
 from sensor.core.cache import CACHE_FOLDER, is_cached
 from sensor.core.reasons import REASON, named
 from sensor.core.records import Batch
+from sensor.hygiene import hygiene
 from sensor.outputs.lines import Lines, alert_line
 from sensor.pipeline import Pipeline
 from sensor.warmup import warm_up
@@ -139,6 +140,7 @@ class Replay:
             "alerts": len(self._totals.alerts),
             "raised": self._totals.alerts,
             "counters": named(counters),
+            "hygiene": [figure.as_dict() for figure in hygiene(named(counters))],
             "problems": self._totals.problems,
             "elapsed_s": round(elapsed, 3),
             "packets_per_s": round(packets / elapsed) if elapsed else 0,

@@ -11,7 +11,7 @@ from parsers.http1.doubt import out_of_step
 from parsers.http1.eviction import drop_head, lose
 from parsers.http1.head import INCOMPLETE, parse_head
 from parsers.http1.message import begin_message, finish_message, is_side_for, on_head, set_both
-from parsers.http1.recognise import MORE, NEITHER, REQUEST, RESPONSE, begins_response, classify, has_known_method
+from parsers.http1.recognise import MORE, NEITHER, REQUEST, RESPONSE, begins_response, classify, has_known_method, is_tls
 from parsers.http1.state import HEAD, LENGTH, LOSS, LOST, NO_ONE, OPAQUE, START, UNTIL_CLOSE
 from parsers.http1.stored import FIRST_LINE, continue_head, force_head, head_end, store_head
 from parsers.http1.text import CR, LF
@@ -21,7 +21,8 @@ from sensor.core.records import CUT, NO_REQUEST, REQUEST_CUT
 from sensor.core.wide import load_be32
 
 U = np.uint64
-R_RESYNC, R_NOT, R_HTTP2, R_HEAD_LOST = REASON["resync"], REASON["not_http"], REASON["http2"], REASON["head_lost"]
+R_RESYNC, R_NOT, R_HEAD_LOST = REASON["resync"], REASON["not_http"], REASON["head_lost"]
+R_HTTP2, R_TLS = REASON["http2"], REASON["tls"]
 PREFACE = 0x50524920  # "PRI "
 
 
@@ -43,6 +44,10 @@ def begin(http, entry, side, flow, buffer, at, end, ts):
     if kind == NEITHER:
         if load_be32(buffer, at) == U(PREFACE) and end - at >= 16:
             http.counters[R_HTTP2] += U(1)
+            set_both(http, entry, OPAQUE)
+            return end
+        if http.connections[entry]["client"] == NO_ONE and is_tls(buffer, at, end, http.connections[entry]["late"]):
+            http.counters[R_TLS] += U(1)
             set_both(http, entry, OPAQUE)
             return end
         http.counters[R_NOT] += U(1)

@@ -77,6 +77,16 @@ def classify(buffer, at, end, limit):
 
 
 @kernel
+def is_tls(buffer, at, end, amid):
+    """Whether a TLS record begins here (RFC 8446 5.1): a handshake's hello, or, amid a connection, any kind of record."""
+    if end - at < 6 or buffer[at + 1] != 3 or buffer[at + 2] > 4:
+        return False
+    if buffer[at] == 22:
+        return amid or buffer[at + 5] == 1 or buffer[at + 5] == 2
+    return amid and 20 <= buffer[at] <= 23
+
+
+@kernel
 def has_known_method(buffer, at, end):
     """Whether a request begins with a method in use: what is left of one that began earlier does not."""
     space = find_byte(buffer, at, min(end, at + METHOD_LIMIT), SP)

@@ -13,8 +13,10 @@ from sensor.cli.options import common, json_option, load_settings
 from sensor.cli.progress import Progress
 
 LOSSES = (
-    "truncated_frame", "malformed", "unknown_link", "ip_fragment", "too_many_layers", "encap_overflow", "gap", "gap_bytes",
-    "out_of_window", "evicted_capacity", "ooo_overflow", "head_overflow", "head_lost", "block_overflow", "pending_overflow",
+    "truncated_frame", "malformed", "unknown_link", "unreadable", "too_many_layers", "fragment_overlap", "fragment_timeout",
+    "fragment_evicted", "fragment_overflow", "bad_checksum", "encap_overflow", "gap", "gap_bytes",
+    "out_of_window", "evicted_capacity", "ooo_overflow", "head_overflow", "head_lost", "head_evicted", "block_overflow", "pending_overflow",
+    "pending_evicted",
     "text_truncated",
 )  # fmt: skip
 """Reasons that mean: something was there, and it is not in the result."""
@@ -100,5 +102,9 @@ def _print(summary: dict[str, Any]) -> None:
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         click.echo(f"{name:<{width}}  {value}")
+    if summary["hygiene"]:
+        click.echo("\nbefore you trust an absence:")
+    for figure in summary["hygiene"]:
+        click.echo(f"  {figure['count']:,} of {figure['of']:,} ({figure['share']:.2%}) {figure['name']}. {figure['advice']}")
     for alert in summary["raised"]:
         click.echo(f"\n{alert['severity'].upper()} {alert['detector']} {alert['alert_id']}\n  {alert['explanation']}")

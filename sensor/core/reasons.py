@@ -11,11 +11,11 @@ REASONS = (
     # streams
     "connections", "retransmission", "overlap", "out_of_order", "gap", "gap_bytes", "out_of_window",
     "evicted_idle", "evicted_capacity", "ooo_overflow", "no_connection", "keep_alive", "reset", "reset_ignored",
-    "false_fin", "overlap_conflict", "urgent", "scopes_united",
+    "false_fin", "overlap_conflict", "urgent", "scopes_united", "with_data", "one_sided",
     # http
     "requests", "responses", "transactions", "not_http", "resync", "head_overflow", "head_lost",
     "head_evicted", "block_overflow", "pending_overflow", "pending_evicted",
-    "text_truncated", "upgraded", "http2",
+    "text_truncated", "upgraded", "http2", "tls",
 )  # fmt: skip
 REASON = {name: index for index, name in enumerate(REASONS)}
 

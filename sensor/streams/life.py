@@ -14,6 +14,7 @@ from sensor.streams.state import CLOSED, OPEN, RESET, WINDOW
 from sensor.streams.table import insert, remove, victim
 
 CLOSE_FIN, CLOSE_RESET, CLOSE_IDLE, CLOSE_CAPACITY, CLOSE_END = range(5)
+R_WITH_DATA, R_ONE_SIDED = REASON["with_data"], REASON["one_sided"]
 R_CONNECTIONS, R_CAPACITY, R_IGNORED = REASON["connections"], REASON["evicted_capacity"], REASON["reset_ignored"]
 
 
@@ -21,6 +22,9 @@ R_CONNECTIONS, R_CAPACITY, R_IGNORED = REASON["connections"], REASON["evicted_ca
 def close(streams, entry, reason):
     """End an open connection; its entry stays to catch late copies of its segments."""
     flush(streams, entry)
+    carried = streams.connections[entry]["carried"]
+    streams.counters[R_WITH_DATA] += U(carried != 0)
+    streams.counters[R_ONE_SIDED] += U(carried == 1 or carried == 2)
     deliver(streams, entry, 0, DELIVER_CLOSE, 0, 0, 0, streams.connections[entry]["last_ts"])
     streams.deliveries[streams.control[0]["deliveries"] - 1]["flags"] = reason
     streams.connections[entry]["state"] = CLOSED
