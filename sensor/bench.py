@@ -1,6 +1,7 @@
 """The sensor's own throughput: a seeded capture, replayed from the page cache, stage by stage."""
 
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
 import pathlib
@@ -11,10 +12,18 @@ import sys
 import time
 
 import msgspec
+import numpy as np
 
-from sensor.config import Config
+from sensor.capture.files import CaptureFile
+from sensor.config import Config, hash_key
+from sensor.core.reasons import named
+from sensor.core.records import Batch
+from sensor.pipeline import Pipeline
 from sensor.replay import Replay
+from sensor.warmup import warm_up
 
+FLOODING = 0xFFFF << 8 | 203
+"""High bits of the IPv4 addresses of a flood's clients (sensor.simulate.floods), as in TRANSACTION."""
 TSHARK_SHARE = 25
 """tshark is run on the first of so many parts of the transactions: on the whole it would take minutes."""
 
@@ -56,6 +65,44 @@ def replay_once(config: Config, path: pathlib.Path, workers: int, store: bool) -
         "losses": {name: n for name, n in summary["counters"].items() if name in ("gap", "ooo_overflow", "evicted_capacity")},
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
+
+
+class _Ordinary:
+    """Counts the transactions of ordinary clients that were seen whole."""
+
+    def __init__(self) -> None:
+        self.whole = 0
+
+    def transactions(self, batch: Batch, wire: dict[str, np.ndarray], encaps: list[str], capture: str) -> None:
+        flooding = batch.rows["client_lo"] >> np.uint64(24) == np.uint64(FLOODING)
+        self.whole += int(((batch.rows["completeness"] == 0) & ~flooding).sum())
+
+
+def flood_once(config: Config, path: pathlib.Path) -> dict:
+    """One replay of a flood: peak RSS, evictions, and how many ordinary transactions came out whole."""
+    warm_up(config)
+    ordinary = _Ordinary()
+    pipeline = Pipeline(config, hash_key(config)[0], [ordinary])
+    begin = time.perf_counter()
+    with contextlib.closing(CaptureFile(str(path))) as capture:
+        pipeline.run(capture)
+    pipeline.finish(path.name)
+    seconds = time.perf_counter() - begin
+    counters = named(pipeline.totals())
+    pipeline.close()
+    return {
+        "packets": counters["frames"],
+        "seconds": round(seconds, 3),
+        "ordinary_whole": ordinary.whole,
+        "evicted": {name: n for name, n in counters.items() if "evicted" in name or "overflow" in name},
+        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def flood_apart(config: Config, path: pathlib.Path) -> dict:
+    """`flood_once` in a process of its own."""
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(flood_once, config, path).result()
 
 
 def tshark_rate(path: pathlib.Path, packets: int) -> dict | None:

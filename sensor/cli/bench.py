@@ -9,6 +9,8 @@ import msgspec
 from sensor.cli.options import json_option, load_settings, verbose_option
 
 MB = 1e6
+ORDINARY = 20_000
+"""Ordinary transactions among which a flood is mixed."""
 
 
 @click.command()
@@ -17,15 +19,19 @@ MB = 1e6
 @click.option("--workers", "workers", multiple=True, type=click.IntRange(1, 64), help="Worker threads; default 1 and 2.")
 @click.option("--with-store", is_flag=True, help="Replay once more into an embedded store (a temporary one).")
 @click.option("--tshark", "compare", is_flag=True, help="Run tshark on the first packets of the same file, for comparison.")
+@click.option("--floods", is_flag=True, help="Instead, mix floods of so many steps into 20,000 ordinary transactions.")
 @click.option("--keep", metavar="FILE", help="Keep the capture under this name.")
 @json_option
 @verbose_option
-def bench(transactions, seed, workers, with_store, compare, keep, as_json):
+def bench(transactions, seed, workers, with_store, compare, floods, keep, as_json):
     """Make a capture of keep-alive API traffic and replay it: packets, bits and transactions a second, and where the time goes.
 
     \b
     tapwatch bench --transactions 400000 --tshark
     """
+    if floods:
+        _floods(transactions, seed, as_json)
+        return
     from sensor.bench import TSHARK_SHARE, cores, replay_apart, tshark_rate
     from sensor.simulate.load import write_load
 
@@ -45,6 +51,28 @@ def bench(transactions, seed, workers, with_store, compare, keep, as_json):
         click.echo(msgspec.json.encode(result))
         return
     _print(result)
+
+
+def _floods(steps: int, seed: int, as_json: bool) -> None:
+    """Every flood in turn, a line each."""
+    from sensor.bench import flood_apart
+    from sensor.simulate.floods import FLOODS, write_flood
+
+    config = load_settings(None)
+    for kind in FLOODS:
+        with tempfile.TemporaryDirectory(prefix="tapwatch-bench-") as folder:
+            path = pathlib.Path(folder) / "flood.pcap"
+            ordinary = write_flood(path, kind, steps, ORDINARY, seed)["transactions"]
+            result = {"flood": kind, "ordinary": ordinary} | flood_apart(config, path)
+        if as_json:
+            click.echo(msgspec.json.encode(result))
+            continue
+        evicted = ", ".join(f"{name} {number:,}" for name, number in result["evicted"].items()) or "none"
+        click.echo(
+            f"{kind:<14} {result['packets']:,} packets in {result['seconds']:.2f} s; {result['ordinary_whole']:,} of "
+            f"{ordinary:,} ordinary transactions whole; peak RSS {result['peak_rss_mb']} MB of {config.limits.memory}; "
+            f"evicted: {evicted}"
+        )
 
 
 def _print(result: dict) -> None:

@@ -13,11 +13,10 @@ from sensor.cli.options import common, json_option, load_settings
 from sensor.cli.progress import Progress
 
 LOSSES = (
-    "truncated_frame", "malformed", "unknown_link", "unreadable", "too_many_layers", "fragment_overlap", "fragment_timeout",
-    "fragment_evicted", "fragment_overflow", "bad_checksum", "encap_overflow", "gap", "gap_bytes",
-    "out_of_window", "evicted_capacity", "ooo_overflow", "head_overflow", "head_lost", "head_evicted", "block_overflow", "pending_overflow",
-    "pending_evicted",
-    "text_truncated",
+    "truncated_frame", "malformed", "unknown_link", "unreadable", "too_many_layers", "encap_overflow", "bad_checksum",
+    "fragment_overlap", "fragment_timeout", "fragment_evicted", "fragment_overflow", "gap", "gap_bytes", "out_of_window",
+    "evicted_capacity", "ooo_overflow", "head_overflow", "head_lost", "head_evicted", "block_overflow", "pending_overflow",
+    "pending_evicted", "text_truncated",
 )  # fmt: skip
 """Reasons that mean: something was there, and it is not in the result."""
 
