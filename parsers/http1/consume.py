@@ -7,7 +7,7 @@ from parsers.http1.doubt import fall_in_doubt, out_of_step
 from parsers.http1.eviction import drop_head
 from parsers.http1.flow import end_of_flow, feed
 from parsers.http1.message import finish_message
-from parsers.http1.pending import emit_all, has_room
+from parsers.http1.rows import emit_all, has_room
 from parsers.http1.state import (
     CHUNK_DATA,
     CHUNK_END,

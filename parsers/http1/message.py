@@ -5,8 +5,9 @@ import numpy as np
 from parsers.http1.body import begin_request_body, begin_response_body
 from parsers.http1.doubt import count_request, count_response
 from parsers.http1.eviction import drop_head
-from parsers.http1.pending import begin_request, begin_response, emit_if_done
+from parsers.http1.pending import begin_request, begin_response
 from parsers.http1.recognise import RESPONSE
+from parsers.http1.rows import emit_if_done
 from parsers.http1.state import LOSS, LOST, NO_ONE, OPAQUE, START
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON

@@ -45,26 +45,25 @@ def ieee80211(chunk, at, end, stack):
 
 
 @kernel
-def radiotap(chunk, at, end):
-    """A radiotap header (radiotap.org): its length is what matters; padding behind the 802.11 header is not removed."""
+def header_end(chunk, at, end):
+    """(what is wrong or 0, offset behind it) of a header that states its length in its third and fourth byte."""
     if end - at < 8:
-        return TRUNCATED, at, end
+        return TRUNCATED, at
     length = np.int64(load_le16(chunk, at + 2))
     if chunk[at] != 0 or length < 8:
-        return MALFORMED, at, end
-    if end - at < length:
-        return TRUNCATED, at, end
-    return IEEE80211, at + length, end
+        return MALFORMED, at
+    return (TRUNCATED if end - at < length else 0), at + length
+
+
+@kernel
+def radiotap(chunk, at, end):
+    """A radiotap header (radiotap.org): its length is what matters; padding behind the 802.11 header is not removed."""
+    problem, behind = header_end(chunk, at, end)
+    return (problem if problem else IEEE80211), behind, end
 
 
 @kernel
 def ppi(chunk, at, end, links):
     """A Per-Packet Information header: its length, and the link type of what follows. links: layer by link type."""
-    if end - at < 8:
-        return TRUNCATED, at, end
-    length = np.int64(load_le16(chunk, at + 2))
-    if chunk[at] != 0 or length < 8:
-        return MALFORMED, at, end
-    if end - at < length:
-        return TRUNCATED, at, end
-    return np.int64(links[load_le32(chunk, at + 4) & U(0xFFFF)]), at + length, end
+    problem, behind = header_end(chunk, at, end)
+    return (problem if problem else np.int64(links[load_le32(chunk, at + 4) & U(0xFFFF)])), behind, end
