@@ -11,7 +11,7 @@ from parsers.http1.rows import emit_if_done
 from parsers.http1.state import LOSS, LOST, NO_ONE, OPAQUE, START
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
-from sensor.core.records import GAP, LATE_JOIN, REQUEST_CUT
+from sensor.core.records import CUT, GAP, LATE_JOIN, REQUEST_CUT
 from sensor.core.wide import load_be32
 
 U = np.uint64
@@ -36,10 +36,14 @@ def is_side_for(http, entry, side, kind):
 
 @kernel
 def set_both(http, entry, state):
-    """Both directions go on in another state, whatever they were in the middle of."""
+    """Both directions go on in another state; messages that they were in the middle of end here."""
     for side in range(2):
-        drop_head(http, http.flows[2 * entry + side])
-        http.flows[2 * entry + side]["state"] = state
+        flow = http.flows[2 * entry + side]
+        drop_head(http, flow)
+        if flow["pending"] >= 0:
+            flow["completeness"] |= CUT if flow["response"] else REQUEST_CUT
+            finish_message(http, entry, flow)
+        flow["state"] = state
 
 
 @kernel

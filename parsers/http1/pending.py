@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parsers.http1.aging import enter, is_crowded
+from parsers.http1.aging import enter, is_crowded, take_oldest
 from parsers.http1.eviction import give_up_oldest_head
 from parsers.http1.queue import leave, unanswered
 from parsers.http1.rows import (
@@ -36,6 +36,8 @@ from sensor.core.wide import copy
 
 U = np.uint64
 R_PENDING, R_BLOCKS, R_TEXT = REASON["pending_overflow"], REASON["block_overflow"], REASON["text_truncated"]
+ROTATIONS = 64
+"""Live requests at the head of a crowded age list that are passed over in search of a stale one."""
 W_EARLY = WEIRD_BIT["early_response"]
 
 
@@ -130,6 +132,17 @@ def put_texts(http, pending, buffer, message):
 
 
 @kernel
+def make_room_by_age(http):
+    """Clear a crowded age list of entries that are stale; live ones that stand before them go to its end."""
+    for _ in range(ROTATIONS):
+        if not is_crowded(http.requests):
+            return
+        index, stamp = take_oldest(http.requests)
+        if http.pending[index]["stamp"] == stamp:
+            http.pending[index]["stamp"] = enter(http.requests, index)
+
+
+@kernel
 def enqueue(http, entry, index):
     """Append a request to those of its connection that wait; the oldest gives way where they are too many."""
     connection = http.connections[entry]
@@ -140,6 +153,7 @@ def enqueue(http, entry, index):
         leave(http, entry, oldest)
         emit(http, entry, oldest)
     http.pending[index]["entry"] = entry
+    make_room_by_age(http)
     if not is_crowded(http.requests) or give_up_oldest(http):
         http.pending[index]["stamp"] = enter(http.requests, index)
     if connection["waiting"] == 0:

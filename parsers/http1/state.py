@@ -24,9 +24,14 @@ PENDING_LIMIT = 128
 """Requests of one connection that wait for a response: browsers pipelined 8, an attacker would pipeline for ever."""
 ROWS = 16_384
 ARENA = 16 << 20
-ROOM_ROWS = 65_536 // 14 + PENDING_LIMIT
+SHORTEST = 10
+"""Bytes of the shortest request: `ACL HTTP/` and two line ends would be 11."""
+LONGEST_TEXTS = 2 * TARGET_LIMIT + 4 * TEXT_LIMIT + METHOD_LIMIT + 2 * TYPE_LIMIT
+"""Bytes of all texts of one row."""
+ROOM_ROWS = 65_536 // SHORTEST + PENDING_LIMIT + 2
 """Rows that one delivery can complete at the most: 64 KiB of the shortest requests, each pushing an older one out."""
-ROOM_ARENA = PENDING_LIMIT * (TARGET_LIMIT + 6 * TEXT_LIMIT) + 2 * 65_536
+ROOM_ARENA = (PENDING_LIMIT + 2) * LONGEST_TEXTS + 2 * 65_536
+"""Their texts: a whole queue of the longest, and what the delivery itself holds."""
 
 HEADS_PART = 4
 """Heads that are stored at once are at most a quarter of the blocks; the rest is for the texts of waiting requests."""

@@ -223,7 +223,7 @@ def decode(decoder, chunk, frames, first, seed, packets, side, counters):
         packet["side"] = 0
         while layer > LAST_OUTCOME and steps < MAX_STEPS:
             if layer >= FRAGMENT4:
-                layer, at, end = fragment(layer, decoder.fragments, buffer, at, end, packet, stack, ts, side, counters)
+                layer, at, end = fragment(layer, decoder.fragments, buffer, at, end, packet, stack, ts, side, seed, counters)
                 buffer = side
                 packet["side"] = 1
                 packet["missing"] = 0
@@ -236,7 +236,7 @@ def decode(decoder, chunk, frames, first, seed, packets, side, counters):
             counters[OUTCOME_REASON[layer] if layer <= LAST_OUTCOME else OUTCOME_REASON[TOO_DEEP]] += U(1)
             continue
         counters[R_TCP] += U(1)
-        if is_duplicate(decoder.duplicates, packet, buffer, at, ts, stack):
+        if is_duplicate(decoder.duplicates, packet, buffer, at, ts, stack, seed):
             counters[R_DUPLICATE] += U(1)
             continue
         if (packet["missing"] > 0 or decoder.verify[0] or (first + index) % CHECKSUM_SAMPLE == 0) and is_wrong(

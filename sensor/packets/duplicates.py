@@ -42,14 +42,14 @@ def new_duplicates(window_ms: float) -> Duplicates:
 
 
 @inlined
-def is_duplicate(duplicates, packet, chunk, header, ts, stack):
+def is_duplicate(duplicates, packet, chunk, header, ts, stack, seed):
     """Whether this segment, whose TCP header is at chunk[header], was seen just now."""
     numbers = (U(packet["seq"]) << U(32)) | U(packet["ack"])
     rest = (U(packet["ip_id"]) << U(48)) | (load_be16(chunk, header + 16) << U(32))
     rest |= (U(packet["flags"]) << U(24)) ^ (U(packet["window"]) << U(8)) ^ U(packet["length"])
     ends = packet["src_lo"] ^ (packet["dst_lo"] * U(0x9E3779B97F4A7C15)) ^ packet["src_hi"] * U(31) ^ packet["dst_hi"] * U(17)
     key = mix(mix(ends ^ (U(packet["src_port"]) << U(16)) ^ U(packet["dst_port"])) ^ numbers) ^ rest
-    key = mix(key)
+    key = mix(key ^ seed)
     place = duplicates.seen[np.int64(key & U(PLACES - 1))]
     if place["key"] == key and abs(ts - place["ts"]) <= duplicates.window[0]:
         if place["scope"] != stack["scope"]:

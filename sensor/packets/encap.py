@@ -9,6 +9,8 @@ from sensor.core.jit import inlined, kernel
 
 MAX_LAYERS = 16
 """Encapsulations within each other; deeper ones are a loop or an attack on the decoder."""
+PROBES = 64
+"""Places of the table looked at for one stack: labels can be chosen so that they all fall into one place."""
 CAPACITY = 4096
 """Distinct stacks that are told apart; an attacker can make up VLAN ids at will."""
 
@@ -85,18 +87,20 @@ def push(stack, kind, label):
 
 @kernel
 def intern(encaps):
-    """Id of the current stack; -1 when the table is full."""
+    """Id of the current stack; -1 when the table has no room for it."""
     stack = encaps.current[0]
     if stack["depth"] == 0:
         return np.int64(0)
     mask = encaps.slots.shape[0] - 1
     slot = np.int64(stack["hash"] & U(mask))
-    while encaps.slots[slot] >= 0:
+    for _ in range(PROBES):
+        if encaps.slots[slot] < 0:
+            break
         if encaps.table[encaps.slots[slot]]["hash"] == stack["hash"]:
             return np.int64(encaps.slots[slot])
         slot = (slot + 1) & mask
     entry = encaps.used[0]
-    if entry == CAPACITY:
+    if entry == CAPACITY or encaps.slots[slot] >= 0:
         return np.int64(-1)
     encaps.table[entry] = stack
     encaps.slots[slot] = entry

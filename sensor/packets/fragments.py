@@ -38,6 +38,7 @@ DATAGRAM = np.dtype([
     ("pieces", "<u4"),
     ("first", "<i4"),    # first piece, -1 none
     ("received", "<i8"), # bytes
+    ("reach", "<i8"),    # end of the last piece
     ("total", "<i8"),    # bytes of the whole, -1: its last fragment was not seen
     ("since", "<i8"),    # ns: first fragment seen
 ])  # fmt: skip
@@ -110,6 +111,7 @@ def find_datagram(fragments, key, ts, counters):
     datagram["pieces"] = 0
     datagram["first"] = NONE
     datagram["received"] = 0
+    datagram["reach"] = 0
     datagram["total"] = -1
     datagram["since"] = ts
     return chosen
@@ -157,6 +159,7 @@ def insert_piece(fragments, datagram, offset, length, buffer, at, counters):
         fragments.pieces[before]["next"] = index
     datagram["pieces"] += np.uint32(1)
     datagram["received"] += length
+    datagram["reach"] = max(datagram["reach"], offset + length)
 
 
 @kernel
@@ -197,6 +200,8 @@ def take(fragments, key, ts, offset, last, header, buffer, at, end, side, counte
         if last:
             datagram["total"] = offset + length
         insert_piece(fragments, datagram, offset, length, buffer, at, counters)
+    if datagram["state"] != BROKEN and 0 <= datagram["total"] < datagram["reach"]:  # a piece lies behind the end
+        give_up(fragments, datagram, counters, R_OVERLAP)
     if datagram["state"] == BROKEN or datagram["received"] != datagram["total"]:
         return np.int64(-1), np.int64(0), np.int64(0)
     total, first = np.int64(datagram["total"]), np.int64(datagram["header"])
@@ -204,7 +209,7 @@ def take(fragments, key, ts, offset, last, header, buffer, at, end, side, counte
 
 
 @kernel
-def fragment(layer, fragments, buffer, at, end, packet, stack, ts, side, counters):
+def fragment(layer, fragments, buffer, at, end, packet, stack, ts, side, seed, counters):
     """A fragment's header at buffer[at]: what its datagram contains, in the side buffer, once it is complete."""
     if packet["missing"] > 0:
         return TRUNCATED, at, end
@@ -218,7 +223,7 @@ def fragment(layer, fragments, buffer, at, end, packet, stack, ts, side, counter
         return MALFORMED, at, end
     named = U(protocol) << U(40) if layer == FRAGMENT4 else U(1) << U(50)
     key = mix(mix(mix(packet["src_lo"] ^ mix(packet["src_hi"])) ^ packet["dst_lo"]) ^ packet["dst_hi"] ^ stack["scope"])
-    key = mix(key ^ identity ^ named)
+    key = mix(key ^ identity ^ named ^ seed)
     found, length, header = take(fragments, key, ts, offset, last, protocol, buffer, data, end, side, counters)
     if found < 0:
         return IP_FRAGMENT, at, end

@@ -27,6 +27,8 @@ V4_PREFIX = np.uint64(0xFFFF00000000)
 """Low half of ::ffff:0:0/96, where IPv4 addresses live."""
 MAX_EXTENSIONS = 16
 """Extension headers of one packet; each costs a step, and no ordinary packet has more than a few."""
+LARGEST = 65_535
+"""Bytes of a packet that does not tell its length: buffers of the stages behind are made for no more."""
 ESP, IPV4_IN, IPV6_IN, ETHERIP_IN, MPLS_IN, GRE_IN = 50, 4, 41, 97, 137, 47
 
 
@@ -75,7 +77,7 @@ def ipv4(chunk, at, end, packet, stack):
         return TRUNCATED, at, end
     total = np.int64(load_be16(chunk, at + 2))
     if total == 0:  # segmentation offload leaves the length to the card
-        total = end - at
+        total = min(end - at, LARGEST)
     if total < header:
         return MALFORMED, at, end
     packet["src_hi"] = 0
@@ -98,7 +100,7 @@ def ipv6(chunk, at, end, packet, stack):
         return MALFORMED, at, end
     payload = np.int64(load_be16(chunk, at + 4))
     if payload == 0:  # a jumbogram, or segmentation offload
-        payload = end - at - 40
+        payload = min(end - at - 40, LARGEST)
     packet["src_hi"] = load_be64(chunk, at + 8)
     packet["src_lo"] = load_be64(chunk, at + 16)
     packet["dst_hi"] = load_be64(chunk, at + 24)

@@ -112,12 +112,11 @@ def accept(streams, entry, side, packet, source, seq, at, length, missing):
             me["next"] = seq
     if me["fin"]:
         allowed = distance(me["fin_seq"], seq)
-        if allowed <= 0 and length > 0:
+        if allowed <= 0:
             streams.counters[R_WINDOW] += U(1)
             return
-        if length + missing > allowed:
-            length = min(length, allowed)
-            missing = 0
+        missing = min(missing, max(0, allowed - length))
+        length = min(length, allowed)
     if outside_window(streams, entry, side, seq, packet["ts"]):
         return
     old = -distance(seq, me["next"])

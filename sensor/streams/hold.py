@@ -60,6 +60,8 @@ def differs(streams, segment, seq, source, at, length):
     ahead = distance(segment["seq"], seq)
     mine, its = max(ahead, 0), max(-ahead, 0)
     shared = min(length - mine, np.int64(segment["length"]) - its)
+    if shared <= 0:
+        return False
     block = np.int64(segment["block"])
     for _ in range(its // BLOCK):
         block = np.int64(streams.chains.following[block])
@@ -136,6 +138,8 @@ def release(streams, entry, side):
     segment = streams.segments[index]
     old = distance(me["next"], segment["seq"])
     length, missing = np.int64(segment["length"]), np.int64(segment["missing"])
+    if old < 0:  # exactly half of the sequence space away: neither ahead nor behind
+        old = length + missing
     if length > old:
         at = np.int64(control["stored"])
         read_chain(streams.chains, np.int64(segment["block"]), length, streams.stored, at)

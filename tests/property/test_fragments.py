@@ -79,6 +79,12 @@ def test_a_second_end_elsewhere_is_an_overlap():
     assert not found and counted["fragment_overlap"] == 1
 
 
+def test_a_piece_behind_the_end_is_an_overlap_however_the_bytes_add_up():
+    """Written at its offset it would lie outside the datagram, and at the end of the buffer outside that, too."""
+    found, counted = decoded([v4_fragment(60_000, b"12345678", False), v4_fragment(8, b"12345678", True)], 101)
+    assert not found and counted["fragment_overlap"] == 1 and "datagrams" not in counted
+
+
 def test_datagrams_beyond_the_table_and_pieces_beyond_the_limit_are_counted():
     first = parts_of(SEGMENT, [40])[0]
     _, counted = decoded([v4_fragment(*first, identity=k) for k in range(3 * DATAGRAMS)], 101)

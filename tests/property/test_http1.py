@@ -271,6 +271,29 @@ LIMITS = {"method": 32, "host": TEXT_LIMIT, "path": TARGET_LIMIT, "query": TARGE
           "request_type": TYPE_LIMIT, "forwarded_for": TEXT_LIMIT, "response_type": TYPE_LIMIT}  # fmt: skip
 
 
+def test_the_preface_of_http2_ends_a_response_in_work():
+    """Http.run fails when a record stays in use."""
+    cut = data(REPLY, b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nabc")
+    rows = Http().run([cut, data(ASK, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")])
+    assert [(row["status"], row["completeness"]) for row in rows] == [(200, ["no_request", "cut"])]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_full_delivery_of_the_shortest_requests_fits_the_rows(count):
+    shortest = b"ACL HTTP/\n\n"
+    rows = Http().run([data(ASK, shortest * (65_000 // len(shortest))) for _ in range(count)])
+    assert len(rows) == count * (65_000 // len(shortest))
+
+
+def test_a_queue_of_the_longest_requests_fits_the_arena():
+    path, query, long = b"/" + b"p" * 20_000, b"q" * 20_000, b"x" * 2_000
+    request = (
+        b"GET " + path + b"?" + query + b" HTTP/1.1\r\nHost: " + long + b"\r\nUser-Agent: " + long + b"\r\nReferer: " + long
+    )
+    pieces = [data(ASK, request + b"\r\nX-Forwarded-For: " + long + b"\r\n\r\n") for _ in range(300)]
+    assert len(Http().run(pieces)) == 300
+
+
 def test_the_preface_of_http2_frees_what_the_other_side_had_begun():
     """Http.run fails when a block stays in use."""
     assert Http().run([data(REPLY, b"GET / HTTP/1.1\r\n"), data(ASK, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")]) == []

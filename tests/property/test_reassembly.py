@@ -379,6 +379,20 @@ def test_a_false_end_is_taken_back_when_bytes_behind_it_are_acknowledged():
     assert streams.counted()["false_fin"] == 1
 
 
+def test_bytes_that_the_snap_length_cut_behind_an_end_are_not_told():
+    streams = opened().take(
+        [segment(0, 1000, b"abc", flags=FIN | ACK), segment(0, 2000, missing=50), ask(3, b"x", ts=START + 1)]
+    )
+    assert streams.finish(strict=False).side(0) == [b"abc"]
+
+
+def test_numbers_half_of_their_space_apart_are_neither_ahead_nor_behind():
+    """Held before the SYN that would place it; then the SYN puts it exactly 2**31 away."""
+    streams = Streams().take([segment(0, 999, flags=SYN), segment(1, 5000, b"0123456789", flags=0)])
+    streams.take([segment(1, 5000 + 2**31 - 1, flags=SYN | ACK, ack=1000)]).finish(strict=False)
+    assert all(len(what) <= 10 for kind, _, what, *_ in streams.told if kind == DELIVER_DATA)
+
+
 @pytest.mark.parametrize("early", [False, True])
 def test_the_same_numbers_with_other_bytes_are_a_conflict_and_the_first_count(early):
     gap = 0 if early else -4
