@@ -6,6 +6,9 @@ import tomllib
 
 import msgspec
 
+from sensor.core.limits import DUPLICATE_WINDOW_MS
+from sensor.packets.layers import TUNNELS
+
 
 class ConfigError(Exception):
     """A configuration that cannot be used; the text is a sentence for the user."""
@@ -18,7 +21,7 @@ class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """connections with equal addresses in different VLANs are different; false for taps that tag one direction only"""
     tunnel_separates: bool = True
     """the same for tunnels with a network id (VXLAN, Geneve, PPPoE, NSH, 802.1ah)"""
-    duplicate_window_ms: float = 5.0
+    duplicate_window_ms: float = DUPLICATE_WINDOW_MS
     """an equal packet within so many milliseconds is a copy made by the mirror port; 0 keeps all"""
     verify_checksums: bool = False
     """drop segments with a wrong TCP checksum; off, since offload makes wrong ones ordinary where one host captures itself"""
@@ -74,10 +77,9 @@ def load_config(path: str | None) -> Config:
         raise ConfigError(f"{path}: `workers` must be from 1 to 64.")
     if config.limits.connections and not 1_024 <= config.limits.connections <= 16_777_216:
         raise ConfigError(f"{path}: `limits.connections` must be from 1024 to 16777216, or 0.")
-    known = ("ayiya", "geneve", "gtp_u", "l2tp", "mpls", "teredo", "vxlan", "vxlan_gpe")
     for name, ports in config.capture.tunnel_ports.items():
-        if name not in known or any(not 0 < port < 65_536 for port in ports):
-            raise ConfigError(f"{path}: `capture.tunnel_ports` takes lists of UDP ports for {', '.join(known)}.")
+        if name not in TUNNELS or any(not 0 < port < 65_536 for port in ports):
+            raise ConfigError(f"{path}: `capture.tunnel_ports` takes lists of UDP ports for {', '.join(sorted(TUNNELS))}.")
     return config
 
 

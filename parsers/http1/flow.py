@@ -12,7 +12,7 @@ from parsers.http1.eviction import drop_head, lose
 from parsers.http1.head import INCOMPLETE, parse_head
 from parsers.http1.message import begin_message, finish_message, is_side_for, on_head, set_both
 from parsers.http1.recognise import MORE, NEITHER, REQUEST, RESPONSE, begins_response, classify, has_known_method, is_tls
-from parsers.http1.state import HEAD, HEAD_LIMIT, LENGTH, LOSS, LOST, NO_ONE, OPAQUE, START, UNTIL_CLOSE
+from parsers.http1.state import HEAD, LENGTH, LOSS, LOST, NO_ONE, OPAQUE, START, UNTIL_CLOSE
 from parsers.http1.stored import FIRST_LINE, continue_head, force_head, head_end, store_head
 from parsers.http1.text import CR, LF
 from sensor.core.jit import inlined, kernel
@@ -72,7 +72,7 @@ def begin(http, entry, side, flow, buffer, at, end, ts):
             return end
     flow["ends"] = 0
     head_end(flow, buffer, at, end)
-    if end - at > HEAD_LIMIT or not store_head(http, entry, side, flow, buffer, at, end):
+    if not store_head(http, entry, side, flow, buffer, at, end):
         lose(http, flow)
     return end
 

@@ -47,8 +47,7 @@ def store_head(http, entry, side, flow, buffer, at, end):
     if begins and is_crowded(http.heads):
         give_up_oldest_head(http)
     first, last = extend(http.chains, np.int64(flow["last_block"]), np.int64(flow["stored"]), buffer, at, end - at)
-    while first == FULL and http.heads.control[1] > 0:
-        give_up_oldest_head(http)
+    while first == FULL and give_up_oldest_head(http):
         if not begins and flow["stamp"] == 0:
             return False  # it was the oldest itself
         first, last = extend(http.chains, np.int64(flow["last_block"]), np.int64(flow["stored"]), buffer, at, end - at)

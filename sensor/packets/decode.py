@@ -10,12 +10,13 @@ import numpy as np
 
 from sensor.core.hashing import U, mix
 from sensor.core.jit import inlined, kernel
+from sensor.core.limits import DUPLICATE_WINDOW_MS
 from sensor.core.reasons import REASON
 from sensor.core.scopes import canonical
 from sensor.core.wide import load_be16, load_be32
 from sensor.packets import labels, layers, link, network, tunnels, wireless
 from sensor.packets.checksum import sum_is_right
-from sensor.packets.duplicates import WINDOW_MS, Duplicates, is_duplicate, new_duplicates
+from sensor.packets.duplicates import Duplicates, is_duplicate, new_duplicates
 from sensor.packets.encap import Encaps, clear_stack, intern, new_encaps
 from sensor.packets.fragments import Fragments, fragment, new_fragments
 from sensor.packets.layers import DONE, FRAGMENT4, LAST_OUTCOME, LINK_TYPES, MALFORMED, TCP, TOO_DEEP, TRUNCATED, TUNNELS
@@ -56,7 +57,7 @@ def new_decoder(
     *,
     vlan_separates: bool = True,
     tunnel_separates: bool = True,
-    duplicate_window_ms: float = WINDOW_MS,
+    duplicate_window_ms: float = DUPLICATE_WINDOW_MS,
     verify_checksums: bool = False,
     tunnel_ports: dict[str, tuple[int, ...]] | None = None,
     fragment_bytes: int = FRAGMENT_BYTES,

@@ -16,8 +16,6 @@ from sensor.core.wide import load_be16
 
 PLACES = 1 << 15
 """Packets remembered, one for each value of the hash's low bits: half a megabyte, which stays in the processor's cache."""
-WINDOW_MS = 5
-"""Copies of a mirror port are microseconds apart, those of two taps a few milliseconds; retransmissions 200 ms and more."""
 
 SEEN = np.dtype([("key", "<u8"), ("ts", "<i8"), ("scope", "<u8")])
 
