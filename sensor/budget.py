@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parsers.http1.state import CONNECTION as HTTP_CONNECTION
-from parsers.http1.state import FLOW, PENDING, TYPE_LIMIT, HttpLimits
+from parsers.http.state import CONNECTION as HTTP_CONNECTION
+from parsers.http.state import FLOW, PENDING, TYPE_LIMIT, HttpLimits
 from sensor.config import ConfigError
 from sensor.streams.state import CONNECTION, SIDE, StreamLimits
 

@@ -9,8 +9,8 @@ import time
 import numpy as np
 
 from detectors.base import View, find_detectors
-from parsers.http1.consume import consume, take_output
-from parsers.http1.state import HttpLimits, new_http1
+from parsers.http.consume import consume, take_output
+from parsers.http.state import HttpLimits, new_http
 from sensor.capture.files import CaptureFile
 from sensor.config import Config
 from sensor.core.cache import is_cached
@@ -65,7 +65,7 @@ class _EncodeSink:
 def _compile_parser() -> None:
     """The parser's kernels alone: nearly half of the work."""
     counters = np.zeros(len(REASONS), np.uint64)
-    http = new_http1(HttpLimits(connections=16, pending=16, text_bytes=1 << 16), (1, 2), counters)
+    http = new_http(HttpLimits(connections=16, pending=16, text_bytes=1 << 16), (1, 2), counters)
     nothing = np.zeros(SLACK, np.uint8)
     consume(http, np.zeros(1, DELIVERY), 0, 0, np.zeros(1, PACKET), nothing, nothing, nothing)
     take_output(http)

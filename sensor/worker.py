@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 
-from parsers.http1.consume import consume, take_output
-from parsers.http1.state import HttpLimits, new_http1
+from parsers.http.consume import consume, take_output
+from parsers.http.state import HttpLimits, new_http
 from sensor.core.reasons import REASONS
 from sensor.core.records import PACKET, TEXTS, TRANSACTION, Batch
 from sensor.core.wide import SLACK
@@ -22,7 +22,7 @@ class Worker:
         self.counters = np.zeros(len(REASONS), np.uint64)
         self._shard, self._shards = shard, shards
         self._streams = new_streams(streams, self.counters)
-        self._http = new_http1(http, key, self.counters)
+        self._http = new_http(http, key, self.counters)
         self._spilled: list[Batch] = []
         self.seconds = [0.0, 0.0]
         """time spent in reassembly and in parsing"""

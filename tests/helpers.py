@@ -7,8 +7,8 @@ import pathlib
 import numpy as np
 from hypothesis import settings
 
-from parsers.http1.consume import consume, take_output
-from parsers.http1.state import HttpLimits, new_http1
+from parsers.http.consume import consume, take_output
+from parsers.http.state import HttpLimits, new_http
 from sensor.capture.files import CaptureFile
 from sensor.core.reasons import REASONS, named
 from sensor.core.records import (
@@ -120,7 +120,7 @@ def small_sensor(connections: int = 32, pending: int = 128, text_bytes: int = 1 
     sensor = Sensor(connections=connections)
     worker = sensor.workers[0]
     worker._streams = new_streams(StreamLimits(connections, held_bytes), worker.counters)
-    worker._http = new_http1(HttpLimits(connections, pending, text_bytes), KEY, worker.counters)
+    worker._http = new_http(HttpLimits(connections, pending, text_bytes), KEY, worker.counters)
     return sensor
 
 
@@ -211,7 +211,7 @@ class Http:
 
     def __init__(self, pending: int = 256, text_bytes: int = 1 << 19):
         self.counters = np.zeros(len(REASONS), np.uint64)
-        self.state = new_http1(HttpLimits(4, pending, text_bytes), KEY, self.counters)
+        self.state = new_http(HttpLimits(4, pending, text_bytes), KEY, self.counters)
 
     def run(self, events: list[tuple], start_seen: bool = True) -> list[dict]:
         """Transactions of one connection: opened, the events, closed. All stores must be free then."""

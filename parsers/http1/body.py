@@ -1,7 +1,7 @@
 """How long a message's body is (RFC 9112 6.3), and the walk through it."""
 
-from parsers.http1.state import CHUNK_DATA, CHUNK_END, CHUNK_SIZE, LENGTH, LOST, START, TRAILER, UNTIL_CLOSE
-from parsers.http1.text import CR, HT, LF, SP, hex_digit
+from parsers.http.state import CHUNK_DATA, CHUNK_END, CHUNK_SIZE, LENGTH, LOST, START, TRAILER, UNTIL_CLOSE
+from parsers.http.text import CR, HT, LF, SP, hex_digit
 from sensor.core.jit import kernel
 from sensor.core.records import CUT, REQUEST_CUT, WEIRD_BIT
 

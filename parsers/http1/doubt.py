@@ -5,9 +5,9 @@ With such a client a loss is over at its next request. Behind one that pipelines
 then told without a response, and responses without a request, for a wrong pair would be worse than none.
 """
 
-from parsers.http1.queue import unanswered
-from parsers.http1.rows import emit_all
-from parsers.http1.state import LOSS, LOST, NO_ONE, UNCOUNTED
+from parsers.http.queue import unanswered
+from parsers.http.rows import emit_all
+from parsers.http.state import LOSS, LOST, NO_ONE, UNCOUNTED
 from sensor.core.jit import kernel
 from sensor.core.records import GAP
 

@@ -6,24 +6,24 @@ from LENGTH to UNTIL_CLOSE; LOST leaves only by a segment that begins a message;
 
 import numpy as np
 
-from parsers.http1.body import take_body
-from parsers.http1.doubt import out_of_step
-from parsers.http1.eviction import drop_head, lose
+from parsers.http.eviction import drop_head, lose
+from parsers.http.state import CHUNK_DATA, CHUNK_END, FRAMES, HEAD, LENGTH, LOSS, LOST, NO_ONE, OPAQUE, START, UNTIL_CLOSE
+from parsers.http.text import CR, LF
+from parsers.http1.body import take_body, take_counted
+from parsers.http1.doubt import fall_in_doubt, out_of_step
 from parsers.http1.head import INCOMPLETE, parse_head
 from parsers.http1.message import begin_message, finish_message, is_side_for, on_head, set_both
 from parsers.http1.recognise import MORE, NEITHER, REQUEST, RESPONSE, begins_response, classify, has_known_method, is_tls
-from parsers.http1.state import HEAD, LENGTH, LOSS, LOST, NO_ONE, OPAQUE, START, UNTIL_CLOSE
 from parsers.http1.stored import FIRST_LINE, continue_head, force_head, head_end, store_head
-from parsers.http1.text import CR, LF
+from parsers.http2.connection import begin_connection
+from parsers.http2.frames import begins_frames
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
-from sensor.core.records import CUT, NO_REQUEST, REQUEST_CUT
-from sensor.core.wide import load_be32
+from sensor.core.records import CUT, GAP, LATE_JOIN, NO_REQUEST, REQUEST_CUT
 
 U = np.uint64
 R_RESYNC, R_NOT, R_HEAD_LOST = REASON["resync"], REASON["not_http"], REASON["head_lost"]
-R_HTTP2, R_TLS = REASON["http2"], REASON["tls"]
-PREFACE = 0x50524920  # "PRI "
+R_TLS = REASON["tls"]
 
 
 @kernel
@@ -42,10 +42,9 @@ def begin(http, entry, side, flow, buffer, at, end, ts):
         return at
     kind = classify(buffer, at, end, FIRST_LINE)
     if kind == NEITHER:
-        if load_be32(buffer, at) == U(PREFACE) and end - at >= 16:
-            http.counters[R_HTTP2] += U(1)
-            set_both(http, entry, OPAQUE)
-            return end
+        if http.connections[entry]["client"] == NO_ONE and begins_frames(buffer, at, end, True):
+            join_frames(http, entry, side)
+            return at
         if http.connections[entry]["client"] == NO_ONE and is_tls(buffer, at, end, http.connections[entry]["late"]):
             http.counters[R_TLS] += U(1)
             set_both(http, entry, OPAQUE)
@@ -78,6 +77,15 @@ def begin(http, entry, side, flow, buffer, at, end, ts):
 
 
 @kernel
+def join_frames(http, entry, side):
+    """Frames of HTTP/2 begin here, without its preface: from the server, or in the midst of a connection."""
+    connection = http.connections[entry]
+    fresh = not connection["late"] and http.flows[2 * entry]["state"] == START and http.flows[2 * entry + 1]["state"] == START
+    set_both(http, entry, FRAMES)
+    begin_connection(http, entry, 0 if fresh else LATE_JOIN)
+
+
+@kernel
 def has_no_body(http, flow, buffer, at, end):
     """Whether a response whose request was not seen answered HEAD: another one begins where its body would."""
     index = np.int64(flow["pending"])
@@ -88,17 +96,20 @@ def has_no_body(http, flow, buffer, at, end):
 
 @inlined
 def feed(http, entry, side, buffer, at, end, ts):
-    """Bytes of one direction, in order."""
+    """Bytes of one direction, in order: the offset behind those that were taken, all unless they go on as another protocol."""
     flow = http.flows[2 * entry + side]
     if flow["state"] == OPAQUE:
-        return
+        return end
     flow["last_ts"] = ts
     if flow["state"] == LOST:
         kind = classify(buffer, at, end, 0)
         if kind == MORE and http.connections[entry]["client"] == 1 - side and begins_response(buffer, at, end):
             kind = RESPONSE
         if kind == NEITHER or kind == MORE or (kind == REQUEST and not has_known_method(buffer, at, end)):
-            return
+            if kind == NEITHER and http.connections[entry]["client"] == NO_ONE and begins_frames(buffer, at, end, True):
+                join_frames(http, entry, side)
+                return at
+            return end
         http.counters[R_RESYNC] += U(1)
         flow["state"] = START
     while at < end:
@@ -107,8 +118,10 @@ def feed(http, entry, side, buffer, at, end, ts):
             at = begin(http, entry, side, flow, buffer, at, end, ts)
         elif state == HEAD:
             at = continue_head(http, entry, side, flow, buffer, at, end)
+        elif state == FRAMES:
+            return at
         elif state == LOST or state == OPAQUE:
-            return
+            return end
         elif flow["response"] and flow["body"] == 0 and has_no_body(http, flow, buffer, at, end):
             flow["state"] = START
             finish_message(http, entry, flow)
@@ -116,6 +129,43 @@ def feed(http, entry, side, buffer, at, end, ts):
             at = take_body(flow, buffer, at, end)
             if flow["state"] == START or flow["state"] == LOST:
                 finish_message(http, entry, flow)
+    return at
+
+
+@kernel
+def on_gap(http, entry, side, length):
+    """Bytes were lost (0: nobody knows how many).
+
+    Inside a body of known length they are counted. Elsewhere messages may have been lost with them.
+    """
+    flow = http.flows[2 * entry + side]
+    state = flow["state"]
+    if state == OPAQUE:
+        return
+    if length > 0 and (state == LENGTH or state == CHUNK_DATA) and length <= flow["remaining"]:
+        take_counted(flow, np.int64(0), length)
+        flow["completeness"] |= GAP
+        if flow["remaining"] == 0:
+            if state == CHUNK_DATA:
+                flow["state"] = CHUNK_END
+            else:
+                flow["state"] = START
+                finish_message(http, entry, flow)
+        return
+    if length > 0 and state == UNTIL_CLOSE:
+        flow["body"] += length
+        flow["completeness"] |= GAP
+        return
+    flow["completeness"] |= GAP
+    if state == HEAD:  # fields that were lost cannot be told from fields that were not sent: better no request than a wrong one
+        http.counters[R_HEAD_LOST] += U(1)
+        drop_head(http, flow)
+    elif LENGTH <= state <= UNTIL_CLOSE:
+        flow["completeness"] |= CUT if flow["response"] else REQUEST_CUT
+        finish_message(http, entry, flow)
+    out_of_step(http, entry, side)
+    if http.connections[entry]["client"] == NO_ONE:
+        fall_in_doubt(http.connections[entry])
 
 
 @kernel
@@ -133,5 +183,5 @@ def end_of_flow(http, entry, side, seen):
         if state != UNTIL_CLOSE or not seen:
             flow["completeness"] |= CUT if flow["response"] else REQUEST_CUT
         finish_message(http, entry, flow)
-    if state != OPAQUE:
+    if state != OPAQUE and state != FRAMES:
         flow["state"] = LOST

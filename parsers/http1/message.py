@@ -2,19 +2,23 @@
 
 import numpy as np
 
+from parsers.http.eviction import drop_head
+from parsers.http.pending import begin_request, begin_response
+from parsers.http.rows import emit_if_done
+from parsers.http.state import FRAMES, LOSS, LOST, NO_ONE, OPAQUE, PENDING_LIMIT, START
 from parsers.http1.body import begin_request_body, begin_response_body
 from parsers.http1.doubt import count_request, count_response
-from parsers.http1.eviction import drop_head
-from parsers.http1.pending import begin_request, begin_response
 from parsers.http1.recognise import RESPONSE
-from parsers.http1.rows import emit_if_done
-from parsers.http1.state import LOSS, LOST, NO_ONE, OPAQUE, START
+from parsers.http2.connection import begin_by_preface
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import CUT, GAP, LATE_JOIN, REQUEST_CUT
 from sensor.core.wide import load_be32
 
 U = np.uint64
+HTTP2 = 20
+PREFACE, PREFACE_REST = 0x50524920, 6
+"""The preface of HTTP/2 (RFC 9113 3.4) begins like a request's head, `PRI * HTTP/2.0`; six bytes more follow."""
 R_REQUESTS, R_RESPONSES, R_UPGRADED = REASON["requests"], REASON["responses"], REASON["upgraded"]
 
 
@@ -79,13 +83,19 @@ def finish_message(http, entry, flow):
 @inlined
 def on_request(http, entry, flow, buffer, message):
     """A request's head was parsed."""
+    if message["version"] == HTTP2 and load_be32(buffer, message["line_at"]) == U(PREFACE):
+        other = http.flows[2 * entry + 1 - np.int64(http.connections[entry]["client"])]["state"]
+        side = np.int64(http.connections[entry]["client"])
+        set_both(http, entry, FRAMES)
+        begin_by_preface(http, entry, side, PREFACE_REST, other)
+        return
     http.counters[R_REQUESTS] += U(1)
     flow["weird"] |= message["weird"]
     connection = http.connections[entry]
     count_request(http, entry, np.int64(connection["client"]))
     if connection["doubt"]:
         flow["completeness"] |= GAP if connection["doubt"] == LOSS else LATE_JOIN
-    index = begin_request(http, entry, flow, buffer, message)
+    index = begin_request(http, entry, flow, buffer, message, PENDING_LIMIT)
     flow["pending"] = index
     if index >= 0:
         doubt = connection["doubt"]

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from parsers.http1.state import METHOD_LIMIT
-from parsers.http1.text import CR, LF, SP, TOKEN, find_byte
+from parsers.http.state import METHOD_LIMIT
+from parsers.http.text import CR, LF, SP, TOKEN, find_byte
 from sensor.core.hashing import U
 from sensor.core.jit import kernel
-from sensor.core.wide import load_be32, load_le64, word
+from sensor.core.wide import load_le64, word
 
 REQUEST, RESPONSE, MORE, NEITHER = range(4)
 
@@ -16,9 +16,9 @@ METHODS = (
     b"GET", b"POST", b"PUT", b"DELETE", b"HEAD", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE", b"QUERY",
     b"PROPFIND", b"PROPPATCH", b"MKCOL", b"COPY", b"MOVE", b"LOCK", b"UNLOCK", b"SEARCH", b"REPORT", b"PURGE",
     b"SUBSCRIBE", b"UNSUBSCRIBE", b"NOTIFY", b"M-SEARCH", b"LINK", b"UNLINK", b"BIND", b"UNBIND", b"ACL", b"MERGE",
-    b"CHECKOUT", b"MKACTIVITY", b"MKCALENDAR",
+    b"CHECKOUT", b"MKACTIVITY", b"MKCALENDAR", b"PRI",
 )  # fmt: skip
-"""Methods in use. After one of these a space settles it; any other token must be borne out by the version at the line's end."""
+"""Methods in use; PRI is how HTTP/2 begins (RFC 9113 3.4). After one of these a space settles it; any other token must be borne out by the version at the line's end."""
 METHOD_WORDS = np.array([word(m[:8]) for m in METHODS], np.uint64)
 METHOD_LENGTHS = np.array([len(m) for m in METHODS], np.int64)
 
@@ -54,8 +54,6 @@ def classify(buffer, at, end, limit):
         return MORE
     if (load_le64(buffer, at) & FIVE) == HTTP_SLASH:
         return RESPONSE if length < 6 or 48 <= buffer[at + 5] <= 57 else NEITHER
-    if load_be32(buffer, at) == np.uint64(0x50524920) and length >= 16:  # "PRI ": the preface of HTTP/2
-        return NEITHER
     space = at
     stop = min(end, at + METHOD_LIMIT)
     while space < stop and TOKEN[buffer[space]]:

@@ -2,21 +2,20 @@
 
 import numpy as np
 
-from parsers.http1.aging import enter, is_crowded
-from parsers.http1.eviction import drop_head, give_up_oldest_head, lose
+from parsers.http.eviction import drop_head, keep_bytes, lose
+from parsers.http.state import HEAD, HEAD_LIMIT, LOST
+from parsers.http.text import CR, LF, find_byte
 from parsers.http1.head import parse_head, version_at
 from parsers.http1.message import finish_message, is_side_for, on_head
 from parsers.http1.recognise import MORE, NEITHER, RESPONSE, classify, has_known_method
-from parsers.http1.state import HEAD, HEAD_LIMIT, LOST
-from parsers.http1.text import CR, LF, find_byte
-from sensor.core.chain import BLOCK, FULL, extend, read_chain
+from sensor.core.chain import BLOCK, read_chain
 from sensor.core.jit import kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import CUT, REQUEST_CUT, TRUNCATED, WEIRD_BIT
 from sensor.core.wide import copy
 
 U = np.uint64
-R_HEAD, R_BLOCKS = REASON["head_overflow"], REASON["block_overflow"]
+R_HEAD = REASON["head_overflow"]
 W_LONG = WEIRD_BIT["head_too_long"]
 FIRST_LINE = 8_192
 """Bytes to wait for the end of a first line that begins with an unknown method."""
@@ -43,22 +42,8 @@ def head_end(flow, buffer, at, end):
 @kernel
 def store_head(http, entry, side, flow, buffer, at, end):
     """Keep a part of a head until the rest comes; older ones give way. False when there is no room all the same."""
-    begins = flow["stamp"] == 0
-    if begins and is_crowded(http.heads):
-        give_up_oldest_head(http)
-    first, last = extend(http.chains, np.int64(flow["last_block"]), np.int64(flow["stored"]), buffer, at, end - at)
-    while first == FULL and give_up_oldest_head(http):
-        if not begins and flow["stamp"] == 0:
-            return False  # it was the oldest itself
-        first, last = extend(http.chains, np.int64(flow["last_block"]), np.int64(flow["stored"]), buffer, at, end - at)
-    if first == FULL:
-        http.counters[R_BLOCKS] += U(1)
+    if not keep_bytes(http, entry, side, flow, buffer, at, end):
         return False
-    if begins:
-        flow["block"] = first
-        flow["stamp"] = enter(http.heads, 2 * entry + side)
-    flow["last_block"] = last
-    flow["stored"] += np.uint32(end - at)
     flow["state"] = HEAD
     return True
 

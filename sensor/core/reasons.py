@@ -15,7 +15,10 @@ REASONS = (
     # http
     "requests", "responses", "transactions", "not_http", "resync", "head_overflow", "head_lost",
     "head_evicted", "block_overflow", "pending_overflow", "pending_evicted",
-    "text_truncated", "upgraded", "http2", "tls",
+    "text_truncated", "upgraded", "tls",
+    # http/2
+    "http2", "http2_evicted", "http2_frames", "http2_block_lost", "http2_orphan_frame", "http2_reset", "http2_stream_overflow",
+    "http2_push",
 )  # fmt: skip
 REASON = {name: index for index, name in enumerate(REASONS)}
 

@@ -84,6 +84,8 @@ TRANSACTION = np.dtype(
         ("completeness", "<u2"),   # bits of COMPLETENESS
         ("weird", "<u4"),          # bits of WEIRD
         ("request_bytes", "<i8"), ("response_bytes", "<i8"),  # body bytes as on the wire
+        ("request_messages", "<u4"), ("response_messages", "<u4"),  # gRPC messages, WebSocket messages, else 0
+        ("grpc_status", "<i2"),    # -1: none
         ("latency_us", "<i8"),     # last request byte to first response byte; -1: unknown
         ("fingerprint", "<u8"),    # hash of the order and casing of the request's header names; 0: no request seen
         ("credential", "<u8"),     # keyed hash of the API token or password; 0: none
@@ -98,18 +100,20 @@ TRANSACTION = np.dtype(
 AUTH_KINDS = ("none", "basic", "bearer", "jwt", "digest", "ntlm", "negotiate", "aws", "api_key", "cookie", "other")
 AUTH = {name: code for code, name in enumerate(AUTH_KINDS)}
 
-COMPLETENESS = ("gap", "no_request", "no_response", "late_join", "truncated", "cut", "request_cut")
+COMPLETENESS = ("gap", "no_request", "no_response", "late_join", "truncated", "cut", "request_cut", "unknown_field")
 """What was not seen: bytes lost inside it; the request; the response; the start of its connection;
-bytes or text beyond a limit (snap length, header size); the end of the response; the end of the request."""
+bytes or text beyond a limit (snap length, header size); the end of the response; the end of the request;
+what a header field of HTTP/2 refers to."""
 
 WEIRD = (
     "bare_lf", "obs_fold", "space_before_colon", "bad_header", "conflicting_length", "length_and_chunked", "bad_length",
     "bad_chunk", "unknown_coding", "chunk_extension", "no_host", "many_hosts", "bad_version", "body_unexpected", "overlap",
     "pending_overflow", "early_response", "http09", "head_too_long", "trailing_garbage", "bad_character",
+    "server_push", "stream_reset",
 )  # fmt: skip
-"""Oddities of a message, each of them lawful reading that RFC 9112 forbids or leaves ambiguous."""
+"""Oddities of a message: what RFC 9112 forbids or leaves ambiguous, and what is worth knowing of its course."""
 
-GAP, NO_REQUEST, NO_RESPONSE, LATE_JOIN, TRUNCATED, CUT, REQUEST_CUT = (1 << k for k in range(len(COMPLETENESS)))
+GAP, NO_REQUEST, NO_RESPONSE, LATE_JOIN, TRUNCATED, CUT, REQUEST_CUT, UNKNOWN_FIELD = (1 << k for k in range(len(COMPLETENESS)))
 WEIRD_BIT = {name: 1 << k for k, name in enumerate(WEIRD)}
 
 

@@ -11,7 +11,7 @@ from helpers import ASK, REPLY, SECOND, Http, data, examples, fin, gap, without_
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parsers.http1.state import HEAD_LIMIT, PENDING_LIMIT, TARGET_LIMIT, TEXT_LIMIT, TYPE_LIMIT
+from parsers.http.state import HEAD_LIMIT, PENDING_LIMIT, TARGET_LIMIT, TEXT_LIMIT, TYPE_LIMIT
 
 # Messages
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parsers.http1.text import LOWER, SP, find_byte, first_eight, trim
+from parsers.http.text import LOWER, SP, find_byte, first_eight, trim
 from sensor.core.jit import kernel
 from sensor.core.records import AUTH
 from sensor.core.wide import load_be32, word

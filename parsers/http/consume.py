@@ -2,42 +2,32 @@
 
 import numpy as np
 
-from parsers.http1.body import take_counted
-from parsers.http1.doubt import fall_in_doubt, out_of_step
-from parsers.http1.eviction import drop_head
-from parsers.http1.flow import end_of_flow, feed
-from parsers.http1.message import finish_message
-from parsers.http1.rows import emit_all, has_room
-from parsers.http1.state import (
-    CHUNK_DATA,
-    CHUNK_END,
-    HEAD,
+from parsers.http.eviction import drop_head
+from parsers.http.rows import emit_all, has_room
+from parsers.http.state import (
+    FRAMES,
     LATE,
-    LENGTH,
     NO_ONE,
-    OPAQUE,
     START,
-    UNTIL_CLOSE,
 )
+from parsers.http1.flow import end_of_flow, feed, on_gap
+from parsers.http2.connection import feed_frames, release
+from parsers.http2.loss import on_gap as on_frames_gap
+from parsers.http2.state import NO_SLOT
 from sensor.core.jit import kernel
-from sensor.core.reasons import REASON
 from sensor.core.records import (
-    CUT,
     DELIVER_CLOSE,
     DELIVER_CONFLICT,
     DELIVER_DATA,
     DELIVER_FIN,
     DELIVER_GAP,
     DELIVER_OPEN,
-    GAP,
     IN_CHUNK,
     IN_STORE,
-    REQUEST_CUT,
     WEIRD_BIT,
 )
 
 U = np.uint64
-R_HEAD_LOST = REASON["head_lost"]
 W_OVERLAP = WEIRD_BIT["overlap"]
 
 
@@ -85,44 +75,9 @@ def on_open(http, entry, packet, start_seen):
     connection["pipelines"] = 0
     connection["steady"] = 0
     connection["replies"] = 0
+    connection["slot"] = NO_SLOT
     clear_flow(http.flows[2 * entry])
     clear_flow(http.flows[2 * entry + 1])
-
-
-@kernel
-def on_gap(http, entry, side, length):
-    """Bytes were lost (0: nobody knows how many).
-
-    Inside a body of known length they are counted. Elsewhere messages may have been lost with them.
-    """
-    flow = http.flows[2 * entry + side]
-    state = flow["state"]
-    if state == OPAQUE:
-        return
-    if length > 0 and (state == LENGTH or state == CHUNK_DATA) and length <= flow["remaining"]:
-        take_counted(flow, np.int64(0), length)
-        flow["completeness"] |= GAP
-        if flow["remaining"] == 0:
-            if state == CHUNK_DATA:
-                flow["state"] = CHUNK_END
-            else:
-                flow["state"] = START
-                finish_message(http, entry, flow)
-        return
-    if length > 0 and state == UNTIL_CLOSE:
-        flow["body"] += length
-        flow["completeness"] |= GAP
-        return
-    flow["completeness"] |= GAP
-    if state == HEAD:  # fields that were lost cannot be told from fields that were not sent: better no request than a wrong one
-        http.counters[R_HEAD_LOST] += U(1)
-        drop_head(http, flow)
-    elif LENGTH <= state <= UNTIL_CLOSE:
-        flow["completeness"] |= CUT if flow["response"] else REQUEST_CUT
-        finish_message(http, entry, flow)
-    out_of_step(http, entry, side)
-    if http.connections[entry]["client"] == NO_ONE:
-        fall_in_doubt(http.connections[entry])
 
 
 @kernel
@@ -130,7 +85,10 @@ def on_close(http, entry):
     """The connection is over: what waits will wait no longer."""
     end_of_flow(http, entry, np.int64(0), False)
     end_of_flow(http, entry, np.int64(1), False)
+    for side in range(2):
+        drop_head(http, http.flows[2 * entry + side])
     emit_all(http, entry, 0)
+    release(http, entry)
 
 
 @kernel
@@ -144,10 +102,29 @@ def on_conflict(http, entry, side):
 
 
 @kernel
+def on_data(http, entry, side, buffer, at, end, ts):
+    """Bytes of one direction: the offset behind those that were taken, for want of room for rows not always all."""
+    if http.flows[2 * entry + side]["state"] != FRAMES:
+        at = feed(http, entry, side, buffer, at, end, ts)
+    if at < end and http.flows[2 * entry + side]["state"] == FRAMES:
+        at = feed_frames(http, entry, side, buffer, at, end, ts)
+    return at
+
+
+@kernel
+def on_loss(http, entry, side, length):
+    """Bytes of one direction were lost (0: nobody knows how many)."""
+    if http.flows[2 * entry + side]["state"] == FRAMES:
+        on_frames_gap(http, entry, np.int64(http.connections[entry]["slot"]), side, length)
+    else:
+        on_gap(http, entry, side, length)
+
+
+@kernel
 def consume(http, deliveries, count, start, packets, chunk, stored, joined):
     """Take deliveries[start:count], whose bytes lie in chunk, stored or joined.
 
-    Returns the number of the first that was not taken, for want of room for its rows.
+    Returns the number of the first that was not taken, for want of room for its rows; what was taken of it is cut off.
     """
     control = http.control[0]
     for index in range(start, count):
@@ -158,22 +135,18 @@ def consume(http, deliveries, count, start, packets, chunk, stored, joined):
         control["order"] = delivery["order"]
         kind = delivery["kind"]
         if kind == DELIVER_DATA:
-            at = np.int64(delivery["at"])
+            at, where = np.int64(delivery["at"]), delivery["stored"]
             end = at + np.int64(delivery["length"])
-            where = delivery["stored"]
-            feed(
-                http,
-                entry,
-                side,
-                chunk if where == IN_CHUNK else stored if where == IN_STORE else joined,
-                at,
-                end,
-                delivery["ts"],
-            )
+            buffer = chunk if where == IN_CHUNK else stored if where == IN_STORE else joined
+            at = on_data(http, entry, side, buffer, at, end, delivery["ts"])
+            if at < end:
+                delivery["at"] = at
+                delivery["length"] = end - at
+                return index
         elif kind == DELIVER_OPEN:
             on_open(http, entry, packets[delivery["packet"]], delivery["flags"])
         elif kind == DELIVER_GAP:
-            on_gap(http, entry, side, np.int64(delivery["length"]))
+            on_loss(http, entry, side, np.int64(delivery["length"]))
         elif kind == DELIVER_FIN:
             end_of_flow(http, entry, side, True)
         elif kind == DELIVER_CLOSE:

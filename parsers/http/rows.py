@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from parsers.http1.aging import take_oldest
-from parsers.http1.queue import leave
-from parsers.http1.state import ARENA, NO_ONE, ROOM_ARENA, ROOM_ROWS, ROWS, TYPE_LIMIT
+from parsers.http.aging import take_oldest
+from parsers.http.queue import leave
+from parsers.http.state import ARENA, NO_ONE, ROOM_ARENA, ROOM_ROWS, ROWS, TYPE_LIMIT
+from parsers.http2.streams import forget_stream
 from sensor.core.chain import read_chain, release_chain
 from sensor.core.hashing import U
 from sensor.core.jit import inlined, kernel
@@ -91,6 +92,8 @@ def let_go(http, entry, index):
 def emit(http, entry, index):
     """Write the row of a pending record that is in no queue, and free the record."""
     let_go(http, entry, index)
+    if http.pending[index]["stream"] > 0:
+        forget_stream(http, entry, index)
     control, pending, connection = http.control[0], http.pending[index], http.connections[entry]
     row = http.rows[control["rows"]]
     control["rows"] += 1
@@ -106,7 +109,7 @@ def emit(http, entry, index):
     row["server_lo"] = connection["b_lo"] if a_is_client else connection["a_lo"]
     row["server_port"] = connection["b_port"] if a_is_client else connection["a_port"]
     row["encap"] = connection["encap"]
-    row["stream_id"] = 0
+    row["stream_id"] = pending["stream"]
     row["serial"] = connection["serial"]
     completeness = pending["completeness"]
     if connection["late"] and connection["serial"] == 0:
@@ -115,10 +118,15 @@ def emit(http, entry, index):
     row["status"] = pending["status"]
     row["version"] = pending["version"]
     row["auth"] = pending["auth"]
-    row["completeness"] = completeness | (NO_RESPONSE if pending["status"] == 0 else 0)
+    if pending["status"] == 0 and pending["reply_ts"] < 0:
+        completeness |= NO_RESPONSE | pending["absent"]
+    row["completeness"] = completeness
     row["weird"] = pending["weird"]
     row["request_bytes"] = pending["request_bytes"]
     row["response_bytes"] = pending["response_bytes"]
+    row["request_messages"] = pending["messages"][0]
+    row["response_messages"] = pending["messages"][1]
+    row["grpc_status"] = pending["grpc_status"]
     row["latency_us"] = latency_us(pending)
     row["fingerprint"] = pending["fingerprint"]
     row["credential"] = pending["credential"]
@@ -153,7 +161,7 @@ def emit_if_done(http, entry, index):
     pending = http.pending[index]
     if not pending["sent"] or not (pending["answered"] or pending["alone"]):
         return
-    if not pending["completeness"] & NO_REQUEST:
+    if pending["queued"]:
         leave(http, entry, index)
     emit(http, entry, index)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parsers.http1.text import COLON, find_byte
+from parsers.http.text import COLON, find_byte
 from sensor.core.jit import kernel
 
 SLASH, QUESTION, AT, OPEN_BRACKET, CLOSE_BRACKET = 47, 63, 64, 91, 93

@@ -8,20 +8,21 @@ from sensor.core.jit import kernel
 @kernel
 def leave(http, entry, index):
     """Take a request out of its connection's queue."""
-    connection = http.connections[entry]
-    before, at = np.int64(-1), np.int64(connection["first"])
-    while at != index:
-        before, at = at, np.int64(http.pending[at]["next"])
-    following = http.pending[index]["next"]
+    connection, pending = http.connections[entry], http.pending[index]
+    before, following = np.int64(pending["before"]), np.int64(pending["next"])
     if before < 0:
         connection["first"] = following
     else:
         http.pending[before]["next"] = following
-    if connection["last"] == index:
+    if following < 0:
         connection["last"] = before
+    else:
+        http.pending[following]["before"] = before
     connection["waiting"] -= 1
-    http.pending[index]["next"] = -1
-    http.pending[index]["stamp"] = 0
+    pending["next"] = -1
+    pending["before"] = -1
+    pending["stamp"] = 0
+    pending["queued"] = 0
 
 
 @kernel

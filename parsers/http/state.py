@@ -1,11 +1,12 @@
-"""State of the HTTP/1 parser of one worker: arrays made once."""
+"""State of the HTTP parsers of one worker: arrays made once."""
 
 import dataclasses
 from typing import NamedTuple
 
 import numpy as np
 
-from parsers.http1.aging import Ages, new_ages
+from parsers.http.aging import Ages, new_ages
+from parsers.http2.state import STREAM_LIMIT, Http2, new_http2
 from sensor.core.chain import BLOCK, Chains, free_list, new_chains
 from sensor.core.records import TEXTS, TRANSACTION
 from sensor.core.wide import SLACK
@@ -30,8 +31,8 @@ LONGEST_TEXTS = 2 * TARGET_LIMIT + 4 * TEXT_LIMIT + METHOD_LIMIT + 2 * TYPE_LIMI
 """Bytes of all texts of one row."""
 ROOM_ROWS = 65_536 // SHORTEST + PENDING_LIMIT + 2
 """Rows that one delivery can complete at the most: 64 KiB of the shortest requests, each pushing an older one out."""
-ROOM_ARENA = (PENDING_LIMIT + 2) * LONGEST_TEXTS + 2 * 65_536
-"""Their texts: a whole queue of the longest, and what the delivery itself holds."""
+ROOM_ARENA = (STREAM_LIMIT + 2) * LONGEST_TEXTS + 2 * 65_536
+"""Their texts: a whole queue of the longest, and what the delivery itself holds. (HTTP/2 asks for room before each frame.)"""
 
 HEADS_PART = 4
 """Heads that are stored at once are at most a quarter of the blocks; the rest is for the texts of waiting requests."""
@@ -52,6 +53,7 @@ CONNECTION = np.dtype([
     ("asked", "u1"),       # a request was seen, and none was lost since then
     ("pipelines", "u1"),   # requests are sent while others wait
     ("steady", "u1"),      # a request was answered before the next one came
+    ("slot", "<i4"),       # of its HTTP/2 state, -1 none
     ("replies", "u1"),     # responses begun since the last request or loss on its side: 0, 1, or UNCOUNTED
 ])  # fmt: skip
 
@@ -80,12 +82,13 @@ FLOW = np.dtype([
 ])  # fmt: skip
 """One direction. An orphan response in work has no `pending`; its few facts stand here."""
 
-START, HEAD, LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, UNTIL_CLOSE, LOST, OPAQUE = range(10)
+START, HEAD, LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, UNTIL_CLOSE, LOST, OPAQUE, FRAMES = range(11)
 """START: at a message boundary. HEAD: a part of a head is stored. LOST: out of step, waiting for a segment that begins
-a message. OPAQUE: no longer HTTP/1 (tunnel, upgrade, TLS, HTTP/2)."""
+a message. OPAQUE: no HTTP any more (tunnel, upgrade, TLS). FRAMES: the connection is HTTP/2."""
 
 PENDING = np.dtype([
-    ("next", "<i4"),         # following request of the connection, or of the free list
+    ("next", "<i4"), ("before", "<i4"),  # neighbours in its connection's queue; next: in the free list too
+    ("queued", "u1"),        # it is in that queue
     ("entry", "<i4"),        # its connection
     ("stamp", "<u4"),        # in its age list, 0 where it is in no queue
     ("block", "<i4"), ("last_block", "<i4"),  # chain of the texts
@@ -98,8 +101,15 @@ PENDING = np.dtype([
     ("alone", "u1"),         # nobody can tell its response: it is told without
     ("sent", "u1"),          # the request is complete
     ("answered", "u1"),      # the response is complete
+    ("stream", "<u4"),       # HTTP/2 stream, else 0
+    ("bucket", "<i4"),       # next one in its bucket
+    ("grpc", "u1"),          # its bodies are gRPC messages
+    ("grpc_status", "<i2"),  # -1 none
+    ("prefix", "u1", (2,)), ("rest", "<u4", (2,)),  # by direction: bytes seen of a message's prefix, bytes to its end
+    ("messages", "<u4", (2,)),  # by direction: messages begun
     ("status", "<u2"),
     ("completeness", "<u2"),
+    ("absent", "<u2"),       # to be added to it when no response is ever seen
     ("weird", "<u4"),
     ("type_len", "u1"),      # bytes of the response's media type
     ("fingerprint", "<u8"), ("credential", "<u8"), ("session", "<u8"),
@@ -126,6 +136,9 @@ MESSAGE = np.dtype([
     ("chunked", "u1"),   # the last transfer coding is chunked
     ("coded", "u1"),     # there is a transfer coding
     ("upgrade", "u1"),
+    ("pseudo", "u1"),    # HTTP/2: what its pseudo-header fields say that it is
+    ("unknown", "u1"),   # HTTP/2: a field refers to what was not seen
+    ("grpc_status", "<i8"),  # -1 none
     ("weird", "<u4"),
     ("fingerprint", "<u8"),
 ])  # fmt: skip
@@ -139,7 +152,7 @@ CONTROL = np.dtype([
 ])  # fmt: skip
 
 
-class Http1(NamedTuple):
+class Http(NamedTuple):
     """All state of one worker's parser, and its output buffers."""
 
     control: np.ndarray
@@ -158,6 +171,8 @@ class Http1(NamedTuple):
     """flows with a stored head"""
     requests: Ages
     """waiting requests"""
+    http2: Http2
+    """HTTP/2 connections"""
     message: np.ndarray
     """MESSAGE[1]: the head in work"""
     scratch: np.ndarray
@@ -182,15 +197,17 @@ class HttpLimits:
     """requests waiting for a response, over all connections"""
     text_bytes: int = 64 << 20
     """stored heads and texts of waiting requests, over all connections"""
+    http2: int = 1_024
+    """HTTP/2 connections at once"""
 
 
-def new_http1(limits: HttpLimits, key: tuple[int, int], counters: np.ndarray) -> Http1:
+def new_http(limits: HttpLimits, key: tuple[int, int], counters: np.ndarray) -> Http:
     """A parser without connections. key: 128 bits that no outsider knows."""
     control = np.zeros(1, CONTROL)
     control["key0"], control["key1"] = key
     pending = np.zeros(limits.pending, PENDING)
     pending["next"] = free_list(limits.pending)
-    return Http1(
+    return Http(
         control=control,
         connections=np.zeros(limits.connections, CONNECTION),
         flows=np.zeros(2 * limits.connections, FLOW),
@@ -199,6 +216,7 @@ def new_http1(limits: HttpLimits, key: tuple[int, int], counters: np.ndarray) ->
         chains=new_chains(limits.text_bytes),
         heads=new_ages(max(2, limits.text_bytes // BLOCK // HEADS_PART)),
         requests=new_ages(2 * limits.pending),
+        http2=new_http2(limits.http2),
         message=np.zeros(1, MESSAGE),
         scratch=np.zeros(HEAD_LIMIT + 65_536 + SLACK, np.uint8),
         text=np.zeros(2 * TARGET_LIMIT + 8 * TEXT_LIMIT + SLACK, np.uint8),

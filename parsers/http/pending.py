@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from parsers.http1.aging import enter, is_crowded, take_oldest
-from parsers.http1.eviction import give_up_oldest_head
-from parsers.http1.queue import leave, unanswered
-from parsers.http1.rows import (
+from parsers.http.aging import enter, is_crowded, take_oldest
+from parsers.http.eviction import give_up_oldest_head
+from parsers.http.queue import leave, unanswered
+from parsers.http.rows import (
     AGENT,
     FORWARDED,
     HOST,
@@ -18,15 +18,14 @@ from parsers.http1.rows import (
     emit,
     give_up_oldest,
 )
-from parsers.http1.state import (
+from parsers.http.state import (
     METHOD_LIMIT,
-    PENDING_LIMIT,
     TARGET_LIMIT,
     TEXT_LIMIT,
     TYPE_LIMIT,
 )
-from parsers.http1.target import split_target
-from parsers.http1.text import copy_lower
+from parsers.http.target import split_target
+from parsers.http.text import copy_lower
 from sensor.core.chain import FULL, NONE, extend
 from sensor.core.hashing import siphash
 from sensor.core.jit import inlined, kernel
@@ -54,6 +53,7 @@ def allocate(http):
     pending = http.pending[index]
     control["free_pending"] = pending["next"]
     pending["next"] = -1
+    pending["before"] = -1
     pending["block"] = NONE
     pending["last_block"] = NONE
     pending["used"] = 0
@@ -66,6 +66,16 @@ def allocate(http):
     pending["upgrade"] = 0
     pending["entry"] = -1
     pending["stamp"] = 0
+    pending["queued"] = 0
+    pending["stream"] = 0
+    pending["bucket"] = -1
+    pending["grpc"] = 0
+    pending["grpc_status"] = -1
+    for k in range(2):
+        pending["prefix"][k] = 0
+        pending["rest"][k] = 0
+        pending["messages"][k] = 0
+    pending["absent"] = 0
     pending["alone"] = 0
     pending["sent"] = 0
     pending["answered"] = 0
@@ -106,7 +116,7 @@ def put_texts(http, pending, buffer, message):
     host_at, host_len, path_at, path_len, query_at, query_len = split_target(buffer, message)
     to = put_text(http, pending, METHOD, buffer, message["line_at"], message["method_len"], METHOD_LIMIT, np.int64(0), False)
     to = put_text(http, pending, HOST, buffer, host_at, host_len, TEXT_LIMIT, to, True)
-    if path_len == 0:  # an absolute form without a path means the root (RFC 9110 4.2.3)
+    if path_len == 0 and not message["unknown"]:  # an absolute form without a path means the root (RFC 9110 4.2.3)
         http.text[to] = 47
         pending["lengths"][PATH] = 1
         to += 1
@@ -143,19 +153,21 @@ def make_room_by_age(http):
 
 
 @kernel
-def enqueue(http, entry, index):
+def enqueue(http, entry, index, limit):
     """Append a request to those of its connection that wait; the oldest gives way where they are too many."""
     connection = http.connections[entry]
-    if connection["waiting"] >= PENDING_LIMIT:
+    if connection["waiting"] >= limit:
         oldest = np.int64(connection["first"])
         http.pending[oldest]["weird"] |= W_PENDING
         http.counters[R_PENDING] += U(1)
         leave(http, entry, oldest)
         emit(http, entry, oldest)
     http.pending[index]["entry"] = entry
+    http.pending[index]["queued"] = 1
     make_room_by_age(http)
     if not is_crowded(http.requests) or give_up_oldest(http):
         http.pending[index]["stamp"] = enter(http.requests, index)
+    http.pending[index]["before"] = connection["last"]
     if connection["waiting"] == 0:
         connection["first"] = index
     else:
@@ -165,8 +177,11 @@ def enqueue(http, entry, index):
 
 
 @inlined
-def begin_request(http, entry, flow, buffer, message):
-    """A new pending request from a parsed head: its index, or -1 when there is no room for it."""
+def begin_request(http, entry, flow, buffer, message, limit):
+    """A new pending request from a parsed head: its index, or -1 when there is no room for it.
+
+    limit: requests of one connection that may wait; the oldest gives way.
+    """
     index = allocate(http)
     if index < 0:
         return index
@@ -187,24 +202,27 @@ def begin_request(http, entry, flow, buffer, message):
         at, length = message["session_at"], message["session_len"]
         pending["session"] = siphash(buffer, at, length, control["key0"], control["key1"])
     put_texts(http, pending, buffer, message)
-    enqueue(http, entry, index)
+    enqueue(http, entry, index, limit)
     return index
 
 
-@inlined
-def begin_response(http, entry, flow, buffer, message):
-    """The request that a response answers; a record of its own, outside the queue, for an orphan. -1: no room."""
-    index = unanswered(http, entry)
-    if index < 0:
-        index = allocate(http)
-        if index < 0:
-            return index
+@kernel
+def begin_orphan(http, flow, message):
+    """A record for a response whose request was not seen: its index, or -1 when there is no room for it."""
+    index = allocate(http)
+    if index >= 0:
         http.pending[index]["completeness"] = NO_REQUEST
         http.pending[index]["first_ts"] = flow["first_ts"]
         http.pending[index]["version"] = message["version"]
         http.pending[index]["sent"] = 1
+    return index
+
+
+@inlined
+def note_response(http, index, flow, buffer, message):
+    """Keep what a response's head says with the request that it answers."""
     pending = http.pending[index]
-    if not pending["sent"]:
+    if not pending["sent"] and pending["stream"] == 0:
         pending["weird"] |= W_EARLY
     pending["status"] = message["status"]
     pending["weird"] |= message["weird"]
@@ -214,4 +232,14 @@ def begin_response(http, entry, flow, buffer, message):
     length = min(message["type_len"], TYPE_LIMIT)
     copy_lower(http.types, index * TYPE_LIMIT, buffer, message["type_at"], length)
     pending["type_len"] = length
+
+
+@inlined
+def begin_response(http, entry, flow, buffer, message):
+    """The request that a response answers; a record of its own, outside the queue, for an orphan. -1: no room."""
+    index = unanswered(http, entry)
+    if index < 0:
+        index = begin_orphan(http, flow, message)
+    if index >= 0:
+        note_response(http, index, flow, buffer, message)
     return index

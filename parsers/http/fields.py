@@ -1,0 +1,198 @@
+"""The fields of a message that matter, kept as offsets into the buffer that they were read from."""
+
+import numpy as np
+
+from parsers.http.auth import note_authorization, note_cookies
+from parsers.http.text import LOWER, find_byte, first_eight, number_of, trim
+from sensor.core.hashing import mix
+from sensor.core.jit import kernel
+from sensor.core.records import AUTH, WEIRD_BIT
+from sensor.core.wide import load_le64, word
+
+U = np.uint64
+NAME_A, NAME_B = U(0x9E3779B97F4A7C15), U(0xD6E8FEB86659FD93)
+INTERESTING = sum(1 << length for length in (4, 6, 7, 9, 10, 11, 12, 13, 14, 15, 17))
+"""Lengths of the field names that note_field knows, as bits."""
+
+W_CONFLICT, W_LENGTH, W_CODING = WEIRD_BIT["conflicting_length"], WEIRD_BIT["bad_length"], WEIRD_BIT["unknown_coding"]
+A_API_KEY = AUTH["api_key"]
+LARGEST_GRPC_STATUS = 255
+"""Kept of a grpc-status; those in use end at 16."""
+
+
+def _ends(name: bytes) -> tuple[np.uint64, np.uint64]:
+    """First and last eight bytes of a field name, lower-cased as first_eight does."""
+    return word(name[:8]) | LOWER, word(name[-8:]) | LOWER
+
+
+HOST, COOKIE, REFERER, UPGRADE = (word(name) | LOWER for name in (b"host", b"cookie", b"referer", b"upgrade"))
+API_KEY, API_KEY_END = _ends(b"x-api-key")
+FORWARDED, FORWARDED_END = _ends(b"forwarded")
+USER_AGENT, USER_AGENT_END = _ends(b"user-agent")
+GRPC_STATUS, GRPC_STATUS_END = _ends(b"grpc-status")
+CONTENT_TYPE, CONTENT_TYPE_END = _ends(b"content-type")
+AUTH_TOKEN, AUTH_TOKEN_END = _ends(b"x-auth-token")
+AUTHORIZATION, AUTHORIZATION_END = _ends(b"authorization")
+CONTENT_LENGTH, CONTENT_LENGTH_END = _ends(b"content-length")
+FORWARDED_FOR, FORWARDED_FOR_END = _ends(b"x-forwarded-for")
+TRANSFER, TRANSFER_END = _ends(b"transfer-encoding")
+API_DASH = word(b"api-key") | LOWER
+CHUNKED = word(b"chunked") | LOWER
+IDENTITY = word(b"identity") | LOWER
+
+
+@kernel
+def clear(message):
+    """Make a message empty."""
+    message["line_at"] = 0
+    message["method_len"] = 0
+    message["target_at"] = 0
+    message["target_len"] = 0
+    message["status"] = 0
+    message["version"] = 0
+    message["host_at"] = 0
+    message["host_len"] = 0
+    message["agent_len"] = 0
+    message["agent_at"] = 0
+    message["referer_at"] = 0
+    message["referer_len"] = 0
+    message["type_at"] = 0
+    message["type_len"] = 0
+    message["forwarded_at"] = 0
+    message["forwarded_len"] = 0
+    message["credential_at"] = 0
+    message["credential_len"] = 0
+    message["session_at"] = 0
+    message["session_len"] = 0
+    message["length"] = -1
+    message["auth"] = 0
+    message["hosts"] = 0
+    message["chunked"] = 0
+    message["coded"] = 0
+    message["upgrade"] = 0
+    message["pseudo"] = 0
+    message["unknown"] = 0
+    message["grpc_status"] = -1
+    message["weird"] = 0
+    message["fingerprint"] = 0
+
+
+@kernel
+def note_length(buffer, at, end, message):
+    """Content-Length (RFC 9112 6.3): equal repeats are one, different ones are an attack."""
+    comma = find_byte(buffer, at, end, 44)
+    while at <= end:
+        stop = comma if comma >= 0 else end
+        a, b = trim(buffer, at, stop)
+        value = number_of(buffer, a, b)
+        if value < 0:
+            message["weird"] |= W_LENGTH
+        elif message["length"] >= 0 and message["length"] != value:
+            message["weird"] |= W_CONFLICT
+        else:
+            message["length"] = value
+        if comma < 0:
+            return
+        at = comma + 1
+        comma = find_byte(buffer, at, end, 44)
+
+
+@kernel
+def note_coding(buffer, at, end, message):
+    """Transfer-Encoding: whether the last coding of all its fields is chunked (RFC 9112 6.1)."""
+    comma = find_byte(buffer, at, end, 44)
+    alone = comma < 0 and not message["coded"]
+    while comma >= 0:
+        at = comma + 1
+        comma = find_byte(buffer, at, end, 44)
+    at, end = trim(buffer, at, end)
+    chunked = end - at == 7 and first_eight(buffer, at, 7) == CHUNKED
+    if alone and end - at == 8 and first_eight(buffer, at, 8) == IDENTITY:
+        return  # RFC 2616's name for no coding at all
+    if not chunked:
+        message["weird"] |= W_CODING
+    message["coded"] = 1
+    message["chunked"] = chunked
+
+
+@kernel
+def note_key(message, at, end):
+    """A key in a field of its own; Authorization goes before it."""
+    if message["credential_len"] == 0 and end > at:
+        message["auth"] = A_API_KEY
+        message["credential_at"] = at
+        message["credential_len"] = end - at
+
+
+@kernel
+def note_field(buffer, first, last, length, at, end, message):
+    """One field with the value buffer[at:end], kept when it matters. first, last: eight bytes of its name, lower-cased."""
+    if length == 4:
+        if first == HOST:
+            message["hosts"] += np.uint8(message["hosts"] < 255)
+            if message["hosts"] == 1:
+                message["host_at"] = at
+                message["host_len"] = end - at
+    elif length == 6:
+        if first == COOKIE:
+            note_cookies(buffer, at, end, message)
+    elif length == 7:
+        if first == REFERER:
+            message["referer_at"] = at
+            message["referer_len"] = end - at
+        elif first == UPGRADE:
+            message["upgrade"] = 1
+        elif first == API_DASH:
+            note_key(message, at, end)
+    elif length == 9:
+        if first == API_KEY and last == API_KEY_END:
+            note_key(message, at, end)
+        elif first == FORWARDED and last == FORWARDED_END and message["forwarded_len"] == 0:
+            message["forwarded_at"] = at
+            message["forwarded_len"] = end - at
+    elif length == 10:
+        if first == USER_AGENT and last == USER_AGENT_END:
+            message["agent_at"] = at
+            message["agent_len"] = end - at
+    elif length == 11:
+        if first == GRPC_STATUS and last == GRPC_STATUS_END:
+            message["grpc_status"] = min(number_of(buffer, at, end), LARGEST_GRPC_STATUS)
+    elif length == 12:
+        if first == CONTENT_TYPE and last == CONTENT_TYPE_END:
+            semicolon = find_byte(buffer, at, end, 59)
+            at, end = trim(buffer, at, semicolon if semicolon >= 0 else end)
+            message["type_at"] = at
+            message["type_len"] = end - at
+        elif first == AUTH_TOKEN and last == AUTH_TOKEN_END:
+            note_key(message, at, end)
+    elif length == 13:
+        if first == AUTHORIZATION and last == AUTHORIZATION_END:
+            note_authorization(buffer, at, end, message)
+    elif length == 14:
+        if first == CONTENT_LENGTH and last == CONTENT_LENGTH_END:
+            note_length(buffer, at, end, message)
+    elif length == 15:
+        if first == FORWARDED_FOR and last == FORWARDED_FOR_END:
+            message["forwarded_at"] = at
+            message["forwarded_len"] = end - at
+    elif length == 17 and first == TRANSFER and last == TRANSFER_END:
+        note_coding(buffer, at, end, message)
+
+
+@kernel
+def name_words(buffer, at, length):
+    """First and last eight bytes of a name, as sent; the same, zero-padded, for a shorter one."""
+    first = load_le64(buffer, at)
+    if length >= 8:
+        return first, load_le64(buffer, at + length - 8)
+    first &= (U(1) << U(8 * length)) - U(1)
+    return first, first
+
+
+@kernel
+def note(buffer, name, length, at, end, message):
+    """One field: its name joins the fingerprint, its value buffer[at:end] is kept when it matters."""
+    first, last = name_words(buffer, name, length)
+    message["fingerprint"] = mix(message["fingerprint"] ^ (first * NAME_A + last * NAME_B + U(length)))
+    if INTERESTING >> length & 1 if length < 20 else False:
+        note_field(buffer, first | LOWER, last | LOWER, length, at, end, message)
