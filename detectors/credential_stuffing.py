@@ -14,13 +14,13 @@ Cold start: until the endpoint was seen, p0 is drawn to 0.15.
 
 import json
 import re
-from typing import NamedTuple
 
 import numpy as np
 
 from detectors.base import Alert, Detector, View, address_text, confidence_from, duration_text, place_text
+from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
-from sensor.core.jit import inlined, kernel
+from sensor.core.jit import kernel
 from sensor.inventory.endpoints import CAPACITY
 
 LOGIN = re.compile(r"(?i)(^|[/._-])(log-?in|log-?on|sign-?in|authenticate|auth|oauth2?|token|session|sessions)([/._-]|$)")
@@ -50,7 +50,7 @@ TRACK = np.dtype([
 CONTROL = np.dtype([("raised", "<i8"), ("unkept", "<i8")])
 
 
-class LoginState(NamedTuple):
+class LoginState(Bundle):
     """Everything the detector remembers."""
 
     tracks: np.ndarray
@@ -64,7 +64,7 @@ class LoginState(NamedTuple):
     control: np.ndarray
 
 
-@inlined
+@kernel
 def find_track(state, row, idle):
     """The track of (endpoint, address), begun anew after a long silence."""
     key = mix(row["client_lo"] ^ mix(row["client_hi"]) ^ (U(row["endpoint"]) << U(40)))

@@ -1,7 +1,6 @@
 """State and kernels of the enumeration detector."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +18,9 @@ from detectors.enumeration_baseline import (
 )
 from detectors.sets import PairSet, add_pair, new_pair_set
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
+from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
-from sensor.core.jit import inlined, kernel
+from sensor.core.jit import kernel
 from sensor.inventory.lexical import INT
 from sensor.inventory.secrets import plain_name_hash
 
@@ -66,7 +66,7 @@ PAGING = (
 """Names of parameters that count pages or time: everybody walks through them."""
 
 
-class EnumerationState(NamedTuple):
+class EnumerationState(Bundle):
     """Everything the detector remembers."""
 
     tags: np.ndarray
@@ -129,7 +129,7 @@ def start_track(track, key, row, value, rung, place):
     track["samples"] = 0
 
 
-@inlined
+@kernel
 def find_track(state, row, value, rung, place, idle):
     """The track of (actor, endpoint, parameter), begun anew after a long silence."""
     actor = row["credential"] if rung else mix(row["client_lo"] ^ mix(row["client_hi"]))
@@ -191,7 +191,7 @@ def volume_vote(track, slot):
     return normal_tail_nats((math.log(np.float64(track["distinct"])) - median) / spread)
 
 
-@inlined
+@kernel
 def judge(track, slot):
     """Sum of the four votes, 0 when the volume alone is ordinary."""
     volume = volume_vote(track, slot)
@@ -244,7 +244,7 @@ def keep_sample(track, row):
     track["samples"] = at + 1
 
 
-@inlined
+@kernel
 def update_track(state, index, row, value, arena):
     """Add one request to a track and to what is known of its parameter: whether its value was new to the actor."""
     track = state.tracks[index]
@@ -276,7 +276,7 @@ def update_track(state, index, row, value, arena):
     return before != track["distinct"]
 
 
-@inlined
+@kernel
 def raise_or_update(state, track, threshold, arena, value, row):
     """Judge a track; a raised one is kept up to date among the incidents. True when it is raised just now."""
     slot = state.slots[track["place"]]
@@ -300,7 +300,7 @@ def raise_or_update(state, track, threshold, arena, value, row):
     return fresh
 
 
-@inlined
+@kernel
 def is_ignored(state, value):
     """Whether a parameter counts pages or time, which everybody walks through."""
     if not value["in_query"]:

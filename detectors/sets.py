@@ -6,10 +6,9 @@ pairs it becomes the older, and the older is emptied. A pair counts as seen when
 2 * CAPACITY others.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
+from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 
@@ -18,7 +17,7 @@ CAPACITY = BLOCKS * 512 // 16
 PROBES = 6
 
 
-class PairSet(NamedTuple):
+class PairSet(Bundle):
     """The two filters."""
 
     words: np.ndarray

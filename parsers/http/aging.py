@@ -4,16 +4,15 @@ grows old, and costs nobody else a transaction.
 An age list is a ring of (index, stamp) in the order of beginning; an entry whose stamp is no longer its record's is stale.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
+from sensor.core.bundle import Bundle
 from sensor.core.jit import kernel
 
 AGE = np.dtype([("index", "<i4"), ("stamp", "<u4")])
 
 
-class Ages(NamedTuple):
+class Ages(Bundle):
     """Records by age."""
 
     ring: np.ndarray

@@ -16,6 +16,9 @@ INTERESTING = sum(1 << length for length in (4, 6, 7, 9, 10, 11, 12, 13, 14, 15,
 
 W_CONFLICT, W_LENGTH, W_CODING = WEIRD_BIT["conflicting_length"], WEIRD_BIT["bad_length"], WEIRD_BIT["unknown_coding"]
 A_API_KEY = AUTH["api_key"]
+H2C, WEBSOCKET = word(b"h2c") | LOWER, word(b"websocke") | LOWER
+ANY_LAST_FIVE = U(0xFFFFFFFFFF000000)
+TO_OTHER, TO_HTTP2, TO_WEBSOCKET = 1, 2, 3
 LARGEST_GRPC_STATUS = 255
 """Kept of a grpc-status; those in use end at 16."""
 
@@ -125,6 +128,15 @@ def note_key(message, at, end):
 
 
 @kernel
+def upgrade_of(buffer, at, end):
+    """What an Upgrade field asks for first (RFC 9110 7.8)."""
+    name = first_eight(buffer, at, end - at)
+    if end - at >= 3 and (name | ANY_LAST_FIVE) == H2C | ANY_LAST_FIVE:
+        return TO_HTTP2
+    return TO_WEBSOCKET if end - at >= 9 and name == WEBSOCKET else TO_OTHER
+
+
+@kernel
 def note_field(buffer, first, last, length, at, end, message):
     """One field with the value buffer[at:end], kept when it matters. first, last: eight bytes of its name, lower-cased."""
     if length == 4:
@@ -141,7 +153,7 @@ def note_field(buffer, first, last, length, at, end, message):
             message["referer_at"] = at
             message["referer_len"] = end - at
         elif first == UPGRADE:
-            message["upgrade"] = 1
+            message["upgrade"] = upgrade_of(buffer, at, end)
         elif first == API_DASH:
             note_key(message, at, end)
     elif length == 9:

@@ -28,7 +28,7 @@ from parsers.http.target import split_target
 from parsers.http.text import copy_lower
 from sensor.core.chain import FULL, NONE, extend
 from sensor.core.hashing import siphash
-from sensor.core.jit import inlined, kernel
+from sensor.core.jit import kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import NO_REQUEST, TRUNCATED, WEIRD_BIT
 from sensor.core.wide import copy
@@ -110,7 +110,7 @@ def put_text(http, pending, which, buffer, at, length, limit, to, lower):
     return to + length
 
 
-@inlined
+@kernel
 def put_texts(http, pending, buffer, message):
     """Keep the texts of a request in a chain, in the order of TEXTS."""
     host_at, host_len, path_at, path_len, query_at, query_len = split_target(buffer, message)
@@ -176,7 +176,7 @@ def enqueue(http, entry, index, limit):
     connection["waiting"] += 1
 
 
-@inlined
+@kernel
 def begin_request(http, entry, flow, buffer, message, limit):
     """A new pending request from a parsed head: its index, or -1 when there is no room for it.
 
@@ -218,7 +218,7 @@ def begin_orphan(http, flow, message):
     return index
 
 
-@inlined
+@kernel
 def note_response(http, index, flow, buffer, message):
     """Keep what a response's head says with the request that it answers."""
     pending = http.pending[index]
@@ -234,7 +234,7 @@ def note_response(http, index, flow, buffer, message):
     pending["type_len"] = length
 
 
-@inlined
+@kernel
 def begin_response(http, entry, flow, buffer, message):
     """The request that a response answers; a record of its own, outside the queue, for an orphan. -1: no room."""
     index = unanswered(http, entry)

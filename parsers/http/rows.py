@@ -8,7 +8,7 @@ from parsers.http.state import ARENA, NO_ONE, ROOM_ARENA, ROOM_ROWS, ROWS, TYPE_
 from parsers.http2.streams import forget_stream
 from sensor.core.chain import read_chain, release_chain
 from sensor.core.hashing import U
-from sensor.core.jit import inlined, kernel
+from sensor.core.jit import kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import CUT, LATE_JOIN, NO_REQUEST, NO_RESPONSE, REQUEST_CUT, WEIRD_BIT
 from sensor.core.wide import copy
@@ -89,11 +89,8 @@ def let_go(http, entry, index):
 
 
 @kernel
-def emit(http, entry, index):
-    """Write the row of a pending record that is in no queue, and free the record."""
-    let_go(http, entry, index)
-    if http.pending[index]["stream"] > 0:
-        forget_stream(http, entry, index)
+def write_row(http, entry, index):
+    """Write the row of a pending record."""
     control, pending, connection = http.control[0], http.pending[index], http.connections[entry]
     row = http.rows[control["rows"]]
     control["rows"] += 1
@@ -135,6 +132,16 @@ def emit(http, entry, index):
     row["template_at"] = 0
     row["template_len"] = 0
     write_texts(http, index, row)
+
+
+@kernel
+def emit(http, entry, index):
+    """Write the row of a pending record that is in no queue, and free the record."""
+    let_go(http, entry, index)
+    if http.pending[index]["stream"] > 0:
+        forget_stream(http, entry, index)
+    write_row(http, entry, index)
+    control, pending = http.control[0], http.pending[index]
     release_chain(http.chains, np.int64(pending["block"]))
     pending["next"] = control["free_pending"]
     control["free_pending"] = index
@@ -155,7 +162,7 @@ def give_up_oldest(http):
     return index >= 0
 
 
-@inlined
+@kernel
 def emit_if_done(http, entry, index):
     """Write the row once both halves are complete."""
     pending = http.pending[index]

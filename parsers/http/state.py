@@ -1,12 +1,12 @@
 """State of the HTTP parsers of one worker: arrays made once."""
 
 import dataclasses
-from typing import NamedTuple
 
 import numpy as np
 
 from parsers.http.aging import Ages, new_ages
 from parsers.http2.state import STREAM_LIMIT, Http2, new_http2
+from sensor.core.bundle import Bundle
 from sensor.core.chain import BLOCK, Chains, free_list, new_chains
 from sensor.core.records import TEXTS, TRANSACTION
 from sensor.core.wide import SLACK
@@ -152,7 +152,7 @@ CONTROL = np.dtype([
 ])  # fmt: skip
 
 
-class Http(NamedTuple):
+class Http(Bundle):
     """All state of one worker's parser, and its output buffers."""
 
     control: np.ndarray

@@ -3,16 +3,19 @@
 import numpy as np
 
 from parsers.http.eviction import drop_head
+from parsers.http.fields import TO_HTTP2
 from parsers.http.pending import begin_request, begin_response
-from parsers.http.rows import emit_if_done
+from parsers.http.rows import emit, emit_if_done, write_row
 from parsers.http.state import FRAMES, LOSS, LOST, NO_ONE, OPAQUE, PENDING_LIMIT, START
 from parsers.http1.body import begin_request_body, begin_response_body
 from parsers.http1.doubt import count_request, count_response
 from parsers.http1.recognise import RESPONSE
-from parsers.http2.connection import begin_by_preface
-from sensor.core.jit import inlined, kernel
+from parsers.http2.connection import begin_by_preface, begin_by_upgrade
+from parsers.http2.headers import note_range
+from parsers.http2.streams import remember_stream
+from sensor.core.jit import kernel
 from sensor.core.reasons import REASON
-from sensor.core.records import CUT, GAP, LATE_JOIN, REQUEST_CUT
+from sensor.core.records import CUT, GAP, LATE_JOIN, NO_REQUEST, REQUEST_CUT
 from sensor.core.wide import load_be32
 
 U = np.uint64
@@ -59,7 +62,29 @@ def hand_on(http, entry, tunnel):
         http.connections[entry]["client"] = NO_ONE
 
 
-@inlined
+@kernel
+def switch_to_frames(http, entry, flow, index):
+    """101 to HTTP/2 (RFC 7540 3.2). The upgrade is told as it is; its request is stream 1 too, and answered there."""
+    http.counters[R_UPGRADED] += U(1)
+    flow["pending"] = -1
+    flow["body"] = 0
+    set_both(http, entry, FRAMES)
+    slot = begin_by_upgrade(http, entry, http.connections[entry]["client"])
+    pending = http.pending[index]
+    if pending["completeness"] & NO_REQUEST:
+        emit(http, entry, index)
+        return
+    write_row(http, entry, index)
+    pending["sent"] = 1
+    pending["status"] = 0
+    pending["version"] = HTTP2
+    pending["type_len"] = 0
+    pending["reply_ts"] = -1
+    remember_stream(http, slot, np.int64(1), index)
+    note_range(http.http2.connections[slot], np.uint32(1))
+
+
+@kernel
 def finish_message(http, entry, flow):
     """The message in work is complete, as far as it will be."""
     index = np.int64(flow["pending"])
@@ -80,7 +105,7 @@ def finish_message(http, entry, flow):
     emit_if_done(http, entry, index)
 
 
-@inlined
+@kernel
 def on_request(http, entry, flow, buffer, message):
     """A request's head was parsed."""
     if message["version"] == HTTP2 and load_be32(buffer, message["line_at"]) == U(PREFACE):
@@ -111,7 +136,7 @@ def on_request(http, entry, flow, buffer, message):
         finish_message(http, entry, flow)
 
 
-@inlined
+@kernel
 def on_response(http, entry, flow, buffer, message):
     """A response's head was parsed."""
     http.counters[R_RESPONSES] += U(1)
@@ -126,6 +151,9 @@ def on_response(http, entry, flow, buffer, message):
     if index >= 0:
         pending = http.pending[index]
         bodyless, connect, upgrade = pending["bodyless"] != 0, pending["connect"] != 0, True
+    if message["status"] == 101 and message["upgrade"] == TO_HTTP2 and index >= 0:
+        switch_to_frames(http, entry, flow, index)
+        return
     if message["status"] == 101 and upgrade:
         flow["body"] = 0
         finish_message(http, entry, flow)
@@ -141,7 +169,7 @@ def on_response(http, entry, flow, buffer, message):
         finish_message(http, entry, flow)
 
 
-@inlined
+@kernel
 def on_head(http, entry, side, flow, buffer, message):
     """A head was parsed: the first one settles who is the client."""
     http.connections[entry]["client"] = 1 - side if flow["response"] else side

@@ -18,7 +18,8 @@ METHODS = (
     b"SUBSCRIBE", b"UNSUBSCRIBE", b"NOTIFY", b"M-SEARCH", b"LINK", b"UNLINK", b"BIND", b"UNBIND", b"ACL", b"MERGE",
     b"CHECKOUT", b"MKACTIVITY", b"MKCALENDAR", b"PRI",
 )  # fmt: skip
-"""Methods in use; PRI is how HTTP/2 begins (RFC 9113 3.4). After one of these a space settles it; any other token must be borne out by the version at the line's end."""
+"""Methods in use; PRI is how HTTP/2 begins (RFC 9113 3.4). After one of these a space settles it; any other token must be borne
+out by the version at the line's end."""
 METHOD_WORDS = np.array([word(m[:8]) for m in METHODS], np.uint64)
 METHOD_LENGTHS = np.array([len(m) for m in METHODS], np.int64)
 

@@ -31,7 +31,7 @@ W_BAD = WEIRD_BIT["bad_header"]
 
 @kernel
 def read_integer(buffer, at, end, bits):
-    """An integer whose first byte has `bits` bits of it (RFC 7541 5.1): (value, offset behind); BROKEN as offset when it is none."""
+    """An integer, its first `bits` bits in its first byte (RFC 7541 5.1): (value, offset behind); BROKEN as offset if none."""
     if at >= end:
         return np.int64(0), np.int64(BROKEN)
     mask = (np.int64(1) << bits) - 1
@@ -116,7 +116,7 @@ def read_literal(http2, table, buffer, at, end, bits, to):
 
 @kernel
 def read_field(http2, table, buffer, at, end, to):
-    """One representation (RFC 7541 6), its field written to fields[to:]: (offset behind, bytes of its name, bytes of its value).
+    """One representation (RFC 7541 6), its field written to fields[to:]: (offset behind, bytes of its name, of its value).
 
     NO_FIELD as the name's length for a size update, NO_NAME where the name was not seen; BROKEN as offset when it is none.
     """

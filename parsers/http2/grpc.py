@@ -1,4 +1,4 @@
-"""gRPC messages in the bodies of a stream (the protocol's Length-Prefixed-Message: a flag, a length of four bytes, the message)."""
+"""gRPC messages in the bodies of a stream (its Length-Prefixed-Message: a flag, a length of four bytes, the message)."""
 
 import numpy as np
 

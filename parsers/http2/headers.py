@@ -120,7 +120,7 @@ def on_request_block(http, entry, slot, flow, stream, message):
 
 @kernel
 def on_response_block(http, entry, slot, flow, stream, message):
-    """Fields from the server: those of a response, interim or final, or trailers. Returns the transaction, -1 when there is none."""
+    """Fields from the server: those of a response, interim or final, or trailers. Returns the transaction, or -1."""
     index = find_stream(http, slot, stream)
     is_response = message["pseudo"] & IS_RESPONSE
     if index < 0:

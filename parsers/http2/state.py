@@ -1,10 +1,9 @@
 """State of the HTTP/2 parser of one worker: arrays made once."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from parsers.http2.huffman import huffman_steps
+from sensor.core.bundle import Bundle
 from sensor.core.chain import free_list
 from sensor.core.wide import SLACK
 
@@ -65,7 +64,7 @@ SIDE = np.dtype([
 """One direction: where in which frame it stands."""
 
 PREFACE, HEADER, PAYLOAD, SEARCH = range(4)
-"""PREFACE: in the client's preface. HEADER: in a frame's header. PAYLOAD: behind it. SEARCH: frames were lost; looking for one."""
+"""PREFACE: in the client's preface. HEADER: in a frame's header. PAYLOAD: behind it. SEARCH: out of step."""
 NO_BLOCK, WHOLE, DAMAGED = range(3)
 
 TABLE = np.dtype([
@@ -86,7 +85,7 @@ ENTRY = np.dtype([("at", "<u4"), ("name", "<u4"), ("value", "<u4")])
 """One entry: its place in the ring, bytes of its name (or UNKNOWN), bytes of its value behind it."""
 
 
-class Http2(NamedTuple):
+class Http2(Bundle):
     """All state of one worker's HTTP/2 connections."""
 
     control: np.ndarray

@@ -4,10 +4,9 @@ Both kernels stop before the first incomplete record and say how far they came, 
 rest to the front of the next chunk. A record that cannot be right ends the file: nothing behind it can be trusted.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
+from sensor.core.bundle import Bundle
 from sensor.core.jit import kernel
 from sensor.core.wide import load_be16, load_be32, load_be64, load_le16, load_le32, load_le64
 
@@ -38,7 +37,7 @@ PCAPNG_FILE = np.dtype([
 PCAPNG_INTERFACE = np.dtype([("link", "<u4"), ("snaplen", "<u4"), ("resolution", "u1"), ("offset", "<i8")])
 
 
-class Pcapng(NamedTuple):
+class Pcapng(Bundle):
     """State of a pcapng reader between chunks."""
 
     file: np.ndarray

@@ -1,9 +1,8 @@
 """Byte strings of any length in a fixed store of blocks: the only place where the sensor keeps what it must keep for later."""
 
-from typing import NamedTuple
-
 import numpy as np
 
+from sensor.core.bundle import Bundle
 from sensor.core.jit import kernel
 from sensor.core.wide import SLACK, copy
 
@@ -13,7 +12,7 @@ NONE = -1
 FULL = -2
 
 
-class Chains(NamedTuple):
+class Chains(Bundle):
     """A store of blocks; a chain is known by its first block."""
 
     data: np.ndarray

@@ -13,12 +13,3 @@ def kernel(function, **options):
     `error_model="numpy"` removes the zero-division branches, and errors are return codes and counters.
     """
     return njit(nogil=True, cache=True, error_model="numpy", _nrt=False, **options)(function)
-
-
-def inlined(function):
-    """A kernel that becomes part of its callers.
-
-    For steps on the common path that take a whole state: a call passes seven words for each array of it, a hundred for
-    the HTTP parser's, which took 4 of every 5 nanoseconds of parsing. It costs compile time for each place that calls it.
-    """
-    return kernel(function, forceinline=True)

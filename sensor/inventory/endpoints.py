@@ -4,10 +4,9 @@ An id stays with its endpoint until the table is full; then endpoints that never
 405, 400 or 501) give way, so that a scanner cannot push out the real ones. Id 0 stands for those that found no room.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
+from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 from sensor.core.wide import SLACK, copy
@@ -29,7 +28,7 @@ ENDPOINT = np.dtype([
 ])  # fmt: skip
 
 
-class Endpoints(NamedTuple):
+class Endpoints(Bundle):
     """The table: the place is the id."""
 
     rows: np.ndarray

@@ -1,9 +1,8 @@
 """What is known of an endpoint: counts, distinct clients, quantiles, media types. Fixed size, whatever it is sent."""
 
-from typing import NamedTuple
-
 import numpy as np
 
+from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 from sensor.core.wide import SLACK, copy, trailing_zeros
@@ -32,7 +31,7 @@ PROFILE = np.dtype([
 ])  # fmt: skip
 
 
-class Profiles(NamedTuple):
+class Profiles(Bundle):
     """Profiles by endpoint id."""
 
     counts: np.ndarray

@@ -4,12 +4,11 @@ The order of the layers is the frame's own: each function of link.py, labels.py,
 the next one. A new layer is one function, a number in layers.py and a line in `next_layer` or `rarer_layer`.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
+from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
-from sensor.core.jit import inlined, kernel
+from sensor.core.jit import kernel
 from sensor.core.limits import DUPLICATE_WINDOW_MS
 from sensor.core.reasons import REASON
 from sensor.core.scopes import canonical
@@ -39,7 +38,7 @@ R_TUNNELLED, R_DUPLICATE, R_SNAPPED = REASON["tunnelled"], REASON["duplicate"], 
 R_BAD, R_LOOKED, R_WRONG = REASON["bad_checksum"], REASON["checksum_looked_at"], REASON["checksum_wrong"]
 
 
-class Decoder(NamedTuple):
+class Decoder(Bundle):
     """What the decoder knows between frames."""
 
     encaps: Encaps
@@ -76,7 +75,7 @@ def new_decoder(
     )
 
 
-@inlined
+@kernel
 def tcp(chunk, at, end, packet):
     """Ports, numbers and flags into `packet` (RFC 9293), and where its payload lies."""
     if end - at < 20:
@@ -97,7 +96,7 @@ def tcp(chunk, at, end, packet):
     return DONE, at, end
 
 
-@inlined
+@kernel
 def next_layer(layer, chunk, at, end, packet, stack, links, ports):
     """One step inwards."""
     if layer == TCP:
@@ -177,7 +176,7 @@ def tunnel_layer(layer, chunk, at, end, stack):
     return MALFORMED, at, end
 
 
-@inlined
+@kernel
 def connection_hash(packet, seed):
     """The same for both directions and in every scope; without the seed nobody can aim at one slot of the table."""
     source = mix((packet["src_lo"] ^ (packet["src_hi"] * U(0x9E3779B97F4A7C15)) ^ (U(packet["src_port"]) << U(48))) + seed)

@@ -5,12 +5,11 @@ and they come within a few milliseconds; MAC addresses, VLAN, TTL and tunnels ma
 identification, or comes later than any copy; where neither holds (IPv6, within the window), it brings nothing new either.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
+from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
-from sensor.core.jit import inlined
+from sensor.core.jit import kernel
 from sensor.core.scopes import new_aliases, unite
 from sensor.core.wide import load_be16
 
@@ -20,7 +19,7 @@ PLACES = 1 << 15
 SEEN = np.dtype([("key", "<u8"), ("ts", "<i8"), ("scope", "<u8")])
 
 
-class Duplicates(NamedTuple):
+class Duplicates(Bundle):
     """Packets seen lately, and scopes that turned out to be two views of one network."""
 
     seen: np.ndarray
@@ -39,7 +38,7 @@ def new_duplicates(window_ms: float) -> Duplicates:
     return Duplicates(seen, new_aliases(), np.array([window]))
 
 
-@inlined
+@kernel
 def is_duplicate(duplicates, packet, chunk, header, ts, stack, seed):
     """Whether this segment, whose TCP header is at chunk[header], was seen just now."""
     numbers = (U(packet["seq"]) << U(32)) | U(packet["ack"])

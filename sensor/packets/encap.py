@@ -1,11 +1,10 @@
 """What a segment was wrapped in, outermost first, kept as a small id for each distinct stack."""
 
-from typing import NamedTuple
-
 import numpy as np
 
+from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
-from sensor.core.jit import inlined, kernel
+from sensor.core.jit import kernel
 
 MAX_LAYERS = 16
 """Encapsulations within each other; deeper ones are a loop or an attack on the decoder."""
@@ -40,7 +39,7 @@ STACK = np.dtype([
 ])  # fmt: skip
 
 
-class Encaps(NamedTuple):
+class Encaps(Bundle):
     """The stack of the frame being decoded, and the table of all stacks seen."""
 
     current: np.ndarray
@@ -60,7 +59,7 @@ def new_encaps(vlan_separates: bool = True, tunnel_separates: bool = True) -> En
     return Encaps(current, np.ones(1, np.int64), np.full(2 * CAPACITY, -1, np.int32), np.zeros(CAPACITY, STACK))
 
 
-@inlined
+@kernel
 def clear_stack(stack):
     """Begin with a new frame."""
     stack["depth"] = 0

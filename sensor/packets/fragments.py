@@ -4,10 +4,9 @@ A datagram whose fragments overlap is dropped whole, as RFC 5722 demands of IPv6
 hosts agree on who wins, and no honest sender makes them. An exact repetition is passed over. What is given up is counted.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
+from sensor.core.bundle import Bundle
 from sensor.core.chain import FULL, NONE, Chains, extend, free_list, new_chains, read_chain, release_chain
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
@@ -45,7 +44,7 @@ DATAGRAM = np.dtype([
 PIECE = np.dtype([("offset", "<i8"), ("length", "<i8"), ("block", "<i4"), ("next", "<i4")])
 
 
-class Fragments(NamedTuple):
+class Fragments(Bundle):
     """Datagrams that are still incomplete."""
 
     datagrams: np.ndarray

@@ -1,10 +1,10 @@
 """State of the reassembler: arrays made once, at sizes from the configuration."""
 
 import dataclasses
-from typing import NamedTuple
 
 import numpy as np
 
+from sensor.core.bundle import Bundle
 from sensor.core.chain import BLOCK, Chains, free_list, new_chains
 from sensor.core.records import DELIVERY
 from sensor.core.scopes import new_aliases
@@ -98,7 +98,7 @@ CONTROL = np.dtype([
 ])  # fmt: skip
 
 
-class Streams(NamedTuple):
+class Streams(Bundle):
     """All state of one worker's reassembler."""
 
     control: np.ndarray
