@@ -10,6 +10,7 @@ import numpy as np
 
 from parsers.http.state import CONNECTION as HTTP_CONNECTION
 from parsers.http.state import FLOW, PENDING, TYPE_LIMIT, HttpLimits
+from parsers.http2.state import bytes_per_slot
 from sensor.config import ConfigError
 from sensor.streams.state import CONNECTION, SIDE, StreamLimits
 
@@ -24,8 +25,9 @@ LEAST = 24 * MB
 SLOT = 4 * np.dtype(np.int32).itemsize
 CONNECTION_BYTES = CONNECTION.itemsize + 2 * SIDE.itemsize + HTTP_CONNECTION.itemsize + 2 * FLOW.itemsize + SLOT
 PENDING_BYTES = PENDING.itemsize + TYPE_LIMIT
-CONNECTIONS, TEXTS, PENDINGS, HELD, FRAGMENTS = 0.45, 0.25, 0.12, 0.13, 0.05
-"""Shares: tracked connections; stored heads and texts of waiting requests; these requests; early segments; IP fragments."""
+CONNECTIONS, TEXTS, PENDINGS, HELD, FRAGMENTS, HTTP2 = 0.42, 0.23, 0.11, 0.12, 0.05, 0.07
+"""Shares: tracked connections; stored heads and texts of waiting requests; these requests; early segments; IP fragments;
+HTTP/2 connections."""
 
 UNITS = {"": 1, "K": 1 << 10, "M": MB, "G": 1 << 30}
 
@@ -59,6 +61,11 @@ def share_out(memory: int, workers: int, connections: int = 0) -> Budget:
     tracked = -(-connections // workers) if connections else int(part * CONNECTIONS) // CONNECTION_BYTES
     return Budget(
         StreamLimits(connections=tracked, held_bytes=int(part * HELD)),
-        HttpLimits(connections=tracked, pending=int(part * PENDINGS) // PENDING_BYTES, text_bytes=int(part * TEXTS)),
+        HttpLimits(
+            connections=tracked,
+            pending=int(part * PENDINGS) // PENDING_BYTES,
+            text_bytes=int(part * TEXTS),
+            http2=max(1, min(tracked, int(part * HTTP2) // bytes_per_slot())),
+        ),
         int(free * FRAGMENTS),
     )

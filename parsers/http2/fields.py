@@ -22,7 +22,7 @@ STATIC_AT = np.cumsum(STATIC_NAMES + STATIC_VALUES) - STATIC_NAMES - STATIC_VALU
 """The static table (RFC 7541 appendix A): names and values side by side, from index 1 on."""
 
 BROKEN = -1
-NO_FIELD, NO_NAME = -1, -2
+NO_FIELD, NO_NAME = -1, -3
 IS_REQUEST, IS_RESPONSE, IS_EXTENDED = 1, 2, 4
 METHOD, SCHEME, STATUS = word(b":method"), word(b":scheme"), word(b":status")
 PATH, AUTHORITY, PROTOCOL = word(b":path"), word(b":authori"), word(b":protoco")

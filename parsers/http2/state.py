@@ -13,7 +13,7 @@ LARGE_TABLE = 65_536
 """Bytes kept of a table that was made larger, the most that browsers offer; what is older is unknown."""
 ENTRY_OVERHEAD = 32
 """What an entry counts beyond its bytes (RFC 7541 4.1)."""
-LARGE_PART = 8
+LARGE_PART = 16
 """One table in so many can be large at the same time."""
 BLOCK_LIMIT = 65_536
 """Bytes of one header block, encoded; servers stop at 8 to 64 KiB."""
