@@ -1,6 +1,7 @@
 """What tests share: the sensor driven in process, rows as dictionaries, and a count of what was given back."""
 
 import ipaddress
+import itertools
 import os
 import pathlib
 
@@ -167,9 +168,13 @@ def assert_streams_empty(streams) -> None:
 
 
 def assert_http_empty(http) -> None:
-    """No pending record or block of the parser is in use."""
+    """No pending record, block or HTTP/2 connection of the parser is in use."""
     assert free_entries(http.pending["next"], http.control[0]["free_pending"]) == len(http.pending)
     assert free_entries(http.chains.following, http.chains.free[0]) == len(http.chains.following)
+    http2 = http.http2
+    assert free_entries(http2.connections["next"], http2.control[0]) == len(http2.connections)
+    assert free_entries(http2.large, http2.control[1]) == len(http2.large)
+    assert (http2.connections["entry"] == -1).all() and (http2.tables["large"] == -1).all() and (http2.buckets == -1).all()
 
 
 def assert_empty(sensor: Sensor) -> None:
@@ -209,17 +214,23 @@ def packet_of(client=CLIENT, server=SERVER, **fields) -> np.ndarray:
 class Http:
     """One parser, small enough to count its stores after every connection."""
 
-    def __init__(self, pending: int = 256, text_bytes: int = 1 << 19):
+    def __init__(self, pending: int = 256, text_bytes: int = 1 << 19, http2: int = 4):
         self.counters = np.zeros(len(REASONS), np.uint64)
-        self.state = new_http(HttpLimits(4, pending, text_bytes), KEY, self.counters)
+        self.state = new_http(HttpLimits(8, pending, text_bytes, http2), KEY, self.counters)
 
     def run(self, events: list[tuple], start_seen: bool = True) -> list[dict]:
         """Transactions of one connection: opened, the events, closed. All stores must be free then."""
-        events = [(DELIVER_OPEN, 0, start_seen, SECOND), *events, (DELIVER_CLOSE, 0, 0, SECOND)]
+        return self.run_many([events], start_seen)[0]
+
+    def run_many(self, conversations: list[list[tuple]], start_seen: bool = True) -> list[list[dict]]:
+        """Transactions of each of several connections, whose events come in turn."""
+        whole = [[(DELIVER_OPEN, 0, start_seen, SECOND), *events, (DELIVER_CLOSE, 0, 0, SECOND)] for events in conversations]
+        turns = itertools.zip_longest(*([(which, event) for event in events] for which, events in enumerate(whole)))
+        events = [turn for turn in itertools.chain.from_iterable(turns) if turn]
         deliveries, parts, at = np.zeros(len(events), DELIVERY), [], 0
-        for index, (kind, side, what, ts) in enumerate(events):
+        for index, (which, (kind, side, what, ts)) in enumerate(events):
             row = deliveries[index]
-            row["kind"], row["direction"], row["ts"], row["order"], row["connection"] = kind, side, ts, index, 1
+            row["kind"], row["direction"], row["ts"], row["order"], row["connection"] = kind, side, ts, index, which
             if kind == DELIVER_DATA:
                 row["at"], row["length"] = at, len(what)
                 parts.append(what)
@@ -227,13 +238,19 @@ class Http:
             elif kind == DELIVER_GAP:
                 row["length"] = what
             elif kind == DELIVER_OPEN:
-                row["flags"] = what
-        buffer, packets, found, at = padded(b"".join(parts)), packet_of(), [], 0
+                row["flags"], row["packet"] = what, which
+        ports = [CLIENT[1] + which for which in range(len(whole))]
+        packets = np.concatenate([packet_of((CLIENT[0], port)) for port in ports])
+        rows = self._consume(deliveries, packets, padded(b"".join(parts)))
+        assert_http_empty(self.state)
+        return [[row for row in rows if port in (row["client_port"], row["server_port"])] for port in ports]
+
+    def _consume(self, deliveries: np.ndarray, packets: np.ndarray, buffer: np.ndarray) -> list[dict]:
+        found, at = [], 0
         while at < len(deliveries):
             at = consume(self.state, deliveries, len(deliveries), at, packets, buffer, buffer, buffer)
             rows, used = take_output(self.state)
             found += rows_of(Batch(self.state.rows[:rows].copy(), self.state.arena[: used + SLACK].copy(), used))
-        assert_http_empty(self.state)
         return found
 
 

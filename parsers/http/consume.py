@@ -11,8 +11,7 @@ from parsers.http.state import (
     START,
 )
 from parsers.http1.flow import end_of_flow, feed, on_gap
-from parsers.http2.connection import feed_frames, release
-from parsers.http2.loss import on_gap as on_frames_gap
+from parsers.http2.connection import feed_frames, on_frames_gap, release
 from parsers.http2.state import NO_SLOT
 from sensor.core.jit import kernel
 from sensor.core.records import (
@@ -115,7 +114,7 @@ def on_data(http, entry, side, buffer, at, end, ts):
 def on_loss(http, entry, side, length):
     """Bytes of one direction were lost (0: nobody knows how many)."""
     if http.flows[2 * entry + side]["state"] == FRAMES:
-        on_frames_gap(http, entry, np.int64(http.connections[entry]["slot"]), side, length)
+        on_frames_gap(http, entry, side, length)
     else:
         on_gap(http, entry, side, length)
 

@@ -23,7 +23,7 @@ from sensor.core.records import CUT, GAP, LATE_JOIN, NO_REQUEST, REQUEST_CUT
 
 U = np.uint64
 R_RESYNC, R_NOT, R_HEAD_LOST = REASON["resync"], REASON["not_http"], REASON["head_lost"]
-R_TLS = REASON["tls"]
+R_TLS, R_HTTP2 = REASON["tls"], REASON["http2"]
 
 
 @kernel
@@ -81,6 +81,7 @@ def join_frames(http, entry, side):
     """Frames of HTTP/2 begin here, without its preface: from the server, or in the midst of a connection."""
     connection = http.connections[entry]
     fresh = not connection["late"] and http.flows[2 * entry]["state"] == START and http.flows[2 * entry + 1]["state"] == START
+    http.counters[R_HTTP2] += U(1)
     set_both(http, entry, FRAMES)
     begin_connection(http, entry, 0 if fresh else LATE_JOIN)
 

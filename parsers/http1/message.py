@@ -20,7 +20,8 @@ from sensor.core.wide import load_be32
 
 U = np.uint64
 HTTP2 = 20
-PREFACE, PREFACE_REST = 0x50524920, 6
+LETTER_I, STAR = 73, 42
+PREFACE_REST = 6
 """The preface of HTTP/2 (RFC 9113 3.4) begins like a request's head, `PRI * HTTP/2.0`; six bytes more follow."""
 R_REQUESTS, R_RESPONSES, R_UPGRADED = REASON["requests"], REASON["responses"], REASON["upgraded"]
 
@@ -106,9 +107,17 @@ def finish_message(http, entry, flow):
 
 
 @kernel
+def is_preface_line(buffer, message):
+    """Whether a request's line with the version 2.0 is that of the preface, or what is left of it where a capture begins."""
+    if message["method_len"] > 3 or message["target_len"] != 1 or buffer[message["target_at"]] != STAR:
+        return False
+    return buffer[message["line_at"] + message["method_len"] - 1] == LETTER_I
+
+
+@kernel
 def on_request(http, entry, flow, buffer, message):
     """A request's head was parsed."""
-    if message["version"] == HTTP2 and load_be32(buffer, message["line_at"]) == U(PREFACE):
+    if message["version"] == HTTP2 and is_preface_line(buffer, message):
         other = http.flows[2 * entry + 1 - np.int64(http.connections[entry]["client"])]["state"]
         side = np.int64(http.connections[entry]["client"])
         set_both(http, entry, FRAMES)

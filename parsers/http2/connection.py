@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from parsers.http.eviction import drop_head
 from parsers.http.rows import emit_all, has_room
-from parsers.http.state import FRAMES, LOST, START
+from parsers.http.state import FRAMES, START
 from parsers.http2.frames import HEADER_BYTES, PREFACE_BYTES, find_frames, is_preface
-from parsers.http2.loss import lose_frames
+from parsers.http2.loss import count_off, lose_frames
 from parsers.http2.payload import begin_frame, end_frame, take_payload
 from parsers.http2.state import BUCKETS, HEADER, NO_BLOCK, NO_SLOT, PAYLOAD, PREFACE, SEARCH
 from parsers.http2.table import give_back_ring, new_table
@@ -35,7 +36,7 @@ def release(http, entry):
 
 @kernel
 def evict(http):
-    """Make a slot free: its connection is taken up again, as one joined late, when it goes on."""
+    """Make a slot free: its connection is taken up again, in the midst of it, when it goes on."""
     slots = http.http2.connections.shape[0]
     hand = http.http2.control[2]
     victim = hand
@@ -46,10 +47,10 @@ def evict(http):
     http.http2.control[2] = (hand + LOOKED_AT) % slots
     entry = np.int64(http.http2.connections[victim]["entry"])
     http.counters[R_EVICTED] += U(1)
+    for side in range(2):
+        drop_head(http, http.flows[2 * entry + side])
     emit_all(http, entry, GAP)
     release(http, entry)
-    http.flows[2 * entry]["state"] = LOST
-    http.flows[2 * entry + 1]["state"] = LOST
 
 
 @kernel
@@ -65,13 +66,13 @@ def begin_side(http, slot, side, state, left, missed):
     this["pending"] = -1
     this["block"] = NO_BLOCK
     this["promised"] = 0
+    this["opens"] = 0
     new_table(http.http2, 2 * slot + side, missed)
 
 
 @kernel
 def begin_connection(http, entry, missed):
-    """HTTP/2 begins on a connection whose flows are told already: its slot. Both directions look for a frame."""
-    http.counters[R_HTTP2] += U(1)
+    """HTTP/2 begins, or goes on, on a connection whose flows are told already: its slot. Both directions look for a frame."""
     if http.http2.control[0] < 0:
         evict(http)
     slot = np.int64(http.http2.control[0])
@@ -85,6 +86,7 @@ def begin_connection(http, entry, missed):
     connection["unseen"] = 1
     connection["first"] = 1
     connection["highest"] = 0
+    connection["seen"] = 0
     connection["resets"] = 0
     for k in range(BUCKETS):
         http.http2.buckets[slot * BUCKETS + k] = -1
@@ -105,6 +107,7 @@ def begin_client(http, entry, slot, side, rest):
 @kernel
 def begin_by_preface(http, entry, side, rest, other_state):
     """The client's preface was seen (RFC 9113 3.3). other_state: of the server's flow before."""
+    http.counters[R_HTTP2] += U(1)
     fresh = other_state == START
     slot = begin_connection(http, entry, 0 if fresh else LATE_JOIN)
     begin_client(http, entry, slot, side, rest)
@@ -115,6 +118,7 @@ def begin_by_preface(http, entry, side, rest, other_state):
 @kernel
 def begin_by_upgrade(http, entry, client):
     """The server switched to HTTP/2 on the client's demand (RFC 7540 3.2): its slot."""
+    http.counters[R_HTTP2] += U(1)
     slot = begin_connection(http, entry, 0)
     begin_client(http, entry, slot, client, PREFACE_BYTES)
     http.http2.sides[2 * slot + 1 - client]["state"] = HEADER
@@ -149,9 +153,26 @@ def take_header(http, entry, slot, side, buffer, at, end, ts):
 
 
 @kernel
+def on_frames_gap(http, entry, side, length):
+    """Bytes were lost (0: nobody knows how many). Inside a frame's payload they are counted off."""
+    slot = np.int64(http.connections[entry]["slot"])
+    if slot < 0:
+        return
+    state = http.http2.sides[2 * slot + side]
+    if state["state"] != PAYLOAD or length <= 0 or length > state["left"]:
+        lose_frames(http, entry, slot, side)
+        return
+    count_off(http, entry, slot, side, length)
+    if state["left"] == 0:
+        end_frame(http, entry, slot, side, http.flows[2 * entry + side]["last_ts"])
+
+
+@kernel
 def feed_frames(http, entry, side, buffer, at, end, ts):
     """Bytes of one direction, in order: the offset behind those that were taken, for want of room not always all."""
     slot = np.int64(http.connections[entry]["slot"])
+    if slot < 0:
+        slot = begin_connection(http, entry, GAP)
     state = http.http2.sides[2 * slot + side]
     http.http2.connections[slot]["used"] = http.control[0]["order"]
     http.flows[2 * entry + side]["last_ts"] = ts

@@ -58,7 +58,8 @@ def is_ordinary(buffer, at):
 
 @kernel
 def begins_block(buffer, at, end):
-    """Whether a HEADERS frame at `at` begins with a pseudo-header field, or a reference to the dynamic table (RFC 7541 6)."""
+    """Whether a HEADERS frame at `at` begins with a size update, a pseudo-header field, or a reference to the dynamic table
+    (RFC 7541 6)."""
     flags = buffer[at + 4]
     at += HEADER_BYTES + (1 if flags & PADDED else 0) + (5 if flags & HAS_PRIORITY else 0)
     if at >= end:
@@ -68,6 +69,8 @@ def begins_block(buffer, at, end):
         return 1 <= byte & 127 <= PSEUDO_LAST or byte & 127 > 61
     if byte & 64:
         return 1 <= byte & 63 <= PSEUDO_LAST
+    if byte & 32:
+        return True
     return 1 <= byte & 15 <= PSEUDO_LAST
 
 

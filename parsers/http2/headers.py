@@ -99,17 +99,21 @@ def on_promise(http, entry, slot, flow, stream, message):
     index = open_stream(http, entry, slot, flow, stream, message)
     if index >= 0:
         http.pending[index]["weird"] |= W_PUSH
+        http.pending[index]["fingerprint"] = 0  # the client wrote none of it
         http.pending[index]["sent"] = 1
 
 
 @kernel
-def on_request_block(http, entry, slot, flow, stream, message):
-    """Fields from the client: those of a request, or trailers. Returns the transaction, -1 when there is none."""
+def on_request_block(http, entry, slot, flow, stream, opens, message):
+    """Fields from the client: those of a request, or trailers. Returns the transaction, -1 when there is none.
+
+    opens: no frame of the stream was seen before, so that a block which cannot be read is taken for a request's.
+    """
     connection = http.http2.connections[slot]
     index = find_stream(http, slot, stream)
     if index >= 0:
         return index
-    if was_seen(connection, stream) or not (message["pseudo"] & IS_REQUEST or message["unknown"]):
+    if was_seen(connection, stream) or not (message["pseudo"] & IS_REQUEST or (message["unknown"] and opens)):
         http.counters[R_ORPHAN] += U(1)
         return index
     note_range(connection, np.uint32(stream))
@@ -137,7 +141,8 @@ def on_response_block(http, entry, slot, flow, stream, message):
             note_response(http, index, flow, http.http2.fields, message)
         elif message["unknown"] and pending["reply_ts"] < 0:  # a response, or its trailers: which one is not known
             pending["reply_ts"] = flow["first_ts"]
-            pending["completeness"] |= flow["completeness"]
+    if message["unknown"]:
+        pending["completeness"] |= flow["completeness"]
     if message["grpc_status"] >= 0:
         pending["grpc_status"] = message["grpc_status"]
     return index
@@ -175,7 +180,7 @@ def on_block(http, entry, slot, side, buffer, at, end):
             on_promise(http, entry, slot, flow, np.int64(state["promised"]), message)
         return
     if client == side:
-        index = on_request_block(http, entry, slot, flow, stream, message)
+        index = on_request_block(http, entry, slot, flow, stream, state["opens"], message)
     else:
         index = on_response_block(http, entry, slot, flow, stream, message)
     if index >= 0 and state["block_ends"]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from parsers.http.eviction import drop_head
 from parsers.http2.frames import CONTINUATION, DATA, HEADERS, PUSH_PROMISE, SETTINGS, WINDOW_UPDATE
-from parsers.http2.state import DAMAGED, NO_BLOCK, PAYLOAD, SEARCH
+from parsers.http2.state import DAMAGED, NO_BLOCK, SEARCH
 from parsers.http2.table import forget
 from sensor.core.jit import kernel
 from sensor.core.reasons import REASON
@@ -51,6 +51,8 @@ def lose_frames(http, entry, slot, side):
     state["have"] = 0
     state["pending"] = -1
     from_client = http.connections[entry]["client"] == side
+    if not connection["settled"]:
+        connection["unseen"] = 1
     mark_streams(http, entry, from_client)
     if from_client:  # requests may have been lost: a stream below the highest one need not have been seen
         connection["first"] = 1
@@ -58,15 +60,14 @@ def lose_frames(http, entry, slot, side):
 
 
 @kernel
-def on_gap(http, entry, slot, side, length):
-    """Bytes were lost (0: nobody knows how many). Inside a frame's payload they are counted off."""
+def count_off(http, entry, slot, side, length):
+    """So many bytes of the payload in work were lost: what they were part of lacks them."""
     state = http.http2.sides[2 * slot + side]
-    if state["state"] != PAYLOAD or length <= 0 or length > state["left"]:
-        lose_frames(http, entry, slot, side)
-        return
     kind = state["type"]
     if kind == DATA and state["pending"] >= 0:
         pending = http.pending[state["pending"]]
+        if state["got"] < state["need"]:  # how much of it is padding was lost
+            state["pad"] = state["left"]
         body = max(np.int64(0), min(length, state["left"] - state["pad"]))
         if http.connections[entry]["client"] == side:
             pending["request_bytes"] += body

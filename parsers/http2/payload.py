@@ -12,6 +12,7 @@ from parsers.http2.frames import (
     HAS_PRIORITY,
     HEADERS,
     PADDED,
+    PRIORITY,
     PUSH_PROMISE,
     RST_STREAM,
     SETTINGS,
@@ -40,8 +41,9 @@ def has_fields(kind):
 
 
 @kernel
-def begin_block(state, stream, flags, ts):
+def begin_block(connection, state, stream, flags, ts):
     """A header block begins."""
+    state["opens"] = stream > connection["seen"]
     state["block"] = WHOLE
     state["block_stream"] = stream
     state["block_ends"] = (flags & END_STREAM) != 0 and state["type"] == HEADERS
@@ -104,11 +106,14 @@ def begin_frame(http, entry, slot, side, ts):
     if kind == DATA:
         state["pending"] = find_stream(http, slot, stream)
     elif kind == HEADERS or kind == PUSH_PROMISE:
-        begin_block(state, stream, flags, ts)
+        begin_block(http.http2.connections[slot], state, stream, flags, ts)
     elif kind == CONTINUATION:
         continue_block(http, entry, slot, side, stream)
     elif kind == RST_STREAM:
         on_reset(http, entry, slot, side, stream)
+    if stream & 1 and kind != PRIORITY:
+        connection = http.http2.connections[slot]
+        connection["seen"] = max(connection["seen"], np.uint32(stream))
     return True
 
 

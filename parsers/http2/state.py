@@ -39,6 +39,7 @@ CONNECTION = np.dtype([
     ("settled", "u1"),     # the client's first request was seen: its preamble is complete
     ("unseen", "u1"),      # the beginning of the client's side was not seen: its preamble is unknown
     ("first", "<u4"), ("highest", "<u4"),  # the client's streams between these were all seen; first > highest: none
+    ("seen", "<u4"),       # the highest of the client's streams that a frame of either side belonged to
     ("resets", "<u4"),     # streams that the client gave up before their response was complete
 ])  # fmt: skip
 """What HTTP/2 adds to a connection."""
@@ -58,6 +59,7 @@ SIDE = np.dtype([
     ("block", "u1"),       # header block in work: NO_BLOCK, WHOLE or DAMAGED
     ("block_stream", "<u4"), ("promised", "<u4"),
     ("block_ends", "u1"),  # it ends the stream
+    ("opens", "u1"),       # no frame of its stream was seen before
     ("frames", "<u2"),     # CONTINUATION frames of it
     ("first_ts", "<i8"),   # ns: its first byte
 ])  # fmt: skip
