@@ -20,6 +20,7 @@ from parsers.http.rows import (
 )
 from parsers.http.state import (
     METHOD_LIMIT,
+    NO_FRAMING,
     TARGET_LIMIT,
     TEXT_LIMIT,
     TYPE_LIMIT,
@@ -69,7 +70,7 @@ def allocate(http):
     pending["queued"] = 0
     pending["stream"] = 0
     pending["bucket"] = -1
-    pending["grpc"] = 0
+    pending["framing"] = NO_FRAMING
     pending["grpc_status"] = -1
     for k in range(2):
         pending["prefix"][k] = 0

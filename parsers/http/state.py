@@ -82,9 +82,10 @@ FLOW = np.dtype([
 ])  # fmt: skip
 """One direction. An orphan response in work has no `pending`; its few facts stand here."""
 
-START, HEAD, LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, UNTIL_CLOSE, LOST, OPAQUE, FRAMES = range(11)
+START, HEAD, LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, UNTIL_CLOSE, LOST, OPAQUE, FRAMES, SOCKET = range(12)
 """START: at a message boundary. HEAD: a part of a head is stored. LOST: out of step, waiting for a segment that begins
-a message. OPAQUE: no HTTP any more (tunnel, upgrade, TLS). FRAMES: the connection is HTTP/2."""
+a message. OPAQUE: no HTTP any more (tunnel, upgrade, TLS). FRAMES: the connection is HTTP/2.
+SOCKET: it is a WebSocket, told as the transaction that began it."""
 
 PENDING = np.dtype([
     ("next", "<i4"), ("before", "<i4"),  # neighbours in its connection's queue; next: in the free list too
@@ -103,9 +104,10 @@ PENDING = np.dtype([
     ("answered", "u1"),      # the response is complete
     ("stream", "<u4"),       # HTTP/2 stream, else 0
     ("bucket", "<i4"),       # next one in its bucket
-    ("grpc", "u1"),          # its bodies are gRPC messages
+    ("framing", "u1"),       # how its bodies frame messages: one of the kinds below
     ("grpc_status", "<i2"),  # -1 none
-    ("prefix", "u1", (2,)), ("rest", "<u4", (2,)),  # by direction: bytes seen of a message's prefix, bytes to its end
+    ("prefix", "u1", (2,)), ("rest", "<u8", (2,)),  # by direction: bytes seen of a message's prefix, bytes to its end
+    ("first", "u1", (2,)), ("second", "u1", (2,)),  # by direction: first two bytes of a WebSocket frame
     ("messages", "<u4", (2,)),  # by direction: messages begun
     ("status", "<u2"),
     ("completeness", "<u2"),
@@ -119,6 +121,8 @@ PENDING = np.dtype([
     ("reply_ts", "<i8"),     # ns: first byte of the response, -1 none
     ("end_ts", "<i8"),
 ])  # fmt: skip
+
+NO_FRAMING, GRPC, WEBSOCKET = range(3)
 
 MESSAGE = np.dtype([
     ("line_at", "<i8"),  # request: method; response: the status line

@@ -7,8 +7,23 @@ from LENGTH to UNTIL_CLOSE; LOST leaves only by a segment that begins a message;
 import numpy as np
 
 from parsers.http.eviction import drop_head, lose
-from parsers.http.state import CHUNK_DATA, CHUNK_END, FRAMES, HEAD, LENGTH, LOSS, LOST, NO_ONE, OPAQUE, START, UNTIL_CLOSE
+from parsers.http.rows import emit_if_done
+from parsers.http.state import (
+    CHUNK_DATA,
+    CHUNK_END,
+    FRAMES,
+    HEAD,
+    LENGTH,
+    LOSS,
+    LOST,
+    NO_ONE,
+    OPAQUE,
+    SOCKET,
+    START,
+    UNTIL_CLOSE,
+)
 from parsers.http.text import CR, LF
+from parsers.http.websocket import count_frames, count_off_frames
 from parsers.http1.body import take_body, take_counted
 from parsers.http1.doubt import fall_in_doubt, out_of_step
 from parsers.http1.head import INCOMPLETE, parse_head
@@ -96,6 +111,24 @@ def has_no_body(http, flow, buffer, at, end):
 
 
 @kernel
+def take_socket(http, flow, buffer, at, end):
+    """Bytes of a WebSocket: all of them."""
+    if flow["pending"] >= 0:
+        pending = http.pending[flow["pending"]]
+        flow["body"] += count_frames(pending, np.int64(flow["response"]), buffer, at, end)
+        pending["end_ts"] = max(pending["end_ts"], flow["last_ts"])
+    return end
+
+
+@kernel
+def lose_socket(http, flow, length):
+    """Bytes of a WebSocket were lost."""
+    flow["completeness"] |= GAP
+    if flow["pending"] >= 0:
+        flow["body"] += count_off_frames(http.pending[flow["pending"]], np.int64(flow["response"]), length)
+
+
+@kernel
 def feed(http, entry, side, buffer, at, end, ts):
     """Bytes of one direction, in order: the offset behind those that were taken, all unless they go on as another protocol."""
     flow = http.flows[2 * entry + side]
@@ -121,6 +154,8 @@ def feed(http, entry, side, buffer, at, end, ts):
             at = continue_head(http, entry, side, flow, buffer, at, end)
         elif state == FRAMES:
             return at
+        elif state == SOCKET:
+            at = take_socket(http, flow, buffer, at, end)
         elif state == LOST or state == OPAQUE:
             return end
         elif flow["response"] and flow["body"] == 0 and has_no_body(http, flow, buffer, at, end):
@@ -142,6 +177,9 @@ def on_gap(http, entry, side, length):
     flow = http.flows[2 * entry + side]
     state = flow["state"]
     if state == OPAQUE:
+        return
+    if state == SOCKET:
+        lose_socket(http, flow, length)
         return
     if length > 0 and (state == LENGTH or state == CHUNK_DATA) and length <= flow["remaining"]:
         take_counted(flow, np.int64(0), length)
@@ -170,6 +208,24 @@ def on_gap(http, entry, side, length):
 
 
 @kernel
+def end_socket(http, entry, flow):
+    """One side of a WebSocket says no more. (The times of the request and of its answer stay what they were.)"""
+    index = np.int64(flow["pending"])
+    flow["pending"] = -1
+    if index < 0:
+        return
+    pending = http.pending[index]
+    pending["completeness"] |= flow["completeness"]
+    if flow["response"]:
+        pending["response_bytes"] = flow["body"]
+        pending["answered"] = 1
+    else:
+        pending["request_bytes"] = flow["body"]
+        pending["sent"] = 1
+    emit_if_done(http, entry, index)
+
+
+@kernel
 def end_of_flow(http, entry, side, seen):
     """No more bytes will come; `seen`: the sender said so itself (FIN), rather than being lost from sight."""
     flow = http.flows[2 * entry + side]
@@ -184,5 +240,7 @@ def end_of_flow(http, entry, side, seen):
         if state != UNTIL_CLOSE or not seen:
             flow["completeness"] |= CUT if flow["response"] else REQUEST_CUT
         finish_message(http, entry, flow)
+    elif state == SOCKET:
+        end_socket(http, entry, flow)
     if state != OPAQUE and state != FRAMES:
         flow["state"] = LOST

@@ -3,10 +3,10 @@
 import numpy as np
 
 from parsers.http.eviction import drop_head
-from parsers.http.fields import TO_HTTP2
+from parsers.http.fields import TO_HTTP2, TO_WEBSOCKET
 from parsers.http.pending import begin_request, begin_response
 from parsers.http.rows import emit, emit_if_done, write_row
-from parsers.http.state import FRAMES, LOSS, LOST, NO_ONE, OPAQUE, PENDING_LIMIT, START
+from parsers.http.state import FRAMES, LOSS, LOST, NO_ONE, OPAQUE, PENDING_LIMIT, SOCKET, START, WEBSOCKET
 from parsers.http1.body import begin_request_body, begin_response_body
 from parsers.http1.doubt import count_request, count_response
 from parsers.http1.recognise import RESPONSE
@@ -86,6 +86,25 @@ def switch_to_frames(http, entry, flow, index):
 
 
 @kernel
+def open_socket(http, entry, index):
+    """101 to WebSocket (RFC 6455 4): the transaction goes on as what either side then sends, until the connection ends."""
+    http.counters[R_UPGRADED] += U(1)
+    http.pending[index]["framing"] = WEBSOCKET
+    http.pending[index]["sent"] = 0
+    http.pending[index]["completeness"] |= http.flows[2 * entry]["completeness"] | http.flows[2 * entry + 1]["completeness"]
+    http.pending[index]["weird"] |= http.flows[2 * entry]["weird"] | http.flows[2 * entry + 1]["weird"]
+    for side in range(2):
+        flow = http.flows[2 * entry + side]
+        drop_head(http, flow)
+        flow["state"] = SOCKET
+        flow["response"] = side != http.connections[entry]["client"]
+        flow["pending"] = index
+        flow["body"] = 0
+        flow["completeness"] = 0
+        flow["weird"] = 0
+
+
+@kernel
 def finish_message(http, entry, flow):
     """The message in work is complete, as far as it will be."""
     index = np.int64(flow["pending"])
@@ -162,6 +181,9 @@ def on_response(http, entry, flow, buffer, message):
         bodyless, connect, upgrade = pending["bodyless"] != 0, pending["connect"] != 0, True
     if message["status"] == 101 and message["upgrade"] == TO_HTTP2 and index >= 0:
         switch_to_frames(http, entry, flow, index)
+        return
+    if message["status"] == 101 and message["upgrade"] == TO_WEBSOCKET and index >= 0 and http.pending[index]["queued"]:
+        open_socket(http, entry, index)
         return
     if message["status"] == 101 and upgrade:
         flow["body"] = 0

@@ -4,7 +4,7 @@ import numpy as np
 from hpack.table import HeaderTable
 
 from parsers.http.fields import note
-from parsers.http.text import number_of
+from parsers.http.text import LOWER, number_of
 from parsers.http2.huffman import decode_huffman
 from parsers.http2.state import FIELDS_LIMIT, UNKNOWN
 from parsers.http2.table import INVALID, NOWHERE, STATIC_LENGTH, find_entry, insert, read_entry, set_limit
@@ -23,9 +23,10 @@ STATIC_AT = np.cumsum(STATIC_NAMES + STATIC_VALUES) - STATIC_NAMES - STATIC_VALU
 
 BROKEN = -1
 NO_FIELD, NO_NAME = -1, -3
-IS_REQUEST, IS_RESPONSE, IS_EXTENDED = 1, 2, 4
+IS_REQUEST, IS_RESPONSE, IS_WEBSOCKET = 1, 2, 4
 METHOD, SCHEME, STATUS = word(b":method"), word(b":scheme"), word(b":status")
 PATH, AUTHORITY, PROTOCOL = word(b":path"), word(b":authori"), word(b":protoco")
+WEBSOCKET_NAME = word(b"websocke") | LOWER
 W_BAD = WEIRD_BIT["bad_header"]
 
 
@@ -162,7 +163,8 @@ def note_pseudo(buffer, name, length, at, end, message):
         message["host_at"] = at
         message["host_len"] = end - at
     elif length == 9 and first == PROTOCOL:
-        message["pseudo"] |= IS_EXTENDED
+        if end - at == 9 and load_le64(buffer, at) | LOWER == WEBSOCKET_NAME:
+            message["pseudo"] |= IS_WEBSOCKET
     elif length != 7 or first != SCHEME:
         message["weird"] |= W_BAD
 

@@ -26,7 +26,7 @@ def count_messages(pending, way, buffer, at, end):
         have = np.int64(pending["prefix"][way])
         if have < PREFIX_BYTES:
             if have > 0:
-                pending["rest"][way] = (pending["rest"][way] << np.uint32(8)) | np.uint32(buffer[at])
+                pending["rest"][way] = (pending["rest"][way] << np.uint64(8)) | np.uint64(buffer[at])
             else:
                 pending["messages"][way] += np.uint32(1)
                 pending["rest"][way] = 0
@@ -34,7 +34,7 @@ def count_messages(pending, way, buffer, at, end):
             at += 1
             continue
         size = min(end - at, np.int64(pending["rest"][way]))
-        pending["rest"][way] -= np.uint32(size)
+        pending["rest"][way] -= np.uint64(size)
         at += size
         if pending["rest"][way] == 0:
             pending["prefix"][way] = 0

@@ -6,8 +6,8 @@ from parsers.http.fields import clear
 from parsers.http.pending import begin_orphan, begin_request, enqueue, note_response
 from parsers.http.queue import leave
 from parsers.http.rows import emit, emit_if_done
-from parsers.http.state import NO_ONE
-from parsers.http2.fields import IS_REQUEST, IS_RESPONSE, decode_block
+from parsers.http.state import GRPC, NO_FRAMING, NO_ONE, WEBSOCKET
+from parsers.http2.fields import IS_REQUEST, IS_RESPONSE, IS_WEBSOCKET, decode_block
 from parsers.http2.grpc import is_grpc_type
 from parsers.http2.state import STREAM_LIMIT, UNKNOWN, WHOLE
 from parsers.http2.streams import find_stream, remember_stream
@@ -16,6 +16,7 @@ from sensor.core.hashing import mix
 from sensor.core.jit import kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import GAP, TRUNCATED, UNKNOWN_FIELD, WEIRD_BIT
+from sensor.core.wide import load_be32
 
 U = np.uint64
 R_REQUESTS, R_RESPONSES = REASON["requests"], REASON["responses"]
@@ -23,7 +24,7 @@ R_LOST, R_ORPHAN, R_RESET = REASON["http2_block_lost"], REASON["http2_orphan_fra
 R_PUSH = REASON["http2_push"]
 W_PUSH, W_RESET = WEIRD_BIT["server_push"], WEIRD_BIT["stream_reset"]
 VERSION = 20
-CONNECT = 7
+CONNECT = 0x434F4E4E  # "CONN"
 
 
 @kernel
@@ -64,18 +65,32 @@ def fingerprint_of(connection, message):
 
 
 @kernel
+def is_connect(fields, message):
+    """Whether the method is CONNECT, which has no :path: its target is the authority (RFC 9113 8.5)."""
+    return message["method_len"] == 7 and load_be32(fields, message["line_at"]) == U(CONNECT)
+
+
+@kernel
+def framing_of(fields, message):
+    """How the bodies of a request or response frame messages."""
+    if message["pseudo"] & IS_WEBSOCKET:
+        return WEBSOCKET
+    return GRPC if is_grpc_type(fields, message["type_at"], message["type_len"]) else NO_FRAMING
+
+
+@kernel
 def open_stream(http, entry, slot, flow, stream, message):
     """A request's head was read: its transaction, -1 when there is no room for it."""
     http.counters[R_REQUESTS] += U(1)
     fields, connection = http.http2.fields, http.http2.connections[slot]
     message["fingerprint"] = fingerprint_of(connection, message)
-    if message["target_len"] == 0 and message["method_len"] == CONNECT:  # CONNECT has no :path: its target is the authority
+    if message["target_len"] == 0 and not message["unknown"] and is_connect(fields, message):
         message["target_at"] = message["host_at"]
         message["target_len"] = message["host_len"]
     index = begin_request(http, entry, flow, fields, message, STREAM_LIMIT)
     if index >= 0:
         remember_stream(http, slot, stream, index)
-        http.pending[index]["grpc"] = is_grpc_type(fields, message["type_at"], message["type_len"])
+        http.pending[index]["framing"] = framing_of(fields, message)
     return index
 
 
@@ -86,7 +101,7 @@ def open_orphan(http, entry, slot, flow, stream, message):
     if index >= 0:
         enqueue(http, entry, index, STREAM_LIMIT)
         remember_stream(http, slot, stream, index)
-        http.pending[index]["grpc"] = is_grpc_type(http.http2.fields, message["type_at"], message["type_len"])
+        http.pending[index]["framing"] = framing_of(http.http2.fields, message)
     return index
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from parsers.http.eviction import drop_head
+from parsers.http.state import NO_FRAMING
 from parsers.http2.frames import CONTINUATION, DATA, HEADERS, PUSH_PROMISE, SETTINGS, WINDOW_UPDATE
 from parsers.http2.state import DAMAGED, NO_BLOCK, SEARCH
 from parsers.http2.table import forget
@@ -14,6 +15,12 @@ R_LOST = REASON["http2_block_lost"]
 
 
 @kernel
+def lose_messages(pending):
+    """Where a stream's next message begins is not known any more."""
+    pending["framing"] = NO_FRAMING
+
+
+@kernel
 def mark_streams(http, entry, from_client):
     """Mark the streams of which this side may have lost something: those that it has begun and not ended."""
     index = np.int64(http.connections[entry]["first"])
@@ -22,12 +29,12 @@ def mark_streams(http, entry, from_client):
         if from_client:
             if not pending["sent"]:
                 pending["completeness"] |= GAP
-                pending["grpc"] = 0
+                lose_messages(pending)
         elif pending["reply_ts"] < 0:
             pending["absent"] |= GAP
         elif not pending["answered"]:
             pending["completeness"] |= GAP
-            pending["grpc"] = 0
+            lose_messages(pending)
         index = np.int64(pending["next"])
 
 
@@ -74,7 +81,7 @@ def count_off(http, entry, slot, side, length):
         else:
             pending["response_bytes"] += body
         pending["completeness"] |= GAP
-        pending["grpc"] = 0
+        lose_messages(pending)
     elif kind == HEADERS or kind == PUSH_PROMISE or kind == CONTINUATION:
         if state["block"] != NO_BLOCK:
             state["block"] = DAMAGED

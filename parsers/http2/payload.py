@@ -3,6 +3,8 @@
 import numpy as np
 
 from parsers.http.eviction import drop_head, keep_bytes
+from parsers.http.state import GRPC, WEBSOCKET
+from parsers.http.websocket import count_frames
 from parsers.http2.frames import (
     ACK,
     CONTINUATION,
@@ -164,13 +166,17 @@ def take_data(http, entry, slot, side, buffer, at, end, ts):
         pending = http.pending[state["pending"]]
         from_client = http.connections[entry]["client"] == side
         pending["end_ts"] = max(pending["end_ts"], ts)
+        way = 0 if from_client else 1
+        counted = size
+        if pending["framing"] == WEBSOCKET:
+            counted = count_frames(pending, way, buffer, at, at + size)
+        elif pending["framing"] == GRPC:
+            count_messages(pending, way, buffer, at, at + size)
         if from_client:
-            pending["request_bytes"] += size
+            pending["request_bytes"] += counted
             pending["sent_ts"] = ts
         else:
-            pending["response_bytes"] += size
-        if pending["grpc"]:
-            count_messages(pending, 0 if from_client else 1, buffer, at, at + size)
+            pending["response_bytes"] += counted
     return at + size
 
 

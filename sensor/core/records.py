@@ -109,7 +109,7 @@ WEIRD = (
     "bare_lf", "obs_fold", "space_before_colon", "bad_header", "conflicting_length", "length_and_chunked", "bad_length",
     "bad_chunk", "unknown_coding", "chunk_extension", "no_host", "many_hosts", "bad_version", "body_unexpected", "overlap",
     "pending_overflow", "early_response", "http09", "head_too_long", "trailing_garbage", "bad_character",
-    "server_push", "stream_reset",
+    "server_push", "stream_reset", "bad_frame",
 )  # fmt: skip
 """Oddities of a message: what RFC 9112 forbids or leaves ambiguous, and what is worth knowing of its course."""
 

@@ -6,10 +6,10 @@ import random
 import hpack
 import pytest
 from h2_peers import UNSEEN, Peers, Window, blocks_of
-from helpers import ASK, REPLY, Http, data, examples, gap, without_order
+from helpers import ASK, REPLY, Http, data, examples, gap
+from hyperframe.frame import HeadersFrame, SettingsFrame
 from hypothesis import given
 from hypothesis import strategies as st
-from hyperframe.frame import HeadersFrame, SettingsFrame
 
 from sensor.core.reasons import REASON
 

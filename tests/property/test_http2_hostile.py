@@ -17,12 +17,11 @@ from helpers import (
     data,
     examples,
     gap,
-    small_sensor,
     transactions_of_packets,
 )
+from hyperframe.frame import ContinuationFrame, HeadersFrame, PingFrame, RstStreamFrame, SettingsFrame
 from hypothesis import given
 from hypothesis import strategies as st
-from hyperframe.frame import ContinuationFrame, DataFrame, HeadersFrame, PingFrame, RstStreamFrame, SettingsFrame
 
 from parsers.http2.state import CONTINUATION_LIMIT, STREAM_LIMIT
 from sensor.core.reasons import REASON
