@@ -17,17 +17,17 @@ from sensor.streams.state import CONNECTION, SIDE, StreamLimits
 MB = 1 << 20
 FIXED = 352 * MB
 """The interpreter, libraries and machine code (180 MB), the inventory and the detectors (130 MB), chunks in work (40 MB)."""
-FIXED_WORKER = 30 * MB
-"""Deliveries, rows and texts on their way out of one worker."""
+FIXED_WORKER = 38 * MB
+"""Deliveries, rows, texts and samples of bodies on their way out of one worker."""
 LEAST = 24 * MB
 """What must be left for connections and their bytes to be worth starting."""
 
 SLOT = 4 * np.dtype(np.int32).itemsize
 CONNECTION_BYTES = CONNECTION.itemsize + 2 * SIDE.itemsize + HTTP_CONNECTION.itemsize + 2 * FLOW.itemsize + SLOT
 PENDING_BYTES = PENDING.itemsize + TYPE_LIMIT
-CONNECTIONS, TEXTS, PENDINGS, HELD, FRAGMENTS, HTTP2 = 0.42, 0.23, 0.11, 0.12, 0.05, 0.07
+CONNECTIONS, TEXTS, PENDINGS, HELD, FRAGMENTS, HTTP2, BODIES = 0.40, 0.20, 0.12, 0.11, 0.05, 0.07, 0.05
 """Shares: tracked connections; stored heads and texts of waiting requests; these requests; early segments; IP fragments;
-HTTP/2 connections."""
+HTTP/2 connections; samples of the bodies of waiting requests."""
 
 UNITS = {"": 1, "K": 1 << 10, "M": MB, "G": 1 << 30}
 
@@ -65,6 +65,7 @@ def share_out(memory: int, workers: int, connections: int = 0) -> Budget:
             connections=tracked,
             pending=int(part * PENDINGS) // PENDING_BYTES,
             text_bytes=int(part * TEXTS),
+            body_bytes=int(part * BODIES),
             http2=max(1, min(tracked, int(part * HTTP2) // bytes_per_slot())),
         ),
         int(free * FRAGMENTS),

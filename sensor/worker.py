@@ -1,5 +1,6 @@
 """One worker: the connections of one shard, from packets to transactions."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -13,6 +14,7 @@ from sensor.streams.reassemble import finish, reassemble
 from sensor.streams.state import StreamLimits, new_streams
 
 SPANS = tuple(name + "_at" for name in TEXTS)
+BODY_SPANS = ("request_body_at", "response_body_at")
 
 
 class Worker:
@@ -43,8 +45,7 @@ class Worker:
 
     def take(self) -> Batch:
         """The completed transactions. Their arrays are those that the next packets write to: use or copy them before."""
-        rows, used = take_output(self._http)
-        batch = Batch(self._http.rows[:rows], self._http.arena[: used + SLACK], int(used))
+        batch = self._output()
         if not self._spilled:
             return batch
         spilled, self._spilled = self._spilled, []
@@ -64,9 +65,13 @@ class Worker:
         while at < count:
             at = consume(self._http, self._streams.deliveries, count, at, packets, chunk, self._streams.stored, joined)
             if at < count:  # no room for more rows: put these aside
-                rows, used = take_output(self._http)
-                self._spilled.append(Batch(self._http.rows[:rows].copy(), self._http.arena[: used + SLACK].copy(), int(used)))
+                self._spilled.append(self._output().copy())
         self.seconds[1] += time.perf_counter() - begin
+
+    def _output(self) -> Batch:
+        http = self._http
+        rows, used, bodies = (int(size) for size in take_output(http))
+        return Batch(http.rows[:rows], http.arena[: used + SLACK], used, http.samples[: bodies + SLACK], bodies)
 
 
 def merge(batches: list[Batch]) -> Batch:
@@ -78,21 +83,29 @@ def merge(batches: list[Batch]) -> Batch:
     batches = [batch for batch in batches if len(batch.rows)]
     if not batches:
         return Batch(np.zeros(0, TRANSACTION), np.zeros(SLACK, np.uint8), 0)
-    if len(batches) == 1:
-        rows, arena, used = batches[0].rows, batches[0].arena, batches[0].used
-    else:
-        used = sum(batch.used for batch in batches)
-        arena = np.zeros(used + SLACK, np.uint8)
-        rows = np.concatenate([batch.rows for batch in batches])
-        at, first = 0, 0
-        for batch in batches:
-            arena[at : at + batch.used] = batch.arena[: batch.used]
-            part = rows[first : first + len(batch.rows)]
-            for span in SPANS:
-                part[span] += np.uint32(at)
-            at += batch.used
-            first += len(batch.rows)
+    whole = batches[0] if len(batches) == 1 else _joined(batches)
+    rows = whole.rows
     order = rows["order"]
     if (order[1:] <= order[:-1]).any():
         rows = rows[np.lexsort((rows["serial"], rows["client_port"], rows["client_lo"], rows["client_hi"], rows["ts"], order))]
-    return Batch(rows, arena, used)
+    return dataclasses.replace(whole, rows=rows)
+
+
+def _joined(batches: list[Batch]) -> Batch:
+    """Several batches one behind the other."""
+    used, bodies_used = sum(batch.used for batch in batches), sum(batch.bodies_used for batch in batches)
+    arena, bodies = np.zeros(used + SLACK, np.uint8), np.zeros(bodies_used + SLACK, np.uint8)
+    rows = np.concatenate([batch.rows for batch in batches])
+    at, body_at, first = 0, 0, 0
+    for batch in batches:
+        arena[at : at + batch.used] = batch.arena[: batch.used]
+        bodies[body_at : body_at + batch.bodies_used] = batch.bodies[: batch.bodies_used]
+        part = rows[first : first + len(batch.rows)]
+        for span in SPANS:
+            part[span] += np.uint32(at)
+        for span in BODY_SPANS:
+            part[span] += np.uint32(body_at)
+        at += batch.used
+        body_at += batch.bodies_used
+        first += len(batch.rows)
+    return Batch(rows, arena, used, bodies, bodies_used)

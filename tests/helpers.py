@@ -63,6 +63,7 @@ def rows_of(batch: Batch, encaps=None) -> list[dict]:
         for side in ("client", "server"):
             values[side + "_ip"] = address(values.pop(side + "_hi"), values.pop(side + "_lo"))
         values |= {name: batch.text(index, name) for name in TEXTS}
+        values |= {name: batch.body(index, name) for name in ("request_body", "response_body")}
         values["completeness"] = names_of(values["completeness"], COMPLETENESS)
         values["weird"] = names_of(values["weird"], WEIRD)
         if names:
@@ -171,6 +172,7 @@ def assert_http_empty(http) -> None:
     """No pending record, block or HTTP/2 connection of the parser is in use."""
     assert free_entries(http.pending["next"], http.control[0]["free_pending"]) == len(http.pending)
     assert free_entries(http.chains.following, http.chains.free[0]) == len(http.chains.following)
+    assert free_entries(http.bodies.following, http.bodies.free[0]) == len(http.bodies.following)
     http2 = http.http2
     assert free_entries(http2.connections["next"], http2.control[0]) == len(http2.connections)
     assert free_entries(http2.large, http2.control[1]) == len(http2.large)
@@ -214,9 +216,9 @@ def packet_of(client=CLIENT, server=SERVER, **fields) -> np.ndarray:
 class Http:
     """One parser, small enough to count its stores after every connection."""
 
-    def __init__(self, pending: int = 256, text_bytes: int = 1 << 19, http2: int = 4):
+    def __init__(self, pending: int = 256, text_bytes: int = 1 << 19, http2: int = 4, body_bytes: int = 1 << 20):
         self.counters = np.zeros(len(REASONS), np.uint64)
-        self.state = new_http(HttpLimits(8, pending, text_bytes, http2), KEY, self.counters)
+        self.state = new_http(HttpLimits(8, pending, text_bytes, http2, body_bytes), KEY, self.counters)
 
     def run(self, events: list[tuple], start_seen: bool = True) -> list[dict]:
         """Transactions of one connection: opened, the events, closed. All stores must be free then."""
@@ -249,8 +251,9 @@ class Http:
         found, at = [], 0
         while at < len(deliveries):
             at = consume(self.state, deliveries, len(deliveries), at, packets, buffer, buffer, buffer)
-            rows, used = take_output(self.state)
-            found += rows_of(Batch(self.state.rows[:rows].copy(), self.state.arena[: used + SLACK].copy(), used))
+            rows, used, bodies = (int(size) for size in take_output(self.state))
+            samples = self.state.samples[: bodies + SLACK]
+            found += rows_of(Batch(self.state.rows[:rows], self.state.arena[: used + SLACK], used, samples, bodies))
         return found
 
 

@@ -157,9 +157,10 @@ def consume(http, deliveries, count, start, packets, chunk, stored, joined):
 
 @kernel
 def take_output(http):
-    """Rows and arena bytes written since the last call; the output is empty afterwards."""
+    """Rows, arena bytes and bytes of samples written since the last call; the output is empty afterwards."""
     control = http.control[0]
-    rows, used = control["rows"], control["arena"]
+    rows, used, bodies = control["rows"], control["arena"], control["bodies"]
     control["rows"] = 0
     control["arena"] = 0
-    return rows, used
+    control["bodies"] = 0
+    return rows, used, bodies

@@ -3,6 +3,7 @@
 import numpy as np
 
 from parsers.http.auth import note_authorization, note_cookies
+from parsers.http.media import coding_of
 from parsers.http.text import LOWER, find_byte, first_eight, number_of, trim
 from sensor.core.hashing import mix
 from sensor.core.jit import kernel
@@ -11,7 +12,7 @@ from sensor.core.wide import load_le64, word
 
 U = np.uint64
 NAME_A, NAME_B = U(0x9E3779B97F4A7C15), U(0xD6E8FEB86659FD93)
-INTERESTING = sum(1 << length for length in (4, 6, 7, 9, 10, 11, 12, 13, 14, 15, 17))
+INTERESTING = sum(1 << length for length in (4, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17))
 """Lengths of the field names that note_field knows, as bits."""
 
 W_CONFLICT, W_LENGTH, W_CODING = WEIRD_BIT["conflicting_length"], WEIRD_BIT["bad_length"], WEIRD_BIT["unknown_coding"]
@@ -38,6 +39,7 @@ AUTH_TOKEN, AUTH_TOKEN_END = _ends(b"x-auth-token")
 AUTHORIZATION, AUTHORIZATION_END = _ends(b"authorization")
 CONTENT_LENGTH, CONTENT_LENGTH_END = _ends(b"content-length")
 FORWARDED_FOR, FORWARDED_FOR_END = _ends(b"x-forwarded-for")
+ENCODING, ENCODING_END = _ends(b"content-encoding")
 TRANSFER, TRANSFER_END = _ends(b"transfer-encoding")
 API_DASH = word(b"api-key") | LOWER
 CHUNKED = word(b"chunked") | LOWER
@@ -72,6 +74,7 @@ def clear(message):
     message["hosts"] = 0
     message["chunked"] = 0
     message["coded"] = 0
+    message["coding"] = 0
     message["upgrade"] = 0
     message["pseudo"] = 0
     message["unknown"] = 0
@@ -187,6 +190,9 @@ def note_field(buffer, first, last, length, at, end, message):
         if first == FORWARDED_FOR and last == FORWARDED_FOR_END:
             message["forwarded_at"] = at
             message["forwarded_len"] = end - at
+    elif length == 16:
+        if first == ENCODING and last == ENCODING_END:
+            message["coding"] = coding_of(buffer, at, end)
     elif length == 17 and first == TRANSFER and last == TRANSFER_END:
         note_coding(buffer, at, end, message)
 

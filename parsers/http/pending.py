@@ -3,6 +3,7 @@
 import numpy as np
 
 from parsers.http.aging import enter, is_crowded, take_oldest
+from parsers.http.bodies import choose_body, clear_bodies
 from parsers.http.eviction import give_up_oldest_head
 from parsers.http.queue import leave, unanswered
 from parsers.http.rows import (
@@ -89,6 +90,7 @@ def allocate(http):
     pending["session"] = 0
     pending["request_bytes"] = 0
     pending["response_bytes"] = 0
+    clear_bodies(pending)
     pending["first_ts"] = 0
     pending["sent_ts"] = 0
     pending["reply_ts"] = -1
@@ -203,6 +205,7 @@ def begin_request(http, entry, flow, buffer, message, limit):
         at, length = message["session_at"], message["session_len"]
         pending["session"] = siphash(buffer, at, length, control["key0"], control["key1"])
     put_texts(http, pending, buffer, message)
+    choose_body(http, pending, 0, buffer, message)
     enqueue(http, entry, index, limit)
     return index
 
@@ -233,6 +236,7 @@ def note_response(http, index, flow, buffer, message):
     length = min(message["type_len"], TYPE_LIMIT)
     copy_lower(http.types, index * TYPE_LIMIT, buffer, message["type_at"], length)
     pending["type_len"] = length
+    choose_body(http, pending, 1, buffer, message)
 
 
 @kernel

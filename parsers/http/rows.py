@@ -3,8 +3,10 @@
 import numpy as np
 
 from parsers.http.aging import take_oldest
+from parsers.http.bodies import ROOM as ROOM_BODIES
+from parsers.http.bodies import release_bodies, write_bodies
 from parsers.http.queue import leave
-from parsers.http.state import ARENA, NO_ONE, ROOM_ARENA, ROOM_ROWS, ROWS, TYPE_LIMIT
+from parsers.http.state import ARENA, BODIES, NO_ONE, ROOM_ARENA, ROOM_ROWS, ROWS, TYPE_LIMIT
 from parsers.http2.streams import forget_stream
 from sensor.core.chain import read_chain, release_chain
 from sensor.core.hashing import U
@@ -23,7 +25,11 @@ METHOD, HOST, PATH, QUERY, AGENT, REFERER, TYPE, FORWARDED = range(8)
 def has_room(http):
     """Whether the rows that one delivery can complete fit into the output."""
     control = http.control[0]
-    return control["rows"] + ROOM_ROWS <= ROWS and control["arena"] + ROOM_ARENA <= ARENA
+    return (
+        control["rows"] + ROOM_ROWS <= ROWS
+        and control["arena"] + ROOM_ARENA <= ARENA
+        and control["bodies"] + ROOM_BODIES <= BODIES
+    )
 
 
 @kernel
@@ -132,6 +138,7 @@ def write_row(http, entry, index):
     row["template_at"] = 0
     row["template_len"] = 0
     write_texts(http, index, row)
+    write_bodies(http, pending, row)
 
 
 @kernel
@@ -143,6 +150,7 @@ def emit(http, entry, index):
     write_row(http, entry, index)
     control, pending = http.control[0], http.pending[index]
     release_chain(http.chains, np.int64(pending["block"]))
+    release_bodies(http, pending)
     pending["next"] = control["free_pending"]
     control["free_pending"] = index
 

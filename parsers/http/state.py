@@ -37,6 +37,11 @@ ROOM_ARENA = (STREAM_LIMIT + 2) * LONGEST_TEXTS + 2 * 65_536
 HEADS_PART = 4
 """Heads that are stored at once are at most a quarter of the blocks; the rest is for the texts of waiting requests."""
 
+REQUEST_SAMPLE, RESPONSE_SAMPLE = 16 << 10, 64 << 10
+"""Bytes kept of a request's and of a response's body."""
+BODIES = 8 << 20
+"""Bytes of samples that are handed on at once."""
+
 NO_ONE = 255
 """Client side of a connection that has not shown it yet."""
 
@@ -114,6 +119,9 @@ PENDING = np.dtype([
     ("absent", "<u2"),       # to be added to it when no response is ever seen
     ("weird", "<u4"),
     ("type_len", "u1"),      # bytes of the response's media type
+    # by direction, of the sample of its body: whether more is kept, MEDIA, CODINGS, whether it lacks something, its chain
+    ("samples", "u1", (2,)), ("media", "u1", (2,)), ("coding", "u1", (2,)), ("partial", "u1", (2,)),
+    ("body_block", "<i4", (2,)), ("body_last", "<i4", (2,)), ("body_used", "<u4", (2,)),
     ("fingerprint", "<u8"), ("credential", "<u8"), ("session", "<u8"),
     ("request_bytes", "<i8"), ("response_bytes", "<i8"),
     ("first_ts", "<i8"),     # ns: first byte of the request
@@ -139,6 +147,7 @@ MESSAGE = np.dtype([
     ("auth", "u1"), ("hosts", "u1"),
     ("chunked", "u1"),   # the last transfer coding is chunked
     ("coded", "u1"),     # there is a transfer coding
+    ("coding", "u1"),    # its content coding (CODINGS)
     ("upgrade", "u1"),
     ("pseudo", "u1"),    # HTTP/2: what its pseudo-header fields say that it is
     ("unknown", "u1"),   # HTTP/2: a field refers to what was not seen
@@ -150,7 +159,8 @@ MESSAGE = np.dtype([
 
 CONTROL = np.dtype([
     ("free_pending", "<i4"),
-    ("rows", "<i8"), ("arena", "<i8"),   # used part of the output
+    ("rows", "<i8"), ("arena", "<i8"), ("bodies", "<i8"),  # used part of the output
+    ("body_limit", "<u4", (2,)),         # bytes of a sample, by direction
     ("key0", "<u8"), ("key1", "<u8"),    # key of the hashes of credentials
     ("order", "<i8"), ("now", "<i8"),    # of the delivery in work
 ])  # fmt: skip
@@ -171,6 +181,8 @@ class Http(Bundle):
     """uint8[len(pending) * TYPE_LIMIT + SLACK]: response media types"""
     chains: Chains
     """stored heads and texts"""
+    bodies: Chains
+    """samples of the bodies of waiting requests"""
     heads: Ages
     """flows with a stored head"""
     requests: Ages
@@ -187,6 +199,8 @@ class Http(Bundle):
     """TRANSACTION[ROWS]"""
     arena: np.ndarray
     """uint8[ARENA + SLACK]"""
+    samples: np.ndarray
+    """uint8[BODIES + SLACK]: samples of bodies that are handed on"""
     counters: np.ndarray
     """uint64[len(REASONS)]"""
 
@@ -203,12 +217,18 @@ class HttpLimits:
     """stored heads and texts of waiting requests, over all connections"""
     http2: int = 1_024
     """HTTP/2 connections at once"""
+    body_bytes: int = 16 << 20
+    """samples of the bodies of waiting requests, over all connections"""
+    request_sample: int = REQUEST_SAMPLE
+    response_sample: int = RESPONSE_SAMPLE
+    """bytes of the sample of one body"""
 
 
 def new_http(limits: HttpLimits, key: tuple[int, int], counters: np.ndarray) -> Http:
     """A parser without connections. key: 128 bits that no outsider knows."""
     control = np.zeros(1, CONTROL)
     control["key0"], control["key1"] = key
+    control["body_limit"] = limits.request_sample, limits.response_sample
     pending = np.zeros(limits.pending, PENDING)
     pending["next"] = free_list(limits.pending)
     return Http(
@@ -218,6 +238,7 @@ def new_http(limits: HttpLimits, key: tuple[int, int], counters: np.ndarray) -> 
         pending=pending,
         types=np.zeros(limits.pending * TYPE_LIMIT + SLACK, np.uint8),
         chains=new_chains(limits.text_bytes),
+        bodies=new_chains(limits.body_bytes),
         heads=new_ages(max(2, limits.text_bytes // BLOCK // HEADS_PART)),
         requests=new_ages(2 * limits.pending),
         http2=new_http2(limits.http2),
@@ -226,5 +247,6 @@ def new_http(limits: HttpLimits, key: tuple[int, int], counters: np.ndarray) -> 
         text=np.zeros(2 * TARGET_LIMIT + 8 * TEXT_LIMIT + SLACK, np.uint8),
         rows=np.zeros(ROWS, TRANSACTION),
         arena=np.zeros(ARENA + SLACK, np.uint8),
+        samples=np.zeros(BODIES + SLACK, np.uint8),
         counters=counters,
     )

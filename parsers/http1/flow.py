@@ -6,6 +6,7 @@ from LENGTH to UNTIL_CLOSE; LOST leaves only by a segment that begins a message;
 
 import numpy as np
 
+from parsers.http.bodies import keep_body, stop_body
 from parsers.http.eviction import drop_head, lose
 from parsers.http.rows import emit_if_done
 from parsers.http.state import (
@@ -162,7 +163,10 @@ def feed(http, entry, side, buffer, at, end, ts):
             flow["state"] = START
             finish_message(http, entry, flow)
         else:
+            begin_at, pending = at, np.int64(flow["pending"])
             at = take_body(flow, buffer, at, end)
+            if pending >= 0 and (state == LENGTH or state == CHUNK_DATA or state == UNTIL_CLOSE):
+                keep_body(http, http.pending[pending], np.int64(flow["response"]), buffer, begin_at, at)
             if flow["state"] == START or flow["state"] == LOST:
                 finish_message(http, entry, flow)
     return at
@@ -181,6 +185,8 @@ def on_gap(http, entry, side, length):
     if state == SOCKET:
         lose_socket(http, flow, length)
         return
+    if flow["pending"] >= 0:
+        stop_body(http.pending[flow["pending"]], np.int64(flow["response"]))
     if length > 0 and (state == LENGTH or state == CHUNK_DATA) and length <= flow["remaining"]:
         take_counted(flow, np.int64(0), length)
         flow["completeness"] |= GAP

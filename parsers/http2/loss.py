@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from parsers.http.bodies import stop_body
 from parsers.http.eviction import drop_head
 from parsers.http.state import NO_FRAMING
 from parsers.http2.frames import CONTINUATION, DATA, HEADERS, PUSH_PROMISE, SETTINGS, WINDOW_UPDATE
@@ -15,9 +16,10 @@ R_LOST = REASON["http2_block_lost"]
 
 
 @kernel
-def lose_messages(pending):
-    """Where a stream's next message begins is not known any more."""
+def lose_body(pending, way):
+    """Bytes of a body were lost: where its next message begins is not known any more."""
     pending["framing"] = NO_FRAMING
+    stop_body(pending, way)
 
 
 @kernel
@@ -29,12 +31,12 @@ def mark_streams(http, entry, from_client):
         if from_client:
             if not pending["sent"]:
                 pending["completeness"] |= GAP
-                lose_messages(pending)
+                lose_body(pending, 0)
         elif pending["reply_ts"] < 0:
             pending["absent"] |= GAP
         elif not pending["answered"]:
             pending["completeness"] |= GAP
-            lose_messages(pending)
+            lose_body(pending, 1)
         index = np.int64(pending["next"])
 
 
@@ -76,12 +78,13 @@ def count_off(http, entry, slot, side, length):
         if state["got"] < state["need"]:  # how much of it is padding was lost
             state["pad"] = state["left"]
         body = max(np.int64(0), min(length, state["left"] - state["pad"]))
-        if http.connections[entry]["client"] == side:
+        from_client = http.connections[entry]["client"] == side
+        if from_client:
             pending["request_bytes"] += body
         else:
             pending["response_bytes"] += body
         pending["completeness"] |= GAP
-        lose_messages(pending)
+        lose_body(pending, 0 if from_client else 1)
     elif kind == HEADERS or kind == PUSH_PROMISE or kind == CONTINUATION:
         if state["block"] != NO_BLOCK:
             state["block"] = DAMAGED

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from parsers.http.bodies import keep_body
 from parsers.http.eviction import drop_head, keep_bytes
 from parsers.http.state import GRPC, WEBSOCKET
 from parsers.http.websocket import count_frames
@@ -168,6 +169,7 @@ def take_data(http, entry, slot, side, buffer, at, end, ts):
         pending["end_ts"] = max(pending["end_ts"], ts)
         way = 0 if from_client else 1
         counted = size
+        keep_body(http, pending, way, buffer, at, at + size)
         if pending["framing"] == WEBSOCKET:
             counted = count_frames(pending, way, buffer, at, at + size)
         elif pending["framing"] == GRPC:

@@ -92,6 +92,11 @@ TRANSACTION = np.dtype(
         ("session", "<u8"),        # keyed hash of the session cookie; 0: none
         ("endpoint", "<u4"),       # id in the endpoint table; set by the inventory
         ("template_at", "<u4"), ("template_len", "<u4"),  # path template, set by the inventory
+        ("request_media", "u1"), ("response_media", "u1"),    # MEDIA
+        ("request_coding", "u1"), ("response_coding", "u1"),  # CODINGS; of the sample: identity once it is decoded
+        ("request_partial", "u1"), ("response_partial", "u1"),  # the sample is not the whole body
+        ("request_body_at", "<u4"), ("request_body_len", "<u4"),    # samples of the bodies, in the batch's `bodies`
+        ("response_body_at", "<u4"), ("response_body_len", "<u4"),
     ]
     + [(name + part, "<u4") for name in TEXTS for part in ("_at", "_len")]
 )  # fmt: skip
@@ -99,6 +104,14 @@ TRANSACTION = np.dtype(
 
 AUTH_KINDS = ("none", "basic", "bearer", "jwt", "digest", "ntlm", "negotiate", "aws", "api_key", "cookie", "other")
 AUTH = {name: code for code, name in enumerate(AUTH_KINDS)}
+
+MEDIA_KINDS = ("none", "json", "form", "xml", "multipart", "graphql", "text")
+MEDIA = {name: code for code, name in enumerate(MEDIA_KINDS)}
+"""Kinds of bodies that somebody reads."""
+
+CODINGS = ("identity", "gzip", "deflate", "br", "zstd", "other")
+CODING = {name: code for code, name in enumerate(CODINGS)}
+"""Content codings (RFC 9110 8.4.1)."""
 
 COMPLETENESS = ("gap", "no_request", "no_response", "late_join", "truncated", "cut", "request_cut", "unknown_field")
 """What was not seen: bytes lost inside it; the request; the response; the start of its connection;
@@ -132,10 +145,20 @@ class Batch:
     """uint8[m], SLACK bytes of room behind the last text"""
     used: int
     """bytes of the arena that hold text"""
+    bodies: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(SLACK, np.uint8))
+    """uint8[k]: samples of bodies, SLACK bytes of room behind the last"""
+    bodies_used: int = 0
+    """bytes of `bodies` that hold samples"""
 
     def copy(self) -> "Batch":
         """The same in arrays of its own."""
-        return Batch(self.rows.copy(), self.arena[: self.used + SLACK].copy(), self.used)
+        bodies = self.bodies[: self.bodies_used + SLACK].copy()
+        return Batch(self.rows.copy(), self.arena[: self.used + SLACK].copy(), self.used, bodies, self.bodies_used)
+
+    def body(self, index: int, name: str) -> bytes:
+        """The sample of one row's `request_body` or `response_body`."""
+        start = int(self.rows[name + "_at"][index])
+        return self.bodies[start : start + int(self.rows[name + "_len"][index])].tobytes()
 
     def text(self, index: int, name: str) -> bytes:
         """The bytes of one text field of one row."""

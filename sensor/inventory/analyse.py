@@ -104,7 +104,7 @@ class Inventory:
         arena[: batch.used] = batch.arena[: batch.used]
         wire = {name + part: rows[name + part].copy() for name in TARGETS for part in ("_at", "_len")}
         used, count = analyse_rows(self.table, rows, arena, batch.used, room, *self._key, values)
-        return Batch(rows, arena, int(used)), values[:count], wire
+        return Batch(rows, arena, int(used), batch.bodies, batch.bodies_used), values[:count], wire
 
     def endpoints(self) -> list[dict]:
         """All endpoints that some answer showed to exist, as rows of the store, by host, template and method."""
