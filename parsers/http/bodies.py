@@ -10,7 +10,7 @@ from parsers.http.media import NO_MEDIA, media_of
 from parsers.http.state import BODIES
 from sensor.core.chain import FULL, NONE, extend, read_chain, release_chain
 from sensor.core.hashing import U
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 
 R_DROPPED = REASON["body_dropped"]
@@ -56,7 +56,7 @@ def drop_body(http, pending, way):
     stop_body(pending, way)
 
 
-@kernel
+@inlined
 def keep_body(http, pending, way, buffer, at, end):
     """Body bytes, in order."""
     if not pending["samples"][way] or at >= end:
@@ -75,10 +75,12 @@ def keep_body(http, pending, way, buffer, at, end):
         stop_body(pending, way)
 
 
-@kernel
+@inlined
 def hand_over(http, pending, way):
     """Copy a sample to the output: (offset, bytes)."""
     control, length = http.control[0], np.int64(pending["body_used"][way])
+    if length == 0:
+        return np.int64(0), np.int64(0)
     at = np.int64(control["bodies"])
     if at + length > BODIES:
         http.counters[R_DROPPED] += U(1)
@@ -106,4 +108,5 @@ def write_bodies(http, pending, row):
 def release_bodies(http, pending):
     """Give the samples' blocks back."""
     for way in range(2):
-        release_chain(http.bodies, np.int64(pending["body_block"][way]))
+        if pending["body_used"][way] > 0:
+            release_chain(http.bodies, np.int64(pending["body_block"][way]))

@@ -30,7 +30,7 @@ from parsers.http.target import split_target
 from parsers.http.text import copy_lower
 from sensor.core.chain import FULL, NONE, extend
 from sensor.core.hashing import siphash
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import NO_REQUEST, TRUNCATED, WEIRD_BIT
 from sensor.core.wide import copy
@@ -179,7 +179,7 @@ def enqueue(http, entry, index, limit):
     connection["waiting"] += 1
 
 
-@kernel
+@inlined
 def begin_request(http, entry, flow, buffer, message, limit):
     """A new pending request from a parsed head: its index, or -1 when there is no room for it.
 

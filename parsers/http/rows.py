@@ -10,7 +10,7 @@ from parsers.http.state import ARENA, BODIES, NO_ONE, ROOM_ARENA, ROOM_ROWS, ROW
 from parsers.http2.streams import forget_stream
 from sensor.core.chain import read_chain, release_chain
 from sensor.core.hashing import U
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import CUT, LATE_JOIN, NO_REQUEST, NO_RESPONSE, REQUEST_CUT, WEIRD_BIT
 from sensor.core.wide import copy
@@ -94,7 +94,7 @@ def let_go(http, entry, index):
             pending["completeness"] |= REQUEST_CUT
 
 
-@kernel
+@inlined
 def write_row(http, entry, index):
     """Write the row of a pending record."""
     control, pending, connection = http.control[0], http.pending[index], http.connections[entry]
@@ -170,7 +170,7 @@ def give_up_oldest(http):
     return index >= 0
 
 
-@kernel
+@inlined
 def emit_if_done(http, entry, index):
     """Write the row once both halves are complete."""
     pending = http.pending[index]

@@ -33,7 +33,7 @@ from parsers.http1.recognise import MORE, NEITHER, REQUEST, RESPONSE, begins_res
 from parsers.http1.stored import FIRST_LINE, continue_head, force_head, head_end, store_head
 from parsers.http2.connection import begin_connection
 from parsers.http2.frames import begins_frames
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import CUT, GAP, LATE_JOIN, NO_REQUEST, REQUEST_CUT
 
@@ -49,7 +49,7 @@ def is_certain(http, entry, buffer, at, end):
     return not connection["late"] or connection["client"] != NO_ONE or has_known_method(buffer, at, end)
 
 
-@kernel
+@inlined
 def begin(http, entry, side, flow, buffer, at, end, ts):
     """At a message boundary: the offset up to which bytes were used."""
     while at < end and (buffer[at] == CR or buffer[at] == LF):  # RFC 9112 2.2 asks to ignore empty lines here

@@ -13,3 +13,8 @@ def kernel(function, **options):
     `error_model="numpy"` removes the zero-division branches, and errors are return codes and counters.
     """
     return njit(nogil=True, cache=True, error_model="numpy", _nrt=False, **options)(function)
+
+
+def inlined(function):
+    """A kernel that becomes a part of its callers: for small steps that every packet takes."""
+    return kernel(function, forceinline=True)

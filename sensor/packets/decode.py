@@ -8,7 +8,7 @@ import numpy as np
 
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.limits import DUPLICATE_WINDOW_MS
 from sensor.core.reasons import REASON
 from sensor.core.scopes import canonical
@@ -75,7 +75,7 @@ def new_decoder(
     )
 
 
-@kernel
+@inlined
 def tcp(chunk, at, end, packet):
     """Ports, numbers and flags into `packet` (RFC 9293), and where its payload lies."""
     if end - at < 20:
@@ -96,7 +96,7 @@ def tcp(chunk, at, end, packet):
     return DONE, at, end
 
 
-@kernel
+@inlined
 def next_layer(layer, chunk, at, end, packet, stack, links, ports):
     """One step inwards."""
     if layer == TCP:
@@ -176,7 +176,7 @@ def tunnel_layer(layer, chunk, at, end, stack):
     return MALFORMED, at, end
 
 
-@kernel
+@inlined
 def connection_hash(packet, seed):
     """The same for both directions and in every scope; without the seed nobody can aim at one slot of the table."""
     source = mix((packet["src_lo"] ^ (packet["src_hi"] * U(0x9E3779B97F4A7C15)) ^ (U(packet["src_port"]) << U(48))) + seed)

@@ -9,7 +9,7 @@ import numpy as np
 
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined
 from sensor.core.scopes import new_aliases, unite
 from sensor.core.wide import load_be16
 
@@ -38,7 +38,7 @@ def new_duplicates(window_ms: float) -> Duplicates:
     return Duplicates(seen, new_aliases(), np.array([window]))
 
 
-@kernel
+@inlined
 def is_duplicate(duplicates, packet, chunk, header, ts, stack, seed):
     """Whether this segment, whose TCP header is at chunk[header], was seen just now."""
     numbers = (U(packet["seq"]) << U(32)) | U(packet["ack"])

@@ -4,7 +4,7 @@ import numpy as np
 
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 
 MAX_LAYERS = 16
 """Encapsulations within each other; deeper ones are a loop or an attack on the decoder."""
@@ -59,7 +59,7 @@ def new_encaps(vlan_separates: bool = True, tunnel_separates: bool = True) -> En
     return Encaps(current, np.ones(1, np.int64), np.full(2 * CAPACITY, -1, np.int32), np.zeros(CAPACITY, STACK))
 
 
-@kernel
+@inlined
 def clear_stack(stack):
     """Begin with a new frame."""
     stack["depth"] = 0

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.wide import load_be16, load_be32, load_le16, load_le32
 from sensor.packets.encap import KIND_PBB, KIND_VLAN, KIND_VNTAG, push
 from sensor.packets.layers import (
@@ -29,7 +29,7 @@ LARGEST_LENGTH = 1500
 NFLOG_PAYLOAD = 9
 
 
-@kernel
+@inlined
 def ethernet(chunk, at, end):
     """Two addresses of six bytes; the type field is the next layer's business."""
     if end - at < 14:
@@ -53,7 +53,7 @@ def tag(chunk, at, end, stack, kind):
     return (ETHERNET if layer == KIND_PBB else ETHERTYPE), at + size, end
 
 
-@kernel
+@inlined
 def by_ethertype(kind, chunk, at, end, stack):
     """What an EtherType announces, chunk[at] being the byte behind it."""
     if kind == 0x0800:
@@ -77,7 +77,7 @@ def by_ethertype(kind, chunk, at, end, stack):
     return NOT_IP, at, end
 
 
-@kernel
+@inlined
 def ethertype(chunk, at, end, stack):
     """An EtherType and what it announces."""
     if end - at < 2:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.wide import load_be16, load_be32, load_be64
 from sensor.packets.encap import KIND_4IN6, KIND_6IN4, KIND_6IN6, KIND_IPIP, NO_LABEL, push
 from sensor.packets.layers import (
@@ -56,7 +56,7 @@ def other_transport(protocol, at, end, stack, version):
     return OTHER_PROTOCOL, at, end
 
 
-@kernel
+@inlined
 def transport(protocol, at, end, stack, version):
     """Layer of an IP protocol number."""
     if protocol == 6:
@@ -64,7 +64,7 @@ def transport(protocol, at, end, stack, version):
     return other_transport(protocol, at, end, stack, version)
 
 
-@kernel
+@inlined
 def ipv4(chunk, at, end, packet, stack):
     """Addresses into `packet`; the packet's own length trims link-layer padding, and counts what the snap length cut."""
     if end - at < 20:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sensor.core.hashing import U
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import DELIVER_DATA, IN_CHUNK, IN_SIDE
 from sensor.core.wide import load_le64
@@ -68,7 +68,7 @@ def outside_window(streams, entry, side, seq, ts):
     return False
 
 
-@kernel
+@inlined
 def remember(me, seq, source, at, length):
     """Keep what tells a repetition of this segment from one with other bytes: its first and last ones."""
     me["last_seq"] = seq
@@ -95,7 +95,7 @@ def begins_at_acked(me, seq):
     return True
 
 
-@kernel
+@inlined
 def accept(streams, entry, side, packet, source, seq, at, length, missing):
     """Payload of one segment: delivered at once where it is next in line, held where it is early, dropped where it is old."""
     me = streams.sides[2 * entry + side]

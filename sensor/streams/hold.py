@@ -4,7 +4,7 @@ import numpy as np
 
 from sensor.core.chain import BLOCK, FULL, NONE, extend, read_chain, release_chain
 from sensor.core.hashing import U
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import DELIVER_CONFLICT, DELIVER_DATA, DELIVER_GAP, IN_STORE
 from sensor.streams.state import MAX_HELD, MAX_SEGMENTS
@@ -21,7 +21,7 @@ def distance(later, earlier):
     return np.int64(np.int32(np.uint32(later) - np.uint32(earlier)))
 
 
-@kernel
+@inlined
 def deliver(streams, entry, side, kind, stored, at, length, ts):
     """Append one delivery."""
     control = streams.control[0]

@@ -7,7 +7,7 @@ bounds (hold.py); connections that fall silent are forgotten (life.py).
 import numpy as np
 
 from sensor.core.hashing import U
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.scopes import canonical
 from sensor.packets.decode import ACK, FIN, RST, SYN, URG
@@ -47,7 +47,7 @@ R_NONE, R_RETRANSMISSION, R_RESET = REASON["no_connection"], REASON["retransmiss
 R_URGENT, R_IDLE = REASON["urgent"], REASON["evicted_idle"]
 
 
-@kernel
+@inlined
 def arrive(streams, index, packet, source):
     """One segment of a connection that this worker owns."""
     flags = packet["flags"]

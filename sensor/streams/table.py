@@ -3,7 +3,7 @@
 import numpy as np
 
 from sensor.core.hashing import U, mix
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.streams.state import FREE, OPEN
 
 VICTIMS = 16
@@ -30,13 +30,13 @@ def side_of(connection, packet, scope):
     return -1
 
 
-@kernel
+@inlined
 def key_of(packet_hash, scope):
     """Hash of a connection in its scope."""
     return mix(packet_hash + U(scope))
 
 
-@kernel
+@inlined
 def find(streams, packet, scope):
     """(entry, side) of the packet's connection in a scope; (-1, 0) when there is none."""
     mask = streams.slots.shape[0] - 1
