@@ -6,7 +6,7 @@ import tomllib
 
 import msgspec
 
-from sensor.core.limits import DUPLICATE_WINDOW_MS
+from sensor.core.limits import DUPLICATE_WINDOW_MS, REQUEST_SAMPLE, RESPONSE_SAMPLE, SAMPLE_LIMIT
 from sensor.packets.layers import TUNNELS
 
 
@@ -38,6 +38,14 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """connections tracked at once, over all workers; 0: as many as the memory is good for"""
 
 
+class Bodies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[bodies]: how much of each is looked at. None of it is stored."""
+
+    request_bytes: int = REQUEST_SAMPLE
+    response_bytes: int = RESPONSE_SAMPLE
+    """bytes of a sample, before and after decoding; 0 for none"""
+
+
 class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[privacy]"""
 
@@ -56,6 +64,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """threads that take connections"""
     capture: Capture = Capture()
     limits: Limits = Limits()
+    bodies: Bodies = Bodies()
     privacy: Privacy = Privacy()
     detectors: dict[str, dict[str, float]] = {}
     """settings of detectors by name, as [detectors.enumeration]"""
@@ -77,6 +86,9 @@ def load_config(path: str | None) -> Config:
         raise ConfigError(f"{path}: `workers` must be from 1 to 64.")
     if config.limits.connections and not 1_024 <= config.limits.connections <= 16_777_216:
         raise ConfigError(f"{path}: `limits.connections` must be from 1024 to 16777216, or 0.")
+    for size in (config.bodies.request_bytes, config.bodies.response_bytes):
+        if not 0 <= size <= SAMPLE_LIMIT:
+            raise ConfigError(f"{path}: sizes in `bodies` must be from 0 to {SAMPLE_LIMIT}.")
     for name, ports in config.capture.tunnel_ports.items():
         if name not in TUNNELS or any(not 0 < port < 65_536 for port in ports):
             raise ConfigError(f"{path}: `capture.tunnel_ports` takes lists of UDP ports for {', '.join(sorted(TUNNELS))}.")

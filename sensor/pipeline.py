@@ -5,6 +5,7 @@ capture → decode → workers (streams, parsers) → merge → inventory → de
 
 import collections
 import concurrent.futures
+import dataclasses
 import os
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ import msgspec
 import numpy as np
 
 from detectors.base import Alert, View, find_detectors
+from parsers.body.decode import decode_bodies
+from parsers.body.operations import find_operations
 from sensor.budget import memory_bytes, share_out
 from sensor.capture.files import BUFFERS, FRAMES_PER_CHUNK, CaptureFile
 from sensor.capture.filter import Filter
@@ -30,6 +33,8 @@ ANALYSED_AT_ONCE = 8_192
 """Transactions that are gathered before inventory and detectors look at them."""
 CHUNKS_TOGETHER = 8
 """Chunks after which several workers wait for each other."""
+DECODED_AT_ONCE = 1_024
+"""Compressed request bodies that are decoded of so many transactions: hardly anybody sends any, an attacker would."""
 R_FILTERED = REASON["filtered"]
 
 
@@ -51,9 +56,11 @@ class Pipeline:
         self._packets = [np.zeros(FRAMES_PER_CHUNK, PACKET) for _ in range(BUFFERS)]
         self._joined = [new_side() for _ in range(BUFFERS)]
         self._seed = np.uint64(int.from_bytes(os.urandom(8), "little"))
-        self._workers = [
-            Worker(shard, config.workers, self._budget.streams, self._budget.http, key) for shard in range(config.workers)
-        ]
+        bodies = config.bodies
+        http = dataclasses.replace(
+            self._budget.http, request_sample=bodies.request_bytes, response_sample=bodies.response_bytes
+        )
+        self._workers = [Worker(shard, config.workers, self._budget.streams, http, key) for shard in range(config.workers)]
         several = config.workers > 1
         # One thread each: a worker takes its chunks in order, and never two at a time.
         self._threads = [concurrent.futures.ThreadPoolExecutor(1) for _ in self._workers] if several else []
@@ -62,7 +69,7 @@ class Pipeline:
         self._handed_over = 0
         self._in_analysis: concurrent.futures.Future | None = None
         self.seconds: dict[str, float] = dict.fromkeys(
-            ("read", "decode", "streams", "http", "inventory", "detectors", "output"), 0.0
+            ("read", "decode", "streams", "http", "bodies", "inventory", "detectors", "output"), 0.0
         )
         """time spent by stage; with several workers, streams and http add up over them"""
         self.counters = np.zeros(len(REASONS), np.uint64)
@@ -186,9 +193,17 @@ class Pipeline:
             self._in_analysis.result()
             self._in_analysis = None
 
+    def _read_bodies(self, batch: Batch) -> Batch:
+        """Decode what requests carry, and find the operations that they name there."""
+        chosen = np.flatnonzero(batch.rows["request_coding"])[:DECODED_AT_ONCE]
+        batch = decode_bodies(batch, "request", chosen, self._config.bodies.request_bytes, self.counters)
+        return find_operations(batch)
+
     def _look(self, gathered: Batch, capture: str) -> None:
         """Inventory, detectors and sinks, in turn."""
         begin = time.perf_counter()
+        gathered = self._read_bodies(gathered)
+        read = time.perf_counter()
         batch, values, wire = self._inventory.analyse(gathered)
         learned = time.perf_counter()
         view = View(batch, values, self._inventory.table)
@@ -200,7 +215,8 @@ class Pipeline:
             for sink in self._sinks:
                 sink.transactions(batch, wire, encaps, capture)
         done = time.perf_counter()
-        self.seconds["inventory"] += learned - begin
+        self.seconds["bodies"] += read - begin
+        self.seconds["inventory"] += learned - read
         self.seconds["detectors"] += judged - learned
         self.seconds["output"] += done - judged
         self.seconds["streams"] = sum(worker.seconds[0] for worker in self._workers)

@@ -71,7 +71,7 @@ class Worker:
     def _output(self) -> Batch:
         http = self._http
         rows, used, bodies = (int(size) for size in take_output(http))
-        return Batch(http.rows[:rows], http.arena[: used + SLACK], used, http.samples[: bodies + SLACK], bodies)
+        return Batch(http.rows[:rows], http.arena, used, http.samples[: bodies + SLACK], bodies)
 
 
 def merge(batches: list[Batch]) -> Batch:

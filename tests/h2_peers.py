@@ -176,6 +176,7 @@ class Peers:
             "user_agent": named[b"user-agent"], "request_type": named.get(b"content-type", b""),
             "status": 0, "response_type": b"", "request_bytes": 0, "response_bytes": 0,
             "request_messages": 0, "response_messages": 0, "grpc_status": -1,
+            "request_message_bytes": 0, "response_message_bytes": 0,
             "pushed": pushed, "reset": False, "whole": False,
         }  # fmt: skip
 
@@ -197,6 +198,7 @@ class Peers:
     def _body(self, said: dict, direction: str, grpc: bool) -> bytes:
         body = self.choose.randbytes(self.choose.choice((0, 1, 10, 200, 900)))
         if grpc:
+            said[direction + "_message_bytes"] += len(body)
             body = b"\0" + struct.pack(">I", len(body)) + body
             said[direction + "_messages"] += 1
         said[direction + "_bytes"] += len(body)

@@ -77,6 +77,7 @@ def allocate(http):
         pending["prefix"][k] = 0
         pending["rest"][k] = 0
         pending["messages"][k] = 0
+        pending["message_bytes"][k] = 0
     pending["absent"] = 0
     pending["alone"] = 0
     pending["sent"] = 0

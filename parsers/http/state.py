@@ -8,6 +8,7 @@ from parsers.http.aging import Ages, new_ages
 from parsers.http2.state import STREAM_LIMIT, Http2, new_http2
 from sensor.core.bundle import Bundle
 from sensor.core.chain import BLOCK, Chains, free_list, new_chains
+from sensor.core.limits import REQUEST_SAMPLE, RESPONSE_SAMPLE
 from sensor.core.records import TEXTS, TRANSACTION
 from sensor.core.wide import SLACK
 
@@ -37,8 +38,6 @@ ROOM_ARENA = (STREAM_LIMIT + 2) * LONGEST_TEXTS + 2 * 65_536
 HEADS_PART = 4
 """Heads that are stored at once are at most a quarter of the blocks; the rest is for the texts of waiting requests."""
 
-REQUEST_SAMPLE, RESPONSE_SAMPLE = 16 << 10, 64 << 10
-"""Bytes kept of a request's and of a response's body."""
 BODIES = 8 << 20
 """Bytes of samples that are handed on at once."""
 
@@ -113,7 +112,7 @@ PENDING = np.dtype([
     ("grpc_status", "<i2"),  # -1 none
     ("prefix", "u1", (2,)), ("rest", "<u8", (2,)),  # by direction: bytes seen of a message's prefix, bytes to its end
     ("first", "u1", (2,)), ("second", "u1", (2,)),  # by direction: first two bytes of a WebSocket frame
-    ("messages", "<u4", (2,)),  # by direction: messages begun
+    ("messages", "<u4", (2,)), ("message_bytes", "<i8", (2,)),  # by direction: messages begun, their bytes
     ("status", "<u2"),
     ("completeness", "<u2"),
     ("absent", "<u2"),       # to be added to it when no response is ever seen

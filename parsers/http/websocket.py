@@ -59,8 +59,7 @@ def take_header_byte(pending, way, byte):
 
 @kernel
 def count_frames(pending, way, buffer, at, end):
-    """Walk through bytes of one direction (0: to the server): payload bytes of messages among them."""
-    payload = np.int64(0)
+    """Walk through bytes of one direction (0: to the server)."""
     while at < end and pending["prefix"][way] != LOST:
         have = np.int64(pending["prefix"][way])
         if have < 2 or have < header_bytes(np.int64(pending["second"][way])):
@@ -78,21 +77,21 @@ def count_frames(pending, way, buffer, at, end):
         pending["rest"][way] -= np.uint64(size)
         at += size
         if pending["first"][way] & OPCODE < CONTROL:
-            payload += size
+            pending["message_bytes"][way] += size
         if pending["rest"][way] == 0:
             pending["prefix"][way] = 0
-    return payload
 
 
 @kernel
 def count_off_frames(pending, way, length):
-    """So many bytes were lost (0: nobody knows how many): payload bytes among them, as far as they lie within one frame."""
+    """So many bytes were lost (0: nobody knows how many). They are counted where they lie within one frame."""
     have = np.int64(pending["prefix"][way])
     inside = IN_LENGTH <= have < LOST and have == header_bytes(np.int64(pending["second"][way]))
     if not inside or length <= 0 or length > np.int64(pending["rest"][way]):
         pending["prefix"][way] = LOST
-        return np.int64(0)
+        return
     pending["rest"][way] -= np.uint64(length)
     if pending["rest"][way] == 0:
         pending["prefix"][way] = 0
-    return length if pending["first"][way] & OPCODE < CONTROL else np.int64(0)
+    if pending["first"][way] & OPCODE < CONTROL:
+        pending["message_bytes"][way] += length

@@ -116,7 +116,7 @@ def take_socket(http, flow, buffer, at, end):
     """Bytes of a WebSocket: all of them."""
     if flow["pending"] >= 0:
         pending = http.pending[flow["pending"]]
-        flow["body"] += count_frames(pending, np.int64(flow["response"]), buffer, at, end)
+        count_frames(pending, np.int64(flow["response"]), buffer, at, end)
         pending["end_ts"] = max(pending["end_ts"], flow["last_ts"])
     return end
 
@@ -126,7 +126,7 @@ def lose_socket(http, flow, length):
     """Bytes of a WebSocket were lost."""
     flow["completeness"] |= GAP
     if flow["pending"] >= 0:
-        flow["body"] += count_off_frames(http.pending[flow["pending"]], np.int64(flow["response"]), length)
+        count_off_frames(http.pending[flow["pending"]], np.int64(flow["response"]), length)
 
 
 @kernel

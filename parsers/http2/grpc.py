@@ -35,6 +35,7 @@ def count_messages(pending, way, buffer, at, end):
             continue
         size = min(end - at, np.int64(pending["rest"][way]))
         pending["rest"][way] -= np.uint64(size)
+        pending["message_bytes"][way] += size
         at += size
         if pending["rest"][way] == 0:
             pending["prefix"][way] = 0

@@ -168,17 +168,16 @@ def take_data(http, entry, slot, side, buffer, at, end, ts):
         from_client = http.connections[entry]["client"] == side
         pending["end_ts"] = max(pending["end_ts"], ts)
         way = 0 if from_client else 1
-        counted = size
         keep_body(http, pending, way, buffer, at, at + size)
         if pending["framing"] == WEBSOCKET:
-            counted = count_frames(pending, way, buffer, at, at + size)
+            count_frames(pending, way, buffer, at, at + size)
         elif pending["framing"] == GRPC:
             count_messages(pending, way, buffer, at, at + size)
         if from_client:
-            pending["request_bytes"] += counted
+            pending["request_bytes"] += size
             pending["sent_ts"] = ts
         else:
-            pending["response_bytes"] += counted
+            pending["response_bytes"] += size
     return at + size
 
 

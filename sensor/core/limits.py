@@ -5,3 +5,8 @@ DUPLICATE_WINDOW_MS = 5.0
 
 SLACK = 128
 """Readable bytes behind the valid part of every buffer, so that a wide load which starts inside never leaves the array."""
+
+REQUEST_SAMPLE, RESPONSE_SAMPLE = 16 << 10, 64 << 10
+"""Bytes that are looked at of a request's and of a response's body, unless configured otherwise."""
+SAMPLE_LIMIT = 256 << 10
+"""Bytes that can be configured."""

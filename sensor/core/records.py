@@ -85,6 +85,7 @@ TRANSACTION = np.dtype(
         ("weird", "<u4"),          # bits of WEIRD
         ("request_bytes", "<i8"), ("response_bytes", "<i8"),  # body bytes as on the wire
         ("request_messages", "<u4"), ("response_messages", "<u4"),  # gRPC messages, WebSocket messages, else 0
+        ("request_message_bytes", "<i8"), ("response_message_bytes", "<i8"),  # what they carry, without their framing
         ("grpc_status", "<i2"),    # -1: none
         ("latency_us", "<i8"),     # last request byte to first response byte; -1: unknown
         ("fingerprint", "<u8"),    # hash of the order and casing of the request's header names; 0: no request seen
@@ -95,6 +96,10 @@ TRANSACTION = np.dtype(
         ("request_media", "u1"), ("response_media", "u1"),    # MEDIA
         ("request_coding", "u1"), ("response_coding", "u1"),  # CODINGS; of the sample: identity once it is decoded
         ("request_partial", "u1"), ("response_partial", "u1"),  # the sample is not the whole body
+        ("operation_type", "u1"),  # OPERATIONS
+        ("graphql_depth", "<u2"), ("graphql_aliases", "<u2"),  # nesting of its selections, renamed fields of one of them
+        ("operation_at", "<u4"), ("operation_len", "<u4"),      # its name
+        ("root_fields_at", "<u4"), ("root_fields_len", "<u4"),  # GraphQL: names of the fields asked for, commas between them
         ("request_body_at", "<u4"), ("request_body_len", "<u4"),    # samples of the bodies, in the batch's `bodies`
         ("response_body_at", "<u4"), ("response_body_len", "<u4"),
     ]
@@ -108,6 +113,10 @@ AUTH = {name: code for code, name in enumerate(AUTH_KINDS)}
 MEDIA_KINDS = ("none", "json", "form", "xml", "multipart", "graphql", "text")
 MEDIA = {name: code for code, name in enumerate(MEDIA_KINDS)}
 """Kinds of bodies that somebody reads."""
+
+OPERATIONS = ("", "query", "mutation", "subscription", "jsonrpc", "soap")
+OPERATION = {name: code for code, name in enumerate(OPERATIONS)}
+"""What names an operation in a request's body: GraphQL's three, JSON-RPC, SOAP."""
 
 CODINGS = ("identity", "gzip", "deflate", "br", "zstd", "other")
 CODING = {name: code for code, name in enumerate(CODINGS)}
@@ -149,6 +158,14 @@ class Batch:
     """uint8[k]: samples of bodies, SLACK bytes of room behind the last"""
     bodies_used: int = 0
     """bytes of `bodies` that hold samples"""
+
+    def with_room(self, size: int) -> "Batch":
+        """The same with room for `size` bytes more in the arena."""
+        if len(self.arena) >= self.used + size + SLACK:
+            return self
+        arena = np.empty(self.used + size + SLACK, np.uint8)
+        arena[: self.used] = self.arena[: self.used]
+        return dataclasses.replace(self, arena=arena)
 
     def copy(self) -> "Batch":
         """The same in arrays of its own."""

@@ -7,6 +7,7 @@ from sensor.core.jit import kernel
 from sensor.core.records import AUTH, AUTH_KINDS, Batch
 from sensor.core.wide import SLACK, copy
 from sensor.inventory.endpoints import TEXT_LIMIT, Endpoints, endpoint_text, find_endpoint, new_endpoints
+from sensor.inventory.operations import OPERATION_LIMIT, copy_procedure, is_grpc, write_operation
 from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, profile_row, quantile
 from sensor.inventory.targets import (
     TEMPLATE_LIMIT,
@@ -47,21 +48,27 @@ def analyse_rows(table, rows, arena, used, scratch, key0, key1, values):
     batch = np.uint32(table.control[1])
     for index in range(rows.shape[0]):
         row = rows[index]
-        if row["method_len"] == 0:
-            row["endpoint"] = 0
-            continue
         at, end = np.int64(row["path_at"]), np.int64(row["path_at"]) + np.int64(row["path_len"])
+        first = count
         length, count, secret_path = write_template(arena, at, end, scratch, index, values, count)
-        place = find_endpoint(table, arena, row, scratch, length)
-        row["endpoint"] = place
-        row["template_at"], used = place_template(table, place, arena, scratch, length, used, batch)
-        row["template_len"] = length
+        if is_grpc(arena, row):
+            length, count, secret_path = copy_procedure(arena, at, end, scratch), first, False
+        elif row["operation_type"]:
+            length += write_operation(arena, row, scratch + length)
         query, query_end = np.int64(row["query_at"]), np.int64(row["query_at"]) + np.int64(row["query_len"])
         count, secret_query, key = read_query(arena, query, query_end, index, values, count)
         if key >= 0 and row["auth"] == 0:
             row["auth"] = A_API_KEY
             row["credential"] = siphash(arena, np.int64(values[key]["at"]), np.int64(values[key]["len"]), key0, key1)
-        profile_row(table.profiles, place, arena, row)
+        if row["method_len"] == 0 or row["path_len"] == 0:
+            count = first  # a request of which too little was seen belongs to no endpoint
+            row["endpoint"] = 0
+        else:
+            place = find_endpoint(table, arena, row, scratch, length)
+            row["endpoint"] = place
+            row["template_at"], used = place_template(table, place, arena, scratch, length, used, batch)
+            row["template_len"] = length
+            profile_row(table.profiles, place, arena, row)
         if secret_path:
             to = redact_path(arena, at, end, used)
             row["path_at"], row["path_len"], used = used, to - used, to
@@ -94,8 +101,9 @@ class Inventory:
         """
         rows = batch.rows
         targets = sum(int(rows[name + "_len"].sum()) for name in TARGETS)
-        room = batch.used + 4 * targets + TEMPLATE_LIMIT * len(rows) + 64
-        needed = room + TEMPLATE_LIMIT + TEXT_LIMIT + SLACK
+        longest = TEMPLATE_LIMIT + OPERATION_LIMIT
+        room = batch.used + 4 * targets + longest * len(rows) + 64
+        needed = room + longest + TEXT_LIMIT + SLACK
         if len(self._arena) < needed:
             self._arena = np.empty(needed + needed // 2, np.uint8)
         if len(self._values) < len(rows) * VALUES_PER_ROW + 1:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.http.media import coding_of, media_of
-from parsers.http.state import REQUEST_SAMPLE, RESPONSE_SAMPLE
+from sensor.core.limits import REQUEST_SAMPLE, RESPONSE_SAMPLE
 from sensor.core.reasons import REASON
 from sensor.core.records import CODING, MEDIA
 from sensor.core.wide import padded

@@ -16,7 +16,14 @@ from sensor.core.reasons import REASON
 PARSER = Http()
 SEEDS = st.integers(0, 10_000)
 TEXTS = ("method", "path", "query", "host", "user_agent", "request_type", "response_type")
-COUNTS = ("request_bytes", "response_bytes", "request_messages", "response_messages")
+COUNTS = (
+    "request_bytes",
+    "response_bytes",
+    "request_messages",
+    "response_messages",
+    "request_message_bytes",
+    "response_message_bytes",
+)
 NAMED = {b":method": "method", b":path": "path", b":authority": "host", b"user-agent": "user_agent"}
 SEPARATORS = {"path": b"?", "host": b":"}
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

@@ -52,7 +52,9 @@ def cut(writes, choose):
 
 
 def counts(row):
-    return row["request_messages"], row["response_messages"], row["request_bytes"], row["response_bytes"]
+    return tuple(
+        row[name] for name in ("request_messages", "response_messages", "request_message_bytes", "response_message_bytes")
+    )
 
 
 @examples(60)
@@ -66,6 +68,7 @@ def test_over_http1(seed):
         (b"GET", b"/chat", 101, [], [])
     ]
     assert counts(rows[0]) == (messages[ASK], messages[REPLY], payload[ASK], payload[REPLY])
+    assert (rows[0]["request_bytes"], rows[0]["response_bytes"]) == (0, 0)
     assert 0 < rows[0]["latency_us"] <= len(SWITCH)
 
 
