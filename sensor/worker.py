@@ -8,12 +8,12 @@ import numpy as np
 from parsers.http.consume import consume, take_output
 from parsers.http.state import HttpLimits, new_http
 from sensor.core.reasons import REASONS
-from sensor.core.records import PACKET, TEXTS, TRANSACTION, Batch
+from sensor.core.records import ALL_TEXTS, PACKET, TRANSACTION, Batch
 from sensor.core.wide import SLACK
 from sensor.streams.reassemble import finish, reassemble
 from sensor.streams.state import StreamLimits, new_streams
 
-SPANS = tuple(name + "_at" for name in TEXTS)
+SPANS = tuple(name + "_at" for name in ALL_TEXTS)
 BODY_SPANS = ("request_body_at", "response_body_at")
 
 

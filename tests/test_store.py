@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from sensor.cli import main
-from sensor.core.records import AUTH_KINDS, COMPLETENESS, TEXTS, TRANSACTION, WEIRD, Batch, names_of
+from sensor.core.records import ALL_TEXTS, AUTH_KINDS, COMPLETENESS, OPERATIONS, TEXTS, TRANSACTION, WEIRD, Batch, names_of
 from sensor.core.wide import SLACK
 from sensor.store import StoreError, default_dsn, migrations, native, open_store, queries
 from sensor.store.values import timestamp
@@ -21,7 +21,6 @@ MAPPED = 0xFFFF << 32
 ENCAPS = ["", "vlan:10/vxlan:7"]
 NS = 1_700_000_000_123_456_789
 WORDS = [b"", b"x", "ü€".encode(), b"a" * 127, b"b" * 128, b"c" * 20_000, b"\x00\x1b[31m[red]\n'\\", b"\xff\xfe"]
-FIELDS = (*TEXTS, "template")
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +51,8 @@ def random_batch(rows: int, seed: int, vary: int = 0) -> Batch:
     out["completeness"] &= (1 << len(COMPLETENESS)) - 1
     out["weird"] &= (1 << len(WEIRD)) - 1
     out["encap"] %= len(ENCAPS)
+    out["operation_type"] %= len(OPERATIONS)
+    out["grpc_status"] = draw.integers(-1, 256, rows)
     out["status"] *= draw.random(rows) < 0.7
     out["latency_us"][draw.random(rows) < 0.3] = -1
     for name in ("credential", "session", "fingerprint"):
@@ -59,7 +60,7 @@ def random_batch(rows: int, seed: int, vary: int = 0) -> Batch:
     words = [*WORDS, *(b"/v1/%d" % k for k in range(300))]
     arena = b"".join(words)
     starts = np.cumsum([0, *map(len, words)])
-    for name in FIELDS:
+    for name in ALL_TEXTS:
         chosen = draw.integers(0, len(words), rows)
         out[name + "_at"] = starts[chosen]
         out[name + "_len"] = [len(words[k]) for k in chosen]
@@ -75,7 +76,7 @@ def expected(batch: Batch, index: int) -> dict:
     import communityid
 
     row = batch.rows[index]
-    text = {name: batch.text(index, name).decode("utf-8", "backslashreplace") for name in FIELDS}
+    text = {name: batch.text(index, name).decode("utf-8", "backslashreplace") for name in ALL_TEXTS}
     client, server = address(row, "client"), address(row, "server")
     flow = communityid.FlowTuple.make_tcp(client, server, int(row["client_port"]), int(row["server_port"]))
     credential, session = int(row["credential"]), int(row["session"])
@@ -83,6 +84,11 @@ def expected(batch: Batch, index: int) -> dict:
     return {
         **{name: text[name] for name in TEXTS},
         "endpoint": text["template"],
+        "operation_type": OPERATIONS[row["operation_type"]], "operation": text["operation"],
+        "root_fields": text["root_fields"].split(",") if text["root_fields"] else [],
+        "graphql_depth": int(row["graphql_depth"]), "graphql_aliases": int(row["graphql_aliases"]),
+        "grpc_status": int(row["grpc_status"]) if row["grpc_status"] >= 0 else None,
+        **{f"{side}_{name}": int(row[f"{side}_{name}"]) for side in ("request", "response") for name in ("messages", "message_bytes")},
         "ts": timestamp(int(row["ts"])),
         "sensor": "s1", "source": "00000000000000aa", "capture": "a.pcap",
         "community_id": communityid.CommunityID().calc(flow),

@@ -67,6 +67,10 @@ DELIVER_CONFLICT = 6
 TEXTS = ("method", "host", "path", "query", "user_agent", "referer", "request_type", "forwarded_for", "response_type")
 """Text fields of a transaction, in the order in which a parser writes them."""
 
+ADDED_TEXTS = ("operation", "root_fields", "template")
+"""Text fields that later stages add: what the request's body names, and the path's template."""
+ALL_TEXTS = (*TEXTS, *ADDED_TEXTS)
+
 TRANSACTION = np.dtype(
     [
         ("order", "<i8"),          # number of the packet that completed it
@@ -92,18 +96,15 @@ TRANSACTION = np.dtype(
         ("credential", "<u8"),     # keyed hash of the API token or password; 0: none
         ("session", "<u8"),        # keyed hash of the session cookie; 0: none
         ("endpoint", "<u4"),       # id in the endpoint table; set by the inventory
-        ("template_at", "<u4"), ("template_len", "<u4"),  # path template, set by the inventory
         ("request_media", "u1"), ("response_media", "u1"),    # MEDIA
         ("request_coding", "u1"), ("response_coding", "u1"),  # CODINGS; of the sample: identity once it is decoded
         ("request_partial", "u1"), ("response_partial", "u1"),  # the sample is not the whole body
         ("operation_type", "u1"),  # OPERATIONS
         ("graphql_depth", "<u2"), ("graphql_aliases", "<u2"),  # nesting of its selections, renamed fields of one of them
-        ("operation_at", "<u4"), ("operation_len", "<u4"),      # its name
-        ("root_fields_at", "<u4"), ("root_fields_len", "<u4"),  # GraphQL: names of the fields asked for, commas between them
         ("request_body_at", "<u4"), ("request_body_len", "<u4"),    # samples of the bodies, in the batch's `bodies`
         ("response_body_at", "<u4"), ("response_body_len", "<u4"),
     ]
-    + [(name + part, "<u4") for name in TEXTS for part in ("_at", "_len")]
+    + [(name + part, "<u4") for name in ALL_TEXTS for part in ("_at", "_len")]
 )  # fmt: skip
 """One HTTP request with its response."""
 

@@ -11,21 +11,9 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from sensor.core.records import AUTH_KINDS, COMPLETENESS, TRANSACTION, WEIRD, Batch, names_of
+from sensor.core.records import ALL_TEXTS, AUTH_KINDS, COMPLETENESS, OPERATIONS, TRANSACTION, WEIRD, Batch, names_of
 
 VERSIONS = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
-SPANS = (
-    "method",
-    "host",
-    "path",
-    "query",
-    "user_agent",
-    "referer",
-    "request_type",
-    "forwarded_for",
-    "response_type",
-    "template",
-)
 ROWS_AT_ONCE = 1_024
 """Rows that are Python objects at the same time."""
 CACHED = 8_192
@@ -99,7 +87,7 @@ class Lines:
                 arena[at : at + size].decode("utf-8", "backslashreplace")
                 for at, size in zip(columns[name + "_at"], columns[name + "_len"], strict=True)
             ]
-            for name in SPANS
+            for name in ALL_TEXTS
         }
         lines = bytearray()
         for index in range(len(rows)):
@@ -137,9 +125,19 @@ class Lines:
             "path": texts["path"][index],
             "query": texts["query"][index],
             "endpoint": texts["template"][index],
+            "operation_type": OPERATIONS[of("operation_type")],
+            "operation": texts["operation"][index],
+            "root_fields": texts["root_fields"][index].split(",") if texts["root_fields"][index] else [],
+            "graphql_depth": of("graphql_depth"),
+            "graphql_aliases": of("graphql_aliases"),
             "status": of("status") or None,
+            "grpc_status": of("grpc_status") if of("grpc_status") >= 0 else None,
             "request_bytes": of("request_bytes"),
             "response_bytes": of("response_bytes"),
+            "request_messages": of("request_messages"),
+            "response_messages": of("response_messages"),
+            "request_message_bytes": of("request_message_bytes"),
+            "response_message_bytes": of("response_message_bytes"),
             "latency_us": of("latency_us") if of("latency_us") >= 0 else None,
             "user_agent": texts["user_agent"][index],
             "referer": texts["referer"][index],

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from sensor.core.jit import kernel
-from sensor.core.records import AUTH_KINDS, COMPLETENESS, WEIRD
+from sensor.core.records import AUTH_KINDS, COMPLETENESS, OPERATIONS, WEIRD
 from sensor.store import native
 from sensor.store.native import Column, Gather
 
@@ -14,7 +14,7 @@ _VERSIONS = ["0.9", "1.0", "1.1", "2"]
 _VERSION_INDEX = np.zeros(256, dtype=np.uint8)
 _VERSION_INDEX[[9, 10, 11, 20]] = range(4)
 _STRINGS = ("path", "query", "referer", "forwarded_for")
-_REPEATED = ("method", "host", "user_agent", "request_type", "response_type")
+_REPEATED = ("method", "host", "user_agent", "request_type", "response_type", "operation")
 
 
 def encode_transactions(
@@ -38,12 +38,17 @@ def encode_transactions(
         "http_version": native.dictionary(_VERSIONS, _VERSION_INDEX[rows["version"]]),
         "auth": native.dictionary(list(AUTH_KINDS), np.minimum(rows["auth"], len(AUTH_KINDS) - 1)),
     }
-    for name in ("stream_id", "serial"):
+    for name in ("stream_id", "serial", "request_messages", "response_messages"):
         columns[name] = native.numbers("UInt32", rows[name])
-    for name in ("request_bytes", "response_bytes"):
+    for name in ("request_bytes", "response_bytes", "request_message_bytes", "response_message_bytes"):
         columns[name] = native.numbers("UInt64", np.maximum(rows[name], 0))
     columns["status"] = native.nullable("UInt16", rows["status"], rows["status"] == 0)
     columns["latency_us"] = native.nullable("UInt64", np.maximum(rows["latency_us"], 0), rows["latency_us"] < 0)
+    columns["grpc_status"] = native.nullable("UInt8", rows["grpc_status"].astype(np.uint8), rows["grpc_status"] < 0)
+    columns["operation_type"] = native.dictionary(list(OPERATIONS), np.minimum(rows["operation_type"], len(OPERATIONS) - 1))
+    for name in ("graphql_depth", "graphql_aliases"):
+        columns[name] = native.numbers("UInt16", rows[name])
+    columns["root_names"] = native.strings(Gather(arena, rows["root_fields_at"], rows["root_fields_len"]))
     for name in _STRINGS:
         columns[name] = native.strings(Gather(arena, rows[name + "_at"], rows[name + "_len"]))
     for name in _REPEATED:

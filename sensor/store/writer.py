@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sensor.core.records import TEXTS, TRANSACTION, Batch
+from sensor.core.records import ALL_TEXTS, TRANSACTION, Batch
 from sensor.core.wide import SLACK
 from sensor.store.encode import digest, encode_transactions
 from sensor.store.errors import StoreError
@@ -21,7 +21,7 @@ BLOCK_ROWS = 1 << 16
 """Rows that are gathered before an insert: each insert makes a part that ClickHouse must merge later."""
 BLOCK_TEXT = 64 << 20
 """Bytes of text that are gathered before an insert."""
-_AT = (*(name + "_at" for name in TEXTS), "template_at")
+_AT = tuple(name + "_at" for name in ALL_TEXTS)
 _TIMES = ("ts", "first_seen", "last_seen", "raised_at")
 _TABLES = {"endpoints": "endpoint_profiles", "alerts": "alert_versions", "stats": "sensor_stats_versions"}
 
