@@ -8,7 +8,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.settings import SettingCodes
 from hpack.hpack import decode_integer
-from hyperframe.frame import ContinuationFrame, Frame, HeadersFrame, PushPromiseFrame
+from hyperframe.frame import ContinuationFrame, DataFrame, Frame, HeadersFrame, PushPromiseFrame
 
 UNSEEN = object()
 """Instead of a name, or of a value, that refers to what was not seen."""
@@ -309,3 +309,14 @@ def blocks_of(events) -> list[tuple[bool, int, int, bytes]]:
             if "END_HEADERS" in frame.flags and from_client in open_blocks:
                 found.append((from_client, *open_blocks.pop(from_client)))
     return found
+
+
+def data_bytes(data: bytes) -> int:
+    """Body bytes in whole frames, without padding."""
+    total = 0
+    while data:
+        frame, length = Frame.parse_frame_header(memoryview(data[:9]))
+        frame.parse_body(memoryview(data[9 : 9 + length]))
+        data = data[9 + length :]
+        total += len(frame.data) if isinstance(frame, DataFrame) else 0
+    return total

@@ -7,6 +7,7 @@ import pytest
 from helpers import FEATURES, PCAPS, Sensor, transactions_of
 
 CAPTURES = sorted(path for path in FEATURES.iterdir() if not path.name.endswith(".json"))
+VERSIONS = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
 STOREFRONT = PCAPS / "storefront.pcap"
 
 
@@ -23,7 +24,7 @@ def as_label(row):
         "status": row["status"] or None,
         "request_bytes": row["request_bytes"],
         "response_bytes": row["response_bytes"],
-        "http_version": f"{row['version'] // 10}.{row['version'] % 10}",
+        "http_version": VERSIONS[row["version"]],
         "completeness": sorted(row["completeness"]),
     }
 

@@ -6,7 +6,9 @@ import json
 import re
 
 import dpkt
+import hpack
 import pytest
+from h2_peers import blocks_of, data_bytes
 
 from sensor.scapy_bridge import FilterError, compile_bpf
 from sensor.simulate.captures import write_all
@@ -138,8 +140,8 @@ def test_feature_labels_agree_with_packets(tmp_path, name):
     ((_, sides),) = streams(path).items()
     # Status lines are counted by their look, requests by dpkt, as far as a connection speaks HTTP.
     statuses = [int(found) for found in re.findall(rb"HTTP/1\.[01] (\d{3}) ", sides[False]) if found != b"100"]
-    assert statuses == [row["status"] for row in built.transactions if row["status"]]
-    expected = [row for row in built.transactions if row["method"]]
+    assert statuses == [row["status"] for row in built.transactions if row["status"] and row["http_version"] != "2"]
+    expected = [row for row in built.transactions if row["method"] and row["http_version"] != "2"]
     if name == "chunked_trailers":  # dpkt does not read trailers
         expected = expected[:1]
     data = sides[True]
@@ -149,6 +151,28 @@ def test_feature_labels_agree_with_packets(tmp_path, name):
         path_, _, query = request.uri.removeprefix("http://api.shop.test").partition("?")
         assert (request.method, path_, query) == (row["method"], row["path"], row["query"])
         assert len(request.body) == row["request_bytes"]
+    if any(row["http_version"] == "2" for row in built.transactions):
+        assert_http2_labels(built.transactions, sides)
+
+
+def assert_http2_labels(labels, sides):
+    """Header lists as hpack reads them, DATA as hyperframe does."""
+    labels = [row for row in labels if row["http_version"] == "2"]
+    asked = sides[True][sides[True].index(b"PRI * HTTP/2.0") + 24 :]
+    answered = sides[False][sides[False].index(b"\r\n\r\n") + 4 :] if sides[False].startswith(b"HTTP/1") else sides[False]
+    decoders = {True: hpack.Decoder(), False: hpack.Decoder()}
+    fields = [
+        (from_client, dict(decoders[from_client].decode(block)))
+        for from_client, _, _, block in blocks_of([(True, asked), (False, answered)])
+    ]
+    requests = [(found[":method"], found[":path"]) for from_client, found in fields if from_client]
+    targets = [(row["method"], row["path"] + ("?" + row["query"] if row["query"] else "")) for row in labels]
+    assert set(requests) <= set(targets)
+    assert len(targets) - len(requests) in (0, 1)  # the request that upgraded was sent as HTTP/1.1
+    statuses = [int(found[":status"]) for from_client, found in fields if ":status" in found]
+    assert statuses == [row["status"] for row in labels if row["status"]]
+    assert data_bytes(asked) == sum(row["request_bytes"] for row in labels)
+    assert data_bytes(answered) == sum(row["response_bytes"] for row in labels)
 
 
 def test_load_counts_are_true(tmp_path):

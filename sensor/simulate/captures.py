@@ -40,9 +40,9 @@ Made by `sensor/simulate/storefront.py`, seed {seed}: {transactions:,} transacti
 
 ## features/
 
-One feature each, made by `sensor/simulate/feature_http.py`, `feature_tcp.py` and `feature_links.py`. In labels, sizes
-are those of bodies without chunk framing, and what follows CONNECT or an upgrade belongs to no body. `variant_*` are the
-packets of `{variant_of}` (and of `ipv6`, on the second interface of `variant_pcapng`) in other file formats.
+One feature each, made by the `sensor/simulate/feature_*.py`. In labels, sizes are those of bodies without chunk framing,
+and what follows CONNECT or an upgrade to another protocol than HTTP/2 belongs to no body. `variant_*` are the packets of
+`{variant_of}` (and of `ipv6`, on the second interface of `variant_pcapng`) in other file formats.
 
 | file | packets | what is in it |
 | --- | --- | --- |
