@@ -9,6 +9,8 @@ import msgspec
 from sensor.cli.options import json_option, load_settings, verbose_option
 
 MB = 1e6
+PLAIN_SCRIPTS = 20
+"""Connections that the plain loop decodes: on all it would take minutes."""
 ORDINARY = 20_000
 """Ordinary transactions among which a flood is mixed."""
 
@@ -19,11 +21,12 @@ ORDINARY = 20_000
 @click.option("--workers", "workers", multiple=True, type=click.IntRange(1, 64), help="Worker threads; default 1 and 2.")
 @click.option("--with-store", is_flag=True, help="Replay once more into an embedded store (a temporary one).")
 @click.option("--tshark", "compare", is_flag=True, help="Run tshark on the first packets of the same file, for comparison.")
+@click.option("--http2", "second", is_flag=True, help="HTTP/2 instead of HTTP/1.1, and a plain hpack and hyperframe loop.")
 @click.option("--floods", is_flag=True, help="Instead, mix floods of so many steps into 20,000 ordinary transactions.")
 @click.option("--keep", metavar="FILE", help="Keep the capture under this name.")
 @json_option
 @verbose_option
-def bench(transactions, seed, workers, with_store, compare, floods, keep, as_json):
+def bench(transactions, seed, workers, with_store, compare, second, floods, keep, as_json):
     """Make a capture of keep-alive API traffic and replay it: packets, bits and transactions a second, and where the time goes.
 
     \b
@@ -34,17 +37,20 @@ def bench(transactions, seed, workers, with_store, compare, floods, keep, as_jso
         return
     from sensor.bench import TSHARK_SHARE, cores, replay_apart, tshark_rate
     from sensor.simulate.load import write_load
+    from sensor.simulate.load_http2 import plain_rate, write_http2_load
 
     with tempfile.TemporaryDirectory(prefix="tapwatch-bench-") as folder:
         path = pathlib.Path(keep) if keep else pathlib.Path(folder) / "load.pcap"
         click.echo(f"Making a capture of {transactions:,} transactions (seed {seed}).", err=True)
-        load = write_load(path, transactions, seed)
+        load, scripts = write_http2_load(path, transactions, seed) if second else (write_load(path, transactions, seed), [])
         config = load_settings(None)
         runs = [replay_apart(config, path, number, False) for number in workers or (1, 2)]
         if with_store:
             config = msgspec.structs.replace(config, store=f"chdb://{folder}/store")
             runs.append(replay_apart(config, path, 1, True))
         result = {"cores": cores(), "load": load, "runs": runs}
+        if second:
+            result["plain_transactions_per_s"] = round(plain_rate(scripts[:PLAIN_SCRIPTS]))
         if compare:
             result["tshark"] = tshark_rate(path, load["packets"] // TSHARK_SHARE)
     if as_json:
@@ -93,6 +99,11 @@ def _print(result: dict) -> None:
         click.echo(f"  {found} transactions found; alerts {run['alerts']}; losses {losses}")
         stages = "  ".join(f"{name} {ns}" for name, ns in run["ns_per_packet"].items())
         click.echo(f"  ns per packet: {stages}")
+    if "plain_transactions_per_s" in result:
+        rate, plain = result["runs"][0]["transactions_per_s"], result["plain_transactions_per_s"]
+        click.echo(
+            f"\nhpack and hyperframe alone, on the same bytes: {plain:,} transactions/s: {rate / plain:.0f} times slower"
+        )
     if "tshark" in result:
         other = result["tshark"]
         if other is None:

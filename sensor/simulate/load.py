@@ -36,7 +36,7 @@ Record = tuple[int, bytes]
 """Packet time in µs, and the packet as it stands in the file: record header, frame."""
 
 
-class _Direction:
+class Direction:
     """Packets of one sender of one connection: a template, patched per packet."""
 
     def __init__(self, source: bytes, target: bytes, ports: bytes, tag: bytes, sequence: int):
@@ -101,8 +101,8 @@ class Load:
         number = rng.randrange(SERVERS)
         server = (bytes((10, 20, 0)) if version == 4 else bytes.fromhex("20010db80020") + bytes(9)) + bytes((10 + number,))
         tag = struct.pack(">HH", 0x8100, 10 + number) if tagged else b""
-        up = _Direction(client, server, struct.pack(">HH", port, 80), tag, rng.getrandbits(32))
-        down = _Direction(server, client, struct.pack(">HH", 80, port), tag, rng.getrandbits(32))
+        up = Direction(client, server, struct.pack(">HH", port, 80), tag, rng.getrandbits(32))
+        down = Direction(server, client, struct.pack(">HH", 80, port), tag, rng.getrandbits(32))
         rtt = int(rng.uniform(500, 20_000))
         records = [(time, up.packet(time, b"", 0, SYN))]
         up.sequence = (up.sequence + 1) & 0xFFFFFFFF
@@ -142,7 +142,7 @@ class Load:
             yield waiting[:end]
             waiting = waiting[end:]
 
-    def _transaction(self, records: list[Record], up: _Direction, down: _Direction, time: int, version: int, rtt: int) -> int:
+    def _transaction(self, records: list[Record], up: Direction, down: Direction, time: int, version: int, rtt: int) -> int:
         rng = self._rng
         self._send(records, up, down, time, self._request())
         time += 300 + int(rng.expovariate(1 / 3000))
@@ -172,7 +172,7 @@ class Load:
         before, after, numbers = rng.choice(self._read)
         return [b"%b%d%b%b\r\n" % (before, rng.randrange(numbers), after, rng.choice(self._headers))]
 
-    def _send(self, records: list[Record], sender: _Direction, receiver: _Direction, time: int, segments: list[bytes]) -> int:
+    def _send(self, records: list[Record], sender: Direction, receiver: Direction, time: int, segments: list[bytes]) -> int:
         """Data segments 12 µs apart, a few swapped or repeated; returns a time after the last."""
         rng, counts = self._rng, self.counts
         count = len(segments)
