@@ -77,18 +77,26 @@ class Worker:
 def merge(batches: list[Batch]) -> Batch:
     """One batch of several, in the order of completion, whichever worker saw them.
 
-    Rows completed by the same packet (an idle sweep, the end of the capture) are ordered by their own time and
-    connection, so that the order does not depend on how connections were shared out.
+    Rows completed by the same packet are those of one connection, in its order. An idle sweep and the end of the capture
+    complete rows of several: these are ordered by connection, so that it does not matter how connections were shared out.
     """
     batches = [batch for batch in batches if len(batch.rows)]
     if not batches:
         return Batch(np.zeros(0, TRANSACTION), np.zeros(SLACK, np.uint8), 0)
     whole = batches[0] if len(batches) == 1 else _joined(batches)
     rows = whole.rows
-    order = rows["order"]
-    if (order[1:] <= order[:-1]).any():
-        rows = rows[np.lexsort((rows["serial"], rows["client_port"], rows["client_lo"], rows["client_hi"], rows["ts"], order))]
+    if not _in_order(rows):
+        rows = rows[np.lexsort((rows["serial"], rows["client_port"], rows["client_lo"], rows["client_hi"], rows["order"]))]
     return dataclasses.replace(whole, rows=rows)
+
+
+def _in_order(rows: np.ndarray) -> bool:
+    """Whether rows stand in the order of their packets, those of one packet being of one connection."""
+    order = rows["order"]
+    if (order[1:] < order[:-1]).any():
+        return False
+    same = np.flatnonzero(order[1:] == order[:-1])
+    return all((rows[name][same] == rows[name][same + 1]).all() for name in ("client_port", "client_lo", "client_hi"))
 
 
 def _joined(batches: list[Batch]) -> Batch:

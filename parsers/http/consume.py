@@ -101,27 +101,8 @@ def on_conflict(http, entry, side):
 
 
 @kernel
-def on_data(http, entry, side, buffer, at, end, ts):
-    """Bytes of one direction: the offset behind those that were taken, for want of room for rows not always all."""
-    if http.flows[2 * entry + side]["state"] != FRAMES:
-        at = feed(http, entry, side, buffer, at, end, ts)
-    if at < end and http.flows[2 * entry + side]["state"] == FRAMES:
-        at = feed_frames(http, entry, side, buffer, at, end, ts)
-    return at
-
-
-@kernel
-def on_loss(http, entry, side, length):
-    """Bytes of one direction were lost (0: nobody knows how many)."""
-    if http.flows[2 * entry + side]["state"] == FRAMES:
-        on_frames_gap(http, entry, side, length)
-    else:
-        on_gap(http, entry, side, length)
-
-
-@kernel
 def consume(http, deliveries, count, start, packets, chunk, stored, joined):
-    """Take deliveries[start:count], whose bytes lie in chunk, stored or joined.
+    """Take deliveries[start:count], whose bytes lie in chunk, stored or joined. A connection may go on as HTTP/2 within one.
 
     Returns the number of the first that was not taken, for want of room for its rows; what was taken of it is cut off.
     """
@@ -137,15 +118,20 @@ def consume(http, deliveries, count, start, packets, chunk, stored, joined):
             at, where = np.int64(delivery["at"]), delivery["stored"]
             end = at + np.int64(delivery["length"])
             buffer = chunk if where == IN_CHUNK else stored if where == IN_STORE else joined
-            at = on_data(http, entry, side, buffer, at, end, delivery["ts"])
+            if http.flows[2 * entry + side]["state"] != FRAMES:
+                at = feed(http, entry, side, buffer, at, end, delivery["ts"])
+            if at < end and http.flows[2 * entry + side]["state"] == FRAMES:
+                at = feed_frames(http, entry, side, buffer, at, end, delivery["ts"])
             if at < end:
                 delivery["at"] = at
                 delivery["length"] = end - at
                 return index
         elif kind == DELIVER_OPEN:
             on_open(http, entry, packets[delivery["packet"]], delivery["flags"])
+        elif kind == DELIVER_GAP and http.flows[2 * entry + side]["state"] == FRAMES:
+            on_frames_gap(http, entry, side, np.int64(delivery["length"]))
         elif kind == DELIVER_GAP:
-            on_loss(http, entry, side, np.int64(delivery["length"]))
+            on_gap(http, entry, side, np.int64(delivery["length"]))
         elif kind == DELIVER_FIN:
             end_of_flow(http, entry, side, True)
         elif kind == DELIVER_CLOSE:

@@ -140,13 +140,23 @@ def search(http, entry, slot, side, buffer, at, end):
 
 @kernel
 def take_header(http, entry, slot, side, buffer, at, end, ts):
-    """Bytes of a frame's header: the offset behind them."""
+    """Bytes of a frame's header: the offset behind them. One that lies here as a whole is read where it lies."""
     state = http.http2.sides[2 * slot + side]
-    while at < end and state["have"] < HEADER_BYTES:
-        state["header"][state["have"]] = buffer[at]
-        state["have"] += 1
-        at += 1
-    if state["have"] == HEADER_BYTES and not begin_frame(http, entry, slot, side, ts):
+    if state["have"] == 0 and end - at >= HEADER_BYTES:
+        begins = begin_frame(http, entry, slot, side, buffer, at, ts)
+        at += HEADER_BYTES
+    else:
+        while at < end and state["have"] < HEADER_BYTES:
+            state["header"][state["have"]] = buffer[at]
+            state["have"] += 1
+            at += 1
+        if state["have"] < HEADER_BYTES:
+            return at
+        for k in range(HEADER_BYTES):
+            http.scratch[k] = state["header"][k]
+        state["have"] = 0
+        begins = begin_frame(http, entry, slot, side, http.scratch, np.int64(0), ts)
+    if not begins:
         lose_frames(http, entry, slot, side)
         return end
     return at

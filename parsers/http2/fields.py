@@ -8,7 +8,7 @@ from parsers.http.text import LOWER, number_of
 from parsers.http2.huffman import decode_huffman
 from parsers.http2.state import FIELDS_LIMIT, UNKNOWN
 from parsers.http2.table import INVALID, NOWHERE, STATIC_LENGTH, find_entry, insert, read_entry, set_limit
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.records import WEIRD_BIT
 from sensor.core.wide import copy, load_le64, padded, word
 
@@ -30,7 +30,7 @@ WEBSOCKET_NAME = word(b"websocke") | LOWER
 W_BAD = WEIRD_BIT["bad_header"]
 
 
-@kernel
+@inlined
 def read_integer(buffer, at, end, bits):
     """An integer, its first `bits` bits in its first byte (RFC 7541 5.1): (value, offset behind); BROKEN as offset if none."""
     if at >= end:
@@ -69,7 +69,7 @@ def read_string(http2, buffer, at, end, to):
     return at + length, stop - to
 
 
-@kernel
+@inlined
 def refer(http2, table, index, with_value, to):
     """Write the name (and value) with an index to fields[to:]: (bytes of the name, bytes of the value).
 
@@ -115,7 +115,7 @@ def read_literal(http2, table, buffer, at, end, bits, to):
     return at, name, value
 
 
-@kernel
+@inlined
 def read_field(http2, table, buffer, at, end, to):
     """One representation (RFC 7541 6), its field written to fields[to:]: (offset behind, bytes of its name, of its value).
 
@@ -138,7 +138,7 @@ def read_field(http2, table, buffer, at, end, to):
     return read_literal(http2, table, buffer, at, end, 4, to)
 
 
-@kernel
+@inlined
 def note_pseudo(buffer, name, length, at, end, message):
     """A pseudo-header field (RFC 9113 8.3, RFC 8441 4): the first of each counts."""
     first = load_le64(buffer, name)

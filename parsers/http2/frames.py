@@ -3,7 +3,7 @@
 import numpy as np
 
 from parsers.http2.state import FRAME_LIMIT
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.wide import load_be32, load_be64
 
 U = np.uint64
@@ -27,7 +27,7 @@ PSEUDO_LAST = 14
 """Static indices 1 to 14 are pseudo-header fields, which come first in a block."""
 
 
-@kernel
+@inlined
 def is_plausible(length, kind, flags, stream):
     """Whether a frame's header can be one. stream: with its reserved bit."""
     if kind > LAST_TYPE or length > FRAME_LIMIT or stream >> 31:

@@ -29,8 +29,9 @@ from parsers.http2.state import BLOCK_LIMIT, CONTINUATION_LIMIT, DAMAGED, HEADER
 from parsers.http2.streams import find_stream
 from sensor.core.chain import read_chain
 from sensor.core.hashing import mix
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
+from sensor.core.wide import load_be32
 
 U = np.uint64
 R_FRAMES, R_ORPHAN = REASON["http2_frames"], REASON["http2_orphan_frame"]
@@ -82,19 +83,17 @@ def numbers_of(kind, flags, stream):
     return INCREMENT_BYTES if kind == WINDOW_UPDATE and stream == 0 else 0
 
 
-@kernel
-def begin_frame(http, entry, slot, side, ts):
-    """The header of a frame was seen: False when it can be none."""
+@inlined
+def begin_frame(http, entry, slot, side, buffer, at, ts):
+    """The header of a frame lies at buffer[at:]: False when it can be none."""
     state = http.http2.sides[2 * slot + side]
-    header = state["header"]
-    length = np.int64(header[0]) << 16 | np.int64(header[1]) << 8 | np.int64(header[2])
-    kind, flags = np.int64(header[3]), np.int64(header[4])
-    stream = np.int64(header[5]) << 24 | np.int64(header[6]) << 16 | np.int64(header[7]) << 8 | np.int64(header[8])
+    length = np.int64(load_be32(buffer, at) >> U(8))
+    kind, flags = np.int64(buffer[at + 3]), np.int64(buffer[at + 4])
+    stream = np.int64(load_be32(buffer, at + 5))
     if not is_plausible(length, kind, flags, stream):
         return False
     http.counters[R_FRAMES] += U(1)
     state["state"] = PAYLOAD
-    state["have"] = 0
     state["type"] = kind
     state["flags"] = flags
     state["stream"] = stream
@@ -157,7 +156,7 @@ def take_numbers(http, entry, slot, side, buffer, at, end):
     return at
 
 
-@kernel
+@inlined
 def take_data(http, entry, slot, side, buffer, at, end, ts):
     """Body bytes: the offset behind them."""
     state = http.http2.sides[2 * slot + side]
@@ -198,7 +197,7 @@ def take_fragment(http, entry, slot, side, buffer, at, end):
     return at + size
 
 
-@kernel
+@inlined
 def take_payload(http, entry, slot, side, buffer, at, end, ts):
     """Bytes of a payload: the offset behind those that were used."""
     state = http.http2.sides[2 * slot + side]

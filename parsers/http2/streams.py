@@ -3,17 +3,17 @@
 import numpy as np
 
 from parsers.http2.state import BUCKETS
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.records import CUT, REQUEST_CUT
 
 
-@kernel
+@inlined
 def bucket_of(slot, stream):
     """Place of a stream's bucket. Numbers go up by two, odd ones from the client, even ones from the server."""
     return slot * BUCKETS + (np.int64(stream) >> 1) % BUCKETS
 
 
-@kernel
+@inlined
 def find_stream(http, slot, stream):
     """The transaction of a stream, -1 when there is none."""
     index = np.int64(http.http2.buckets[bucket_of(slot, stream)])

@@ -7,7 +7,7 @@ unknown. Nothing is ever resolved to another entry's value.
 import numpy as np
 
 from parsers.http2.state import ENTRY_OVERHEAD, LARGE_TABLE, TABLE_SIZE, UNKNOWN, places_of
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.records import TRUNCATED
 from sensor.core.wide import copy
 
@@ -56,7 +56,7 @@ def forget(table, missed):
     table["missed"] |= missed
 
 
-@kernel
+@inlined
 def entry_at(table, age):
     """Place in `entries` of the entry that is `age` insertions older than the newest."""
     return table["entries"] + (table["inserted"] - 1 - age) % table["places"]
@@ -114,7 +114,7 @@ def set_limit(http2, table, limit):
         grow(http2, table)
 
 
-@kernel
+@inlined
 def read_ring(rings, ring, room, at, length, target, to):
     """Copy `length` bytes of a ring, from place `at` on, to target[to:]."""
     first = min(length, room - at)
@@ -122,7 +122,7 @@ def read_ring(rings, ring, room, at, length, target, to):
     copy(target, to + first, rings, ring, length - first)
 
 
-@kernel
+@inlined
 def write_ring(http2, table, at, length):
     """Append fields[at : at + length] to a table's ring."""
     begin = table["begin"]
@@ -162,7 +162,7 @@ def insert(http2, table, at, name, value):
     table["size"] += length + ENTRY_OVERHEAD
 
 
-@kernel
+@inlined
 def find_entry(table, index):
     """Place of the entry with a dynamic index: NOWHERE when it was not seen, INVALID when there is none."""
     age = index - STATIC_LENGTH - 1
@@ -171,7 +171,7 @@ def find_entry(table, index):
     return np.int64(NOWHERE if table["missed"] else INVALID)
 
 
-@kernel
+@inlined
 def read_entry(http2, table, entry, with_value, to):
     """Copy an entry's name, and its value behind it, to fields[to:]."""
     length = np.int64(entry["name"]) + (np.int64(entry["value"]) if with_value else 0)

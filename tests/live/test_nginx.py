@@ -3,21 +3,11 @@
 import json
 import os
 import pathlib
-import shutil
-import socket
-import subprocess
-import time
 
 import pytest
+from capturing import free_port, needs, nginx, run, sniffing
 
-from tests.helpers import transactions_of
-
-MISSING = [program for program in ("nginx", "curl", "tcpdump") if not shutil.which(program)]
-pytestmark = [
-    pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root: capturing on loopback"),
-]
-PATIENCE = 10.0
+pytestmark = needs("nginx", "curl")
 
 CONFIGURATION = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log; user root;
@@ -40,56 +30,24 @@ http {{
 """
 
 
-def wait_for(condition, what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not happen within {PATIENCE} s"
-        time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @pytest.fixture
 def server(tmp_path):
     """nginx on a free port: (port, folder)."""
     port = free_port()
     (tmp_path / "www").mkdir()
     (tmp_path / "www" / "big.txt").write_text("A line of a large file that compresses well.\n" * 20_000)
-    (tmp_path / "nginx.conf").write_text(CONFIGURATION.format(folder=tmp_path, port=port))
-    with subprocess.Popen(["nginx", "-p", tmp_path, "-c", tmp_path / "nginx.conf"], stderr=subprocess.DEVNULL) as nginx:
-        try:
-            wait_for(lambda: answers(port), "a start of nginx")
-            yield port, tmp_path
-        finally:
-            nginx.terminate()
+    with nginx(tmp_path, CONFIGURATION.format(folder=tmp_path, port=port), port):
+        yield port, tmp_path
 
 
 def captured(port: int, folder: pathlib.Path, calls: list[list[str]]) -> tuple[list[dict], list[dict]]:
     """(transactions that the sensor tells, lines of the server's log) for some calls of curl."""
-    capture = folder / "wire.pcap"
-    tcpdump = ["tcpdump", "-i", "lo", "-U", "--immediate-mode", "-s", "0", "-B", "16384", "-w", capture, f"tcp port {port}"]
-    with subprocess.Popen(tcpdump, stderr=subprocess.DEVNULL) as sniffer:
-        try:
-            wait_for(lambda: capture.exists() and capture.stat().st_size >= 24, "a start of tcpdump")
-            time.sleep(0.3)
-            log = folder / "access.log"
-            log.write_text("")
-            for call in calls:
-                subprocess.run(["curl", "-sS", *call], check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
-            time.sleep(0.5)
-        finally:
-            sniffer.terminate()
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    return transactions_of(capture), lines
+    log = folder / "access.log"
+    with sniffing(port, folder) as found:
+        log.write_text("")
+        for call in calls:
+            run("curl", "-sS", *call)
+    return found.rows, [json.loads(line) for line in log.read_text().splitlines()]
 
 
 def key_of(row: dict) -> tuple:
