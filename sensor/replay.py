@@ -53,7 +53,7 @@ class Replay:
         self._sinks: list = [Lines(transactions, config.sensor, reveal)] if transactions else []
         cold = not is_cached()
         if cold:
-            say("Compiling the kernels for this machine, once; this takes about half a minute.")
+            say("Compiling the kernels for this machine, once; this takes about a minute.")
         seconds = warm_up(config, store)
         if cold:
             say(f"Compiled in {seconds:.0f} s, kept in {CACHE_FOLDER}.")
