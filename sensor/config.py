@@ -44,6 +44,8 @@ class Bodies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     request_bytes: int = REQUEST_SAMPLE
     response_bytes: int = RESPONSE_SAMPLE
     """bytes of a sample, before and after decoding; 0 for none"""
+    per_endpoint: int = 60
+    """samples of one endpoint that are looked at in a minute; operations are read in every request"""
 
 
 class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,6 +88,8 @@ def load_config(path: str | None) -> Config:
         raise ConfigError(f"{path}: `workers` must be from 1 to 64.")
     if config.limits.connections and not 1_024 <= config.limits.connections <= 16_777_216:
         raise ConfigError(f"{path}: `limits.connections` must be from 1024 to 16777216, or 0.")
+    if config.bodies.per_endpoint < 0:
+        raise ConfigError(f"{path}: `bodies.per_endpoint` must not be negative.")
     for size in (config.bodies.request_bytes, config.bodies.response_bytes):
         if not 0 <= size <= SAMPLE_LIMIT:
             raise ConfigError(f"{path}: sizes in `bodies` must be from 0 to {SAMPLE_LIMIT}.")

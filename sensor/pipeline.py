@@ -24,6 +24,7 @@ from sensor.config import Config, ConfigError
 from sensor.core.reasons import REASON, REASONS
 from sensor.core.records import PACKET, Batch
 from sensor.inventory.analyse import Inventory
+from sensor.inventory.samples import grant_samples, new_grants
 from sensor.packets.decode import decode, new_decoder
 from sensor.packets.encap import encap_texts
 from sensor.packets.fragments import new_side
@@ -83,6 +84,7 @@ class Pipeline:
         """Forget all traffic."""
         self._decoder = new_decoder(fragment_bytes=self._budget.fragment_bytes, **msgspec.structs.asdict(self._config.capture))
         self._inventory = Inventory(self._key)
+        self._grants = new_grants()
         self._detectors = [self._make(name, kind) for name, kind in find_detectors().items()]
         self._frames = 0
 
@@ -199,12 +201,21 @@ class Pipeline:
         batch = decode_bodies(batch, "request", chosen, self._config.bodies.request_bytes, self.counters)
         return find_operations(batch)
 
+    def _grant_bodies(self, batch: Batch) -> Batch:
+        """Keep what the analysers may look at of each endpoint, and decode what answers carry."""
+        bodies = self._config.bodies
+        grant_samples(batch.rows, self._grants, bodies.per_endpoint, self.counters)
+        return decode_bodies(
+            batch, "response", np.flatnonzero(batch.rows["response_coding"]), bodies.response_bytes, self.counters
+        )
+
     def _look(self, gathered: Batch, capture: str) -> None:
         """Inventory, detectors and sinks, in turn."""
         begin = time.perf_counter()
         gathered = self._read_bodies(gathered)
         read = time.perf_counter()
         batch, values, wire = self._inventory.analyse(gathered)
+        batch = self._grant_bodies(batch)
         learned = time.perf_counter()
         view = View(batch, values, self._inventory.table)
         for detector in self._detectors:

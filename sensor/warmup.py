@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from detectors.base import View, find_detectors
+from parsers.body.operations import find_operations
 from parsers.http.consume import consume, take_output
 from parsers.http.state import HttpLimits, new_http
 from sensor.capture.files import CaptureFile
@@ -18,6 +19,7 @@ from sensor.core.reasons import REASONS
 from sensor.core.records import DELIVERY, FRAME, PACKET, TRANSACTION, Batch
 from sensor.core.wide import SLACK
 from sensor.inventory.analyse import Inventory
+from sensor.inventory.samples import grant_samples, new_grants
 from sensor.packets.decode import decode, new_decoder
 from sensor.pipeline import Pipeline
 from sensor.streams.reassemble import finish, reassemble
@@ -83,7 +85,8 @@ def _compile_rest(config: Config, store: bool) -> None:
         list(CaptureFile("example", io.BytesIO(example)).chunks())
     inventory = Inventory((1, 2))
     empty = Batch(np.zeros(0, TRANSACTION), nothing, 0)
-    batch, values, wire = inventory.analyse(empty)
+    batch, values, wire = inventory.analyse(find_operations(empty))
+    grant_samples(batch.rows, new_grants(), 1, counters)
     for name, kind in find_detectors().items():
         kind(**config.detectors.get(name, {})).update(View(batch, values, inventory.table))
     if store:

@@ -1,0 +1,46 @@
+"""Which samples of bodies the analysers get: so many of each endpoint in a minute of packet time, whoever asks how often.
+
+An endpoint's bodies are alike; what a few say, the next thousand say again. The rest goes before anything is spent on it.
+"""
+
+import numpy as np
+
+from sensor.core.jit import kernel
+from sensor.core.reasons import REASON
+from sensor.inventory.endpoints import CAPACITY
+
+R_OVER = REASON["body_over_budget"]
+MINUTE = 60_000_000_000
+GRANT = np.dtype([("minute", "<i8"), ("granted", "<i8")])
+
+
+@kernel
+def drop_sample(row):
+    """Take both samples from a row."""
+    row["request_partial"] |= row["request_body_len"] > 0
+    row["response_partial"] |= row["response_body_len"] > 0
+    row["request_body_len"] = 0
+    row["response_body_len"] = 0
+
+
+@kernel
+def grant_samples(rows, grants, limit, counters):
+    """Leave rows[:] (in the order of time) their samples as long as their endpoint has any left in this minute."""
+    for index in range(rows.shape[0]):
+        row = rows[index]
+        if row["request_body_len"] == 0 and row["response_body_len"] == 0:
+            continue
+        grant, minute = grants[row["endpoint"]], row["ts"] // MINUTE
+        if minute > grant["minute"]:
+            grant["minute"] = minute
+            grant["granted"] = 0
+        if grant["granted"] < limit:
+            grant["granted"] += 1
+        else:
+            counters[R_OVER] += np.uint64(1)
+            drop_sample(row)
+
+
+def new_grants() -> np.ndarray:
+    """GRANT[CAPACITY], by endpoint."""
+    return np.zeros(CAPACITY, GRANT)
