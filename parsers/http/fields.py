@@ -5,12 +5,12 @@ import numpy as np
 from parsers.http.auth import note_authorization, note_cookies
 from parsers.http.media import coding_of
 from parsers.http.text import LOWER, find_byte, first_eight, number_of, trim
-from sensor.core.hashing import mix
 from sensor.core.jit import kernel
 from sensor.core.records import AUTH, WEIRD_BIT
 from sensor.core.wide import load_le64, word
 
 U = np.uint64
+FOLD = U(0x94D049BB133111EB)
 NAME_A, NAME_B = U(0x9E3779B97F4A7C15), U(0xD6E8FEB86659FD93)
 INTERESTING = sum(1 << length for length in (4, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17))
 """Lengths of the field names that note_field knows, as bits."""
@@ -211,6 +211,7 @@ def name_words(buffer, at, length):
 def note(buffer, name, length, at, end, message):
     """One field: its name joins the fingerprint, its value buffer[at:end] is kept when it matters."""
     first, last = name_words(buffer, name, length)
-    message["fingerprint"] = mix(message["fingerprint"] ^ (first * NAME_A + last * NAME_B + U(length)))
+    folded = (message["fingerprint"] ^ (first * NAME_A + last * NAME_B + U(length))) * FOLD
+    message["fingerprint"] = folded ^ (folded >> U(29))
     if INTERESTING >> length & 1 if length < 20 else False:
         note_field(buffer, first | LOWER, last | LOWER, length, at, end, message)

@@ -27,7 +27,7 @@ from parsers.http.state import (
     TYPE_LIMIT,
 )
 from parsers.http.target import split_target
-from parsers.http.text import copy_lower
+from parsers.http.text import copy_lower, copy_short
 from sensor.core.chain import FULL, NONE, extend
 from sensor.core.hashing import siphash
 from sensor.core.jit import inlined, kernel
@@ -37,6 +37,8 @@ from sensor.core.wide import copy
 
 U = np.uint64
 R_PENDING, R_BLOCKS, R_TEXT = REASON["pending_overflow"], REASON["block_overflow"], REASON["text_truncated"]
+SHORT = 64
+"""Bytes up to which a copy is done without a call."""
 ROTATIONS = 64
 """Live requests at the head of a crowded age list that are passed over in search of a stale one."""
 W_EARLY = WEIRD_BIT["early_response"]
@@ -109,8 +111,10 @@ def put_text(http, pending, which, buffer, at, length, limit, to, lower):
     pending["lengths"][which] = length
     if lower:
         copy_lower(http.text, to, buffer, at, length)
-    else:
+    elif length > SHORT:
         copy(http.text, to, buffer, at, length)
+    else:
+        copy_short(http.text, to, buffer, at, length)
     return to + length
 
 

@@ -13,6 +13,7 @@ from parsers.http1.recognise import RESPONSE
 from parsers.http2.connection import begin_by_preface, begin_by_upgrade
 from parsers.http2.headers import note_range
 from parsers.http2.streams import remember_stream
+from sensor.core.hashing import mix
 from sensor.core.jit import kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import CUT, GAP, LATE_JOIN, NO_REQUEST, REQUEST_CUT
@@ -143,6 +144,7 @@ def on_request(http, entry, flow, buffer, message):
         begin_by_preface(http, entry, side, PREFACE_REST, other)
         return
     http.counters[R_REQUESTS] += U(1)
+    message["fingerprint"] = mix(message["fingerprint"])
     flow["weird"] |= message["weird"]
     connection = http.connections[entry]
     count_request(http, entry, np.int64(connection["client"]))

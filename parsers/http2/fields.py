@@ -4,7 +4,7 @@ import numpy as np
 from hpack.table import HeaderTable
 
 from parsers.http.fields import note
-from parsers.http.text import LOWER, number_of
+from parsers.http.text import LOWER, copy_short, number_of
 from parsers.http2.huffman import decode_huffman
 from parsers.http2.state import FIELDS_LIMIT, UNKNOWN
 from parsers.http2.table import INVALID, NOWHERE, STATIC_LENGTH, find_entry, insert, read_entry, set_limit
@@ -80,7 +80,7 @@ def refer(http2, table, index, with_value, to):
             return np.int64(INVALID), np.int64(0)
         name = STATIC_NAMES[index - 1]
         value = STATIC_VALUES[index - 1] if with_value else np.int64(0)
-        copy(http2.fields, to, STATIC, STATIC_AT[index - 1], name + value)
+        copy_short(http2.fields, to, STATIC, STATIC_AT[index - 1], name + value)
         return name, value
     place = find_entry(table, index)
     if place == INVALID:

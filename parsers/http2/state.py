@@ -7,6 +7,7 @@ from sensor.core.bundle import Bundle
 from sensor.core.chain import free_list
 from sensor.core.wide import SLACK
 
+# Sizes of rings are powers of two: places in them are found by a mask.
 TABLE_SIZE = 4_096
 """Size of a dynamic table until its encoder says otherwise (RFC 9113 6.5.2), and bytes kept of every table."""
 LARGE_TABLE = 65_536
@@ -109,7 +110,7 @@ class Http2(Bundle):
     fields: np.ndarray
     """uint8[…]: the header block in work, decoded"""
     huffman: np.ndarray
-    """uint32[65536]: as huffman_steps gives it"""
+    """uint32[…]: as huffman_steps gives it"""
 
 
 def places_of(size: int) -> int:

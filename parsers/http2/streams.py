@@ -10,7 +10,7 @@ from sensor.core.records import CUT, REQUEST_CUT
 @inlined
 def bucket_of(slot, stream):
     """Place of a stream's bucket. Numbers go up by two, odd ones from the client, even ones from the server."""
-    return slot * BUCKETS + (np.int64(stream) >> 1) % BUCKETS
+    return slot * BUCKETS + ((np.int64(stream) >> 1) & (BUCKETS - 1))
 
 
 @inlined

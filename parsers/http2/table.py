@@ -6,6 +6,7 @@ unknown. Nothing is ever resolved to another entry's value.
 
 import numpy as np
 
+from parsers.http.text import copy_short
 from parsers.http2.state import ENTRY_OVERHEAD, LARGE_TABLE, TABLE_SIZE, UNKNOWN, places_of
 from sensor.core.jit import inlined, kernel
 from sensor.core.records import TRUNCATED
@@ -59,7 +60,7 @@ def forget(table, missed):
 @inlined
 def entry_at(table, age):
     """Place in `entries` of the entry that is `age` insertions older than the newest."""
-    return table["entries"] + (table["inserted"] - 1 - age) % table["places"]
+    return table["entries"] + ((table["inserted"] - 1 - age) & (table["places"] - 1))
 
 
 @kernel
@@ -89,7 +90,7 @@ def grow(http2, table):
     to = np.int64(0)
     for age in range(table["count"] - 1, -1, -1):
         old = http2.entries[entry_at(table, np.int64(age))]
-        new = http2.entries[entries + (table["inserted"] - 1 - age) % LARGE_PLACES]
+        new = http2.entries[entries + ((table["inserted"] - 1 - age) & (LARGE_PLACES - 1))]
         size = stored_bytes(old)
         new["at"] = to
         new["name"] = old["name"]
@@ -116,10 +117,11 @@ def set_limit(http2, table, limit):
 
 @inlined
 def read_ring(rings, ring, room, at, length, target, to):
-    """Copy `length` bytes of a ring, from place `at` on, to target[to:]."""
+    """Copy `length` bytes of a ring, from place `at` on, to target[to:]. Up to 7 bytes behind the copy are overwritten."""
     first = min(length, room - at)
-    copy(target, to, rings, ring + at, first)
-    copy(target, to + first, rings, ring, length - first)
+    copy_short(target, to, rings, ring + at, first)
+    if first < length:
+        copy_short(target, to + first, rings, ring, length - first)
 
 
 @inlined
@@ -128,8 +130,9 @@ def write_ring(http2, table, at, length):
     begin = table["begin"]
     first = min(length, table["room"] - begin)
     copy(http2.rings, table["ring"] + begin, http2.fields, at, first)
-    copy(http2.rings, table["ring"], http2.fields, at + first, length - first)
-    table["begin"] = (begin + length) % table["room"]
+    if first < length:
+        copy(http2.rings, table["ring"], http2.fields, at + first, length - first)
+    table["begin"] = (begin + length) & (table["room"] - 1)
 
 
 @kernel
