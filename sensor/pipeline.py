@@ -176,13 +176,15 @@ class Pipeline:
     def _analyse(self, capture: str) -> None:
         """Look at all finished transactions: at once, or in a thread of its own where there are several workers."""
         self._finish_analysis()
-        gathered = merge([worker.take() for worker in self._workers])
-        if not len(gathered.rows):
+        parts = [batch for worker in self._workers for batch in worker.take() if len(batch.rows)]
+        if not parts:
             return
+        gathered = merge(parts)
         if self._analyst is None:
             self._look(gathered, capture)
         else:
-            self._in_analysis = self._analyst.submit(self._look, gathered.copy(), capture)
+            own = gathered if len(parts) > 1 else gathered.copy()  # several were put together in arrays of their own
+            self._in_analysis = self._analyst.submit(self._look, own, capture)
 
     def _analyse_rest(self, capture: str) -> None:
         """Look at everything that was taken so far."""

@@ -43,13 +43,10 @@ class Worker:
         """Transactions that were completed and not yet taken."""
         return int(self._http.control["rows"][0]) + sum(len(batch.rows) for batch in self._spilled)
 
-    def take(self) -> Batch:
-        """The completed transactions. Their arrays are those that the next packets write to: use or copy them before."""
-        batch = self._output()
-        if not self._spilled:
-            return batch
+    def take(self) -> list[Batch]:
+        """The completed transactions. Arrays of the last are those that the next packets write to: use or copy them before."""
         spilled, self._spilled = self._spilled, []
-        return merge([*spilled, batch])
+        return [*spilled, self._output()]
 
     def finish(self) -> None:
         """End of the capture: connections that were still open are closed. The worker is as new once the rest was taken."""

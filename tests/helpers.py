@@ -102,7 +102,7 @@ class Sensor:
         return self._taken()
 
     def _taken(self) -> Batch:
-        return merge([worker.take() for worker in self.workers]).copy()
+        return merge([batch for worker in self.workers for batch in worker.take()]).copy()
 
     def read(self, path, rows=rows_of) -> list[list[dict]]:
         """Transactions of a capture file, a list for each chunk and one for its end."""
