@@ -28,7 +28,7 @@ from sensor.inventory.samples import grant_samples, new_grants
 from sensor.packets.decode import decode, new_decoder
 from sensor.packets.encap import encap_texts
 from sensor.packets.fragments import new_side
-from sensor.worker import Worker, merge
+from sensor.worker import Worker, in_order, join
 
 ANALYSED_AT_ONCE = 8_192
 """Transactions that are gathered before inventory and detectors look at them."""
@@ -179,7 +179,7 @@ class Pipeline:
         parts = [batch for worker in self._workers for batch in worker.take() if len(batch.rows)]
         if not parts:
             return
-        gathered = merge(parts)
+        gathered = join(parts)
         if self._analyst is None:
             self._look(gathered, capture)
         else:
@@ -214,7 +214,7 @@ class Pipeline:
     def _look(self, gathered: Batch, capture: str) -> None:
         """Inventory, detectors and sinks, in turn."""
         begin = time.perf_counter()
-        gathered = self._read_bodies(gathered)
+        gathered = self._read_bodies(in_order(gathered))
         read = time.perf_counter()
         batch, values, wire = self._inventory.analyse(gathered)
         batch = self._grant_bodies(batch)

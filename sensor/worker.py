@@ -71,27 +71,31 @@ class Worker:
         return Batch(http.rows[:rows], http.arena, used, http.samples[: bodies + SLACK], bodies)
 
 
-def merge(batches: list[Batch]) -> Batch:
-    """One batch of several, in the order of completion, whichever worker saw them.
+def join(batches: list[Batch]) -> Batch:
+    """One batch of several, one behind the other; of one alone that one, with its own arrays."""
+    batches = [batch for batch in batches if len(batch.rows)]
+    if not batches:
+        return Batch(np.zeros(0, TRANSACTION), np.zeros(SLACK, np.uint8), 0)
+    return batches[0] if len(batches) == 1 else _joined(batches)
+
+
+def in_order(batch: Batch) -> Batch:
+    """The batch in the order of completion, whichever worker saw what.
 
     Rows completed by the same packet are those of one connection, in its order. An idle sweep and the end of the capture
     complete rows of several: these are ordered by connection, so that it does not matter how connections were shared out.
     """
-    batches = [batch for batch in batches if len(batch.rows)]
-    if not batches:
-        return Batch(np.zeros(0, TRANSACTION), np.zeros(SLACK, np.uint8), 0)
-    whole = batches[0] if len(batches) == 1 else _joined(batches)
-    rows = whole.rows
-    if not _in_order(rows):
+    rows = batch.rows
+    if (rows["order"][1:] < rows["order"][:-1]).any():  # of several workers, each of whose rows are in order
+        rows = rows[np.argsort(rows["order"], kind="stable")]
+    if not _is_settled(rows):
         rows = rows[np.lexsort((rows["serial"], rows["client_port"], rows["client_lo"], rows["client_hi"], rows["order"]))]
-    return dataclasses.replace(whole, rows=rows)
+    return dataclasses.replace(batch, rows=rows)
 
 
-def _in_order(rows: np.ndarray) -> bool:
-    """Whether rows stand in the order of their packets, those of one packet being of one connection."""
+def _is_settled(rows: np.ndarray) -> bool:
+    """Whether rows of the same packet are of the same connection."""
     order = rows["order"]
-    if (order[1:] < order[:-1]).any():
-        return False
     same = np.flatnonzero(order[1:] == order[:-1])
     return all((rows[name][same] == rows[name][same + 1]).all() for name in ("client_port", "client_lo", "client_hi"))
 

@@ -33,7 +33,7 @@ from sensor.packets.decode import decode, new_decoder
 from sensor.packets.encap import encap_texts
 from sensor.packets.fragments import new_side
 from sensor.streams.state import StreamLimits, new_streams
-from sensor.worker import Worker, merge
+from sensor.worker import Worker, in_order, join
 
 PCAPS = pathlib.Path(__file__).resolve().parent.parent / "pcaps"
 FEATURES = PCAPS / "features"
@@ -102,7 +102,7 @@ class Sensor:
         return self._taken()
 
     def _taken(self) -> Batch:
-        return merge([batch for worker in self.workers for batch in worker.take()]).copy()
+        return in_order(join([batch for worker in self.workers for batch in worker.take()])).copy()
 
     def read(self, path, rows=rows_of) -> list[list[dict]]:
         """Transactions of a capture file, a list for each chunk and one for its end."""
