@@ -100,9 +100,11 @@ def _print(result: dict) -> None:
         stages = "  ".join(f"{name} {ns}" for name, ns in run["ns_per_packet"].items())
         click.echo(f"  ns per packet: {stages}")
     if "plain_transactions_per_s" in result:
-        rate, plain = result["runs"][0]["transactions_per_s"], result["plain_transactions_per_s"]
+        run, plain = result["runs"][0], result["plain_transactions_per_s"]
+        stage = 1e9 * load["transactions"] / load["packets"] / run["ns_per_packet"]["http"]
         click.echo(
-            f"\nhpack and hyperframe alone, on the same bytes: {plain:,} transactions/s: {rate / plain:.0f} times slower"
+            f"\nhpack and hyperframe alone, same bytes: {plain:,} transactions/s: {run['transactions_per_s'] / plain:.0f} "
+            f"times slower than one worker, {stage / plain:.0f} times slower than its HTTP stage ({stage:,.0f} transactions/s)"
         )
     if "tshark" in result:
         other = result["tshark"]
