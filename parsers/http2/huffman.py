@@ -48,7 +48,8 @@ def huffman_steps() -> np.ndarray:
     }
     steps = np.zeros(TREE, np.uint32)
     for window in range(TREE):
-        found, used = [], 0
+        found: list[int] = []
+        used = 0
         while len(found) < 2:
             rest = WINDOW - used
             lengths = (n for n in range(5, rest + 1) if (n, window >> (rest - n) & (1 << n) - 1) in codes)
