@@ -13,6 +13,18 @@ import pytest
 from tests.helpers import transactions_of
 
 PATIENCE = 10.0
+NGINX = """
+daemon off; worker_processes 1; pid {{folder}}/nginx.pid; error_log {{folder}}/error.log; user root;
+events {{{{ worker_connections 64; }}}}
+http {{{{
+  log_format line escape=json '{{{{"port": $remote_port, "method": "$request_method", "target": "$request_uri", "status": $status, '
+    '"body": $body_bytes_sent, "agent": "$http_user_agent"}}}}';
+  access_log {{folder}}/access.log line;
+  client_body_temp_path {{folder}}/body; proxy_temp_path {{folder}}/proxy; fastcgi_temp_path {{folder}}/fastcgi;
+  uwsgi_temp_path {{folder}}/uwsgi; scgi_temp_path {{folder}}/scgi;
+  {server}
+}}}}
+"""
 
 
 def needs(*programs: str) -> list:
@@ -43,9 +55,9 @@ def answers(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def nginx(folder: pathlib.Path, configuration: str, port: int):
-    """nginx with a configuration, until the block ends."""
-    (folder / "nginx.conf").write_text(configuration)
+def nginx(folder: pathlib.Path, server: str, port: int):
+    """nginx with the configuration of a server, until the block ends. It logs a JSON object a request to access.log."""
+    (folder / "nginx.conf").write_text(NGINX.format(server=server).format(folder=folder, port=port))
     with subprocess.Popen(["nginx", "-p", folder, "-c", folder / "nginx.conf"], stderr=subprocess.DEVNULL) as server:
         try:
             wait_for(lambda: answers(port), "a start of nginx")

@@ -10,21 +10,12 @@ from capturing import free_port, needs, nginx, run, sniffing
 grpc = pytest.importorskip("grpc", reason="needs grpcio")
 pytestmark = needs("nginx", "curl", "nghttp", "h2load")
 
-CONFIGURATION = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log; user root;
-events {{ worker_connections 64; }}
-http {{
-  log_format line escape=json '{{"port": $remote_port, "method": "$request_method", "target": "$request_uri", "status": $status, '
-    '"body": $body_bytes_sent, "agent": "$http_user_agent"}}';
-  access_log {folder}/access.log line;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+SERVER = """
   server {{
     listen 127.0.0.1:{port} http2; root {folder}/www;
     location /api/ {{ default_type application/json; return 200 '{{"path":"$request_uri"}}'; }}
     location /nothing {{ return 204; }}
   }}
-}}
 """
 
 
@@ -55,7 +46,7 @@ def test_what_nginx_logs_of_http2_is_what_is_told(client, tmp_path):
         "nghttp": [["-n", f"{base}/big.txt", f"{base}/api/1", f"{base}/nothing", "-p", "32", "-H", "x-a: b"]],
         "h2load": [["-n", "300", "-c", "3", "-m", "20", "-H", "x-request-id: 7", f"{base}/api/a", f"{base}/big.txt"]],
     }
-    with nginx(tmp_path, CONFIGURATION.format(folder=tmp_path, port=port), port), sniffing(port, tmp_path) as found:
+    with nginx(tmp_path, SERVER, port), sniffing(port, tmp_path) as found:
         (tmp_path / "access.log").write_text("")
         for call in calls[client]:
             run(client, *call)

@@ -9,15 +9,7 @@ from capturing import free_port, needs, nginx, run, sniffing
 
 pytestmark = needs("nginx", "curl")
 
-CONFIGURATION = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log; user root;
-events {{ worker_connections 64; }}
-http {{
-  log_format line escape=json '{{"port": $remote_port, "method": "$request_method", "target": "$request_uri", "status": $status, '
-    '"body": $body_bytes_sent, "agent": "$http_user_agent"}}';
-  access_log {folder}/access.log line;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+SERVER = """
   gzip on; gzip_types *; gzip_min_length 100;
   server {{
     listen 127.0.0.1:{port}; root {folder}/www;
@@ -26,7 +18,6 @@ http {{
     location /nothing {{ return 204; }}
     location /upload {{ client_max_body_size 4m; proxy_pass http://127.0.0.1:{port}/api/stored; }}
   }}
-}}
 """
 
 
@@ -36,7 +27,7 @@ def server(tmp_path):
     port = free_port()
     (tmp_path / "www").mkdir()
     (tmp_path / "www" / "big.txt").write_text("A line of a large file that compresses well.\n" * 20_000)
-    with nginx(tmp_path, CONFIGURATION.format(folder=tmp_path, port=port), port):
+    with nginx(tmp_path, SERVER, port):
         yield port, tmp_path
 
 
