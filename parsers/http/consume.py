@@ -11,7 +11,7 @@ from parsers.http.state import (
     START,
 )
 from parsers.http1.flow import end_of_flow, feed, on_gap
-from parsers.http2.connection import feed_frames, on_frames_gap, release
+from parsers.http2.connection import feed_frames, on_frames_conflict, on_frames_gap, release
 from parsers.http2.state import NO_SLOT
 from sensor.core.jit import kernel
 from sensor.core.records import (
@@ -94,7 +94,9 @@ def on_close(http, entry):
 def on_conflict(http, entry, side):
     """Bytes of this side came twice and differed: the message in work, or the newest request, can be read in two ways."""
     flow, connection = http.flows[2 * entry + side], http.connections[entry]
-    if flow["state"] != START:
+    if flow["state"] == FRAMES:
+        on_frames_conflict(http, entry, side)
+    elif flow["state"] != START:
         flow["weird"] |= W_OVERLAP
     elif connection["waiting"] > 0:
         http.pending[connection["last"]]["weird"] |= W_OVERLAP

@@ -12,9 +12,10 @@ from parsers.http2.state import BUCKETS, HEADER, NO_BLOCK, NO_SLOT, PAYLOAD, PRE
 from parsers.http2.table import give_back_ring, new_table
 from sensor.core.jit import kernel
 from sensor.core.reasons import REASON
-from sensor.core.records import GAP, LATE_JOIN
+from sensor.core.records import GAP, LATE_JOIN, WEIRD_BIT
 
 U = np.uint64
+W_OVERLAP = WEIRD_BIT["overlap"]
 R_HTTP2, R_EVICTED = REASON["http2"], REASON["http2_evicted"]
 LOOKED_AT = 8
 """Slots of which the one that was used longest ago gives way."""
@@ -93,6 +94,7 @@ def begin_connection(http, entry, missed):
     for side in range(2):
         begin_side(http, slot, side, SEARCH, 0, missed)
         http.flows[2 * entry + side]["state"] = FRAMES
+        http.flows[2 * entry + side]["weird"] = 0
     return slot
 
 
@@ -175,6 +177,16 @@ def on_frames_gap(http, entry, side, length):
     count_off(http, entry, slot, side, length)
     if state["left"] == 0:
         end_frame(http, entry, slot, side, http.flows[2 * entry + side]["last_ts"])
+
+
+@kernel
+def on_frames_conflict(http, entry, side):
+    """Bytes of this side came twice and differed: the data or the header block in work can be read in two ways."""
+    slot = np.int64(http.connections[entry]["slot"])
+    if slot >= 0 and http.http2.sides[2 * slot + side]["pending"] >= 0:
+        http.pending[http.http2.sides[2 * slot + side]["pending"]]["weird"] |= W_OVERLAP
+    else:
+        http.flows[2 * entry + side]["weird"] |= W_OVERLAP  # of the block in work, or of the next one
 
 
 @kernel

@@ -156,6 +156,7 @@ def on_response_block(http, entry, slot, flow, stream, message):
             note_response(http, index, flow, http.http2.fields, message)
         elif message["unknown"] and pending["reply_ts"] < 0:  # a response, or its trailers: which one is not known
             pending["reply_ts"] = flow["first_ts"]
+    pending["weird"] |= flow["weird"]
     if message["unknown"]:
         pending["completeness"] |= flow["completeness"]
     if message["grpc_status"] >= 0:
@@ -173,8 +174,8 @@ def note_client(http, entry, side, is_promise, message):
 
 
 @kernel
-def on_block(http, entry, slot, side, buffer, at, end):
-    """The header block buffer[at:end] is complete, or as complete as it will be."""
+def take_block(http, entry, slot, side, buffer, at, end):
+    """Decode a header block, and do what it says."""
     state, message = http.http2.sides[2 * slot + side], http.message[0]
     table, flow = http.http2.tables[2 * slot + side], http.flows[2 * entry + side]
     clear(message)
@@ -200,6 +201,13 @@ def on_block(http, entry, slot, side, buffer, at, end):
         index = on_response_block(http, entry, slot, flow, stream, message)
     if index >= 0 and state["block_ends"]:
         end_half(http, entry, index, client == side, flow["last_ts"])
+
+
+@kernel
+def on_block(http, entry, slot, side, buffer, at, end):
+    """The header block buffer[at:end] is complete, or as complete as it will be."""
+    take_block(http, entry, slot, side, buffer, at, end)
+    http.flows[2 * entry + side]["weird"] = 0
 
 
 @kernel

@@ -92,7 +92,7 @@ class Http2(Bundle):
     """All state of one worker's HTTP/2 connections."""
 
     control: np.ndarray
-    """int64[4]: first free slot; first free large ring; hand of the search for a slot to give up; deliveries taken"""
+    """int64[3]: first free slot; first free large ring; hand of the search for a slot to give up"""
     connections: np.ndarray
     """CONNECTION[slots]"""
     sides: np.ndarray
@@ -133,7 +133,7 @@ def new_http2(slots: int) -> Http2:
     tables = np.zeros(2 * slots, TABLE)
     tables["large"] = -1
     return Http2(
-        control=np.zeros(4, np.int64),
+        control=np.zeros(3, np.int64),
         connections=connections,
         sides=np.zeros(2 * slots, SIDE),
         tables=tables,

@@ -17,8 +17,7 @@ REASONS = (
     "head_evicted", "block_overflow", "pending_overflow", "pending_evicted",
     "text_truncated", "upgraded", "tls", "body_dropped", "body_undecoded", "body_over_budget",
     # http/2
-    "http2", "http2_evicted", "http2_frames", "http2_block_lost", "http2_orphan_frame", "http2_reset", "http2_stream_overflow",
-    "http2_push",
+    "http2", "http2_evicted", "http2_frames", "http2_block_lost", "http2_orphan_frame", "http2_reset", "http2_push",
 )  # fmt: skip
 REASON = {name: index for index, name in enumerate(REASONS)}
 

@@ -10,6 +10,7 @@ from helpers import (
     ASK,
     CLIENT,
     REPLY,
+    SECOND,
     SERVER,
     Http,
     Sensor,
@@ -19,12 +20,13 @@ from helpers import (
     gap,
     transactions_of_packets,
 )
-from hyperframe.frame import ContinuationFrame, HeadersFrame, PingFrame, RstStreamFrame, SettingsFrame
+from hyperframe.frame import ContinuationFrame, DataFrame, HeadersFrame, PingFrame, RstStreamFrame, SettingsFrame
 from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.http2.state import CONTINUATION_LIMIT, STREAM_LIMIT
 from sensor.core.reasons import REASON
+from sensor.core.records import DELIVER_CONFLICT
 from sensor.simulate.wire import Conversation
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -204,3 +206,19 @@ def test_random_runs_of_packets_lost(seed, losses):
         k += 1
     assert_right(transactions_of_packets(kept, sensor=WIRE), whole)
     assert_empty(WIRE)
+
+
+def test_contradicting_bytes_flag_what_they_belong_to_alone():
+    """Bytes that came twice and differed (DELIVER_CONFLICT) within a stream's data, and within a header block."""
+    second, third = ask(3, flags=("END_HEADERS",)), ask(5)
+    body = DataFrame(3, b"x" * 100, flags=("END_STREAM",)).serialize()
+    rows = PARSER.run([
+        *OPENING,
+        data(ASK, ask(1) + second + body[:50]),
+        (DELIVER_CONFLICT, ASK, 0, SECOND),
+        data(ASK, body[50:] + third[:20]),
+        (DELIVER_CONFLICT, ASK, 0, SECOND),
+        data(ASK, third[20:] + ask(7)),
+        *(data(REPLY, reply(stream)) for stream in (1, 3, 5, 7)),
+    ])  # fmt: skip
+    assert [(row["stream_id"], row["weird"]) for row in rows] == [(1, []), (3, ["overlap"]), (5, ["overlap"]), (7, [])]
