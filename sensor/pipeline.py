@@ -35,7 +35,7 @@ ANALYSED_AT_ONCE = 8_192
 CHUNKS_TOGETHER = 8
 """Chunks after which several workers wait for each other."""
 DECODED_AT_ONCE = 1_024
-"""Compressed request bodies that are decoded of so many transactions: hardly anybody sends any, an attacker would."""
+"""Compressed bodies of either side that are decoded of ANALYSED_AT_ONCE transactions."""
 R_FILTERED = REASON["filtered"]
 
 
@@ -207,9 +207,8 @@ class Pipeline:
         """Keep what the analysers may look at of each endpoint, and decode what answers carry."""
         bodies = self._config.bodies
         grant_samples(batch.rows, self._grants, bodies.per_endpoint, self.counters)
-        return decode_bodies(
-            batch, "response", np.flatnonzero(batch.rows["response_coding"]), bodies.response_bytes, self.counters
-        )
+        chosen = np.flatnonzero(batch.rows["response_coding"])[:DECODED_AT_ONCE]
+        return decode_bodies(batch, "response", chosen, bodies.response_bytes, self.counters)
 
     def _look(self, gathered: Batch, capture: str) -> None:
         """Inventory, detectors and sinks, in turn."""

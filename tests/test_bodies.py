@@ -123,3 +123,22 @@ def test_procedures_and_operations_are_endpoints():
     ]
     kept, _ = replayed(FEATURES / "grpc_calls.pcap")
     assert kept.endpoints == ["/shop.v1.Inventory/Reserve", "/shop.v1.Inventory/Watch", "/shop.v1.Inventory/Reserve"]
+
+
+def test_what_looks_like_a_secret_is_no_operation_and_no_procedure(tmp_path):
+    """A JWT or a card number as JSON-RPC's method, or in the path of a call that says it is gRPC."""
+    conversation = Conversation(CLIENT, SERVER, START)
+    conversation.handshake()
+    card = b"4111111111111111"
+    exchange(conversation, b"/rpc", b'{"jsonrpc":"2.0","method":"%s"}' % card, b"{}")
+    conversation.exchange(
+        b"POST /v1/%s HTTP/1.1\r\nHost: h\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\n\r\n" % card,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    )
+    conversation.close()
+    path, lines = tmp_path / "secrets.pcap", tmp_path / "lines.jsonl"
+    write_pcap(path, conversation.frames)
+    done = CliRunner().invoke(main, ["replay", "--no-store", "--transactions", str(lines), str(path)])
+    assert done.exit_code == 0
+    assert lines.read_bytes().count(b"\n") == 2
+    assert card not in lines.read_bytes() + done.output.encode()

@@ -11,6 +11,8 @@ from sensor.core.reasons import REASON
 from sensor.core.records import CODING, Batch
 from sensor.core.wide import SLACK
 
+DECODED_BYTES = 16 << 20
+"""What is decoded of one batch comes to no more."""
 R_UNDECODED = REASON["body_undecoded"]
 ZSTD_WINDOW = 8 << 20
 """Bytes of the largest window that HTTP allows (RFC 9659)."""
@@ -55,7 +57,7 @@ def decode_sample(data: bytes, coding: int, limit: int) -> bytes | None:
 def decode_bodies(batch: Batch, side: str, chosen: np.ndarray, limit: int, counters: np.ndarray) -> Batch:
     """The batch with the samples of `side` (request or response) of the rows `chosen` decoded, at most `limit` bytes of each.
 
-    A sample that cannot be decoded goes, and is counted.
+    A sample that cannot be decoded goes, and is counted; so do those for which DECODED_BYTES leave no room.
     """
     rows = batch.rows
     at, length, coding, partial = (f"{side}_{name}" for name in ("body_at", "body_len", "coding", "partial"))
@@ -65,7 +67,9 @@ def decode_bodies(batch: Batch, side: str, chosen: np.ndarray, limit: int, count
     parts, end = [batch.bodies[: batch.bodies_used].tobytes()], batch.bodies_used
     for index in chosen.tolist():
         row = rows[index]
-        found = decode_sample(batch.body(index, f"{side}_body"), int(row[coding]), limit)
+        found = None
+        if end - batch.bodies_used + limit <= DECODED_BYTES:
+            found = decode_sample(batch.body(index, f"{side}_body"), int(row[coding]), limit)
         if found is None:
             counters[R_UNDECODED] += np.uint64(1)
             row[length], row[partial] = 0, 1
@@ -75,5 +79,5 @@ def decode_bodies(batch: Batch, side: str, chosen: np.ndarray, limit: int, count
         row[partial] |= len(found) > limit
         parts.append(kept)
         end += len(kept)
-    bodies = np.frombuffer(b"".join(parts) + bytes(SLACK), np.uint8)
+    bodies = np.frombuffer(bytearray().join([*parts, bytes(SLACK)]), np.uint8)
     return Batch(rows, batch.arena, batch.used, bodies, end)

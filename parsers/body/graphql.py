@@ -178,6 +178,10 @@ def read_selection(text, at, end, target, to, document):
                 stop = skip_arguments(text, stop, end)
             elif text[at] == AT:  # a directive's name is no field
                 after, _, stop = next_token(text, stop, end)
+            else:  # nothing else stands there: it is another language
+                return end, np.int64(0), False
+        elif kind == STRING:
+            return end, np.int64(0), False
         at = stop
     document["depth"] = max(document["depth"], deepest)
     document["aliases"] = max(document["aliases"], aliases)
@@ -247,6 +251,6 @@ def read_document(text, at, end, wanted, wanted_at, wanted_len, target, to, docu
         if chosen and filled:
             document["type"] = found
             document["name_at"] = begin
-            document["name_len"] = min(name_end - begin, NAME_LIMIT)
+            document["name_len"] = name_end - begin
             document["fields_len"] = used
     return document["type"] > 0

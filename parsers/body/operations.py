@@ -70,8 +70,9 @@ def read_members(text, at, end, spans):
 
 @kernel
 def put_name(text, begin, stop, arena, used, row):
-    """Copy the operation's name to the arena; one with characters that no name has is left out."""
-    stop = min(stop, begin + NAME_LIMIT)
+    """Copy the operation's name to the arena; one that is too long, or has characters that no name has, is left out."""
+    if stop - begin > NAME_LIMIT:
+        return used
     for k in range(begin, stop):
         if not IN_NAME[text[k]]:
             return used
@@ -102,7 +103,7 @@ def read_json(text, at, end, scratch, arena, used, row, spans, document):
     if spans["query"][1] > 0:
         stop = unescape(text, spans["query"][0], spans["query"][1], scratch, 0, TEXT_LIMIT)
         name_at, name_end = spans["name"][0], spans["name"][1]
-        return read_graphql(scratch, 0, stop, text, name_at, name_end - name_at, arena, used, row, document)
+        return read_graphql(scratch, np.int64(0), stop, text, name_at, name_end - name_at, arena, used, row, document)
     if spans["rpc"] and spans["method"][1] > 0:
         row["operation_type"] = JSON_RPC
         return put_name(text, spans["method"][0], spans["method"][1], arena, used, row)
@@ -138,15 +139,19 @@ def read_url(arena, row, scratch, used, document):
         return used
     at = np.int64(row["query_at"])
     end = at + np.int64(row["query_len"])
+    length, name, name_len = np.int64(0), np.int64(0), np.int64(0)
     while at < end:
         stop = at
         while stop < end and arena[stop] != AMPERSAND:
             stop += 1
         if stop - at > 6 and arena[at + 5] == EQUALS and key_word(arena, at, at + 5) == QUERY_KEY:
             length = unquote(arena, at + 6, stop, scratch, TEXT_LIMIT)
-            return read_graphql(scratch, 0, length, scratch, 0, 0, arena, used, row, document)
+        elif stop - at > 14 and arena[at + 13] == EQUALS and key_word(arena, at, at + 8) == NAME_KEY:
+            name, name_len = at + 14, stop - at - 14
         at = stop + 1
-    return used
+    if length == 0:
+        return used
+    return read_graphql(scratch, np.int64(0), length, arena, name, name_len, arena, used, row, document)
 
 
 @kernel

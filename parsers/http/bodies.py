@@ -19,13 +19,19 @@ ROOM = 1 << 20
 
 
 @kernel
+def clear_choice(pending, way):
+    """Nothing is known of a body."""
+    pending["samples"][way] = 0
+    pending["media"][way] = NO_MEDIA
+    pending["coding"][way] = 0
+    pending["partial"][way] = 0
+
+
+@kernel
 def clear_bodies(pending):
     """No sample of either body."""
     for way in range(2):
-        pending["samples"][way] = 0
-        pending["media"][way] = NO_MEDIA
-        pending["coding"][way] = 0
-        pending["partial"][way] = 0
+        clear_choice(pending, way)
         pending["body_block"][way] = NONE
         pending["body_last"][way] = NONE
         pending["body_used"][way] = 0
@@ -47,12 +53,19 @@ def stop_body(pending, way):
 
 
 @kernel
+def forget_body(http, pending, way):
+    """Give a sample's blocks back."""
+    release_chain(http.bodies, np.int64(pending["body_block"][way]))
+    pending["body_block"][way] = NONE
+    pending["body_last"][way] = NONE
+    pending["body_used"][way] = 0
+
+
+@kernel
 def drop_body(http, pending, way):
     """Forget a sample for want of room."""
     http.counters[R_DROPPED] += U(1)
-    release_chain(http.bodies, np.int64(pending["body_block"][way]))
-    pending["body_block"][way] = NONE
-    pending["body_used"][way] = 0
+    forget_body(http, pending, way)
     stop_body(pending, way)
 
 
@@ -109,4 +122,4 @@ def release_bodies(http, pending):
     """Give the samples' blocks back."""
     for way in range(2):
         if pending["body_used"][way] > 0:
-            release_chain(http.bodies, np.int64(pending["body_block"][way]))
+            forget_body(http, pending, way)

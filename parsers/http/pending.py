@@ -73,9 +73,9 @@ def allocate(http):
     pending["queued"] = 0
     pending["stream"] = 0
     pending["bucket"] = -1
-    pending["framing"] = NO_FRAMING
     pending["grpc_status"] = -1
     for k in range(2):
+        pending["framing"][k] = NO_FRAMING
         pending["prefix"][k] = 0
         pending["rest"][k] = 0
         pending["messages"][k] = 0

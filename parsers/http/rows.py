@@ -86,6 +86,8 @@ def let_go(http, entry, index):
         if flow["pending"] != index:
             continue
         flow["pending"] = -1
+        pending["completeness"] |= flow["completeness"]
+        pending["weird"] |= flow["weird"]
         if flow["response"]:
             pending["response_bytes"] = flow["body"]
             pending["completeness"] |= CUT
@@ -146,6 +148,8 @@ def write_row(http, entry, index):
     row["template_len"] = 0
     write_texts(http, index, row)
     write_bodies(http, pending, row)
+    row["request_partial"] |= completeness & REQUEST_CUT != 0
+    row["response_partial"] |= completeness & CUT != 0
 
 
 @kernel

@@ -25,15 +25,16 @@ METHOD_LIMIT = 32
 PENDING_LIMIT = 128
 """Requests of one connection that wait for a response: browsers pipelined 8, an attacker would pipeline for ever."""
 ROWS = 16_384
-ARENA = 16 << 20
+ARENA = 32 << 20
 SHORTEST = 10
 """Bytes of the shortest request: `ACL HTTP/` and two line ends would be 11."""
 LONGEST_TEXTS = 2 * TARGET_LIMIT + 4 * TEXT_LIMIT + METHOD_LIMIT + 2 * TYPE_LIMIT
 """Bytes of all texts of one row."""
-ROOM_ROWS = 65_536 // SHORTEST + PENDING_LIMIT + 2
-"""Rows that one delivery can complete at the most: 64 KiB of the shortest requests, each pushing an older one out."""
-ROOM_ARENA = (STREAM_LIMIT + 2) * LONGEST_TEXTS + 2 * 65_536
-"""Their texts: a whole queue of the longest, and what the delivery itself holds. (HTTP/2 asks for room before each frame.)"""
+ROOM_ROWS = 65_536 // SHORTEST + PENDING_LIMIT + STREAM_LIMIT + 4
+"""Rows that one delivery can complete at the most: 64 KiB of the shortest requests, each pushing an older one out, and all
+streams of the connection whose place HTTP/2 then takes."""
+ROOM_ARENA = (PENDING_LIMIT + STREAM_LIMIT + 4) * LONGEST_TEXTS + 2 * 65_536
+"""Their texts: both queues of the longest, and what the delivery itself holds. (HTTP/2 asks for room before each frame.)"""
 
 HEADS_PART = 4
 """Heads that are stored at once are at most a quarter of the blocks; the rest is for the texts of waiting requests."""
@@ -88,8 +89,8 @@ FLOW = np.dtype([
 
 START, HEAD, LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, UNTIL_CLOSE, LOST, OPAQUE, FRAMES, SOCKET = range(12)
 """START: at a message boundary. HEAD: a part of a head is stored. LOST: out of step, waiting for a segment that begins
-a message. OPAQUE: no HTTP any more (tunnel, upgrade, TLS). FRAMES: the connection is HTTP/2.
-SOCKET: it is a WebSocket, told as the transaction that began it."""
+a message. OPAQUE: no HTTP any more (tunnel, upgrade, TLS). FRAMES: the connection is HTTP/2. SOCKET: it is a WebSocket, told
+as the transaction that began it. (From OPAQUE on it is another protocol than HTTP/1.)"""
 
 PENDING = np.dtype([
     ("next", "<i4"), ("before", "<i4"),  # neighbours in its connection's queue; next: in the free list too
@@ -108,7 +109,7 @@ PENDING = np.dtype([
     ("answered", "u1"),      # the response is complete
     ("stream", "<u4"),       # HTTP/2 stream, else 0
     ("bucket", "<i4"),       # next one in its bucket
-    ("framing", "u1"),       # how its bodies frame messages: one of the kinds below
+    ("framing", "u1", (2,)),  # by direction: how its bodies frame messages: one of the kinds below
     ("grpc_status", "<i2"),  # -1 none
     ("prefix", "u1", (2,)), ("rest", "<u8", (2,)),  # by direction: bytes seen of a message's prefix, bytes to its end
     ("first", "u1", (2,)), ("second", "u1", (2,)),  # by direction: first two bytes of a WebSocket frame

@@ -222,6 +222,7 @@ def end_socket(http, entry, flow):
         return
     pending = http.pending[index]
     pending["completeness"] |= flow["completeness"]
+    pending["weird"] |= flow["weird"]
     if flow["response"]:
         pending["response_bytes"] = flow["body"]
         pending["answered"] = 1
@@ -248,5 +249,6 @@ def end_of_flow(http, entry, side, seen):
         finish_message(http, entry, flow)
     elif state == SOCKET:
         end_socket(http, entry, flow)
-    if state != OPAQUE and state != FRAMES:
+    state = flow["state"]  # a head that was forced may have begun another protocol
+    if state < OPAQUE:
         flow["state"] = LOST

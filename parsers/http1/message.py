@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from parsers.http.bodies import clear_choice
 from parsers.http.eviction import drop_head
 from parsers.http.fields import TO_HTTP2, TO_WEBSOCKET
 from parsers.http.pending import begin_request, begin_response
 from parsers.http.rows import emit, emit_if_done, write_row
 from parsers.http.state import FRAMES, LOSS, LOST, NO_ONE, OPAQUE, PENDING_LIMIT, SOCKET, START, WEBSOCKET
+from parsers.http.websocket import LOST as OUT_OF_STEP
 from parsers.http1.body import begin_request_body, begin_response_body
 from parsers.http1.doubt import count_request, count_response
 from parsers.http1.recognise import RESPONSE
@@ -73,7 +75,7 @@ def switch_to_frames(http, entry, flow, index):
     set_both(http, entry, FRAMES)
     slot = begin_by_upgrade(http, entry, http.connections[entry]["client"])
     pending = http.pending[index]
-    if pending["completeness"] & NO_REQUEST:
+    if pending["completeness"] & NO_REQUEST or not pending["queued"]:
         emit(http, entry, index)
         return
     write_row(http, entry, index)
@@ -81,6 +83,7 @@ def switch_to_frames(http, entry, flow, index):
     pending["status"] = 0
     pending["version"] = HTTP2
     pending["type_len"] = 0
+    clear_choice(pending, 1)
     pending["reply_ts"] = -1
     remember_stream(http, slot, np.int64(1), index)
     note_range(http.http2.connections[slot], np.uint32(1))
@@ -90,7 +93,12 @@ def switch_to_frames(http, entry, flow, index):
 def open_socket(http, entry, index):
     """101 to WebSocket (RFC 6455 4): the transaction goes on as what either side then sends, until the connection ends."""
     http.counters[R_UPGRADED] += U(1)
-    http.pending[index]["framing"] = WEBSOCKET
+    for way in range(2):
+        http.pending[index]["framing"][way] = WEBSOCKET
+    client = http.connections[entry]["client"]
+    if http.flows[2 * entry + np.int64(client)]["state"] != START:  # frames of the client came before the answer
+        http.pending[index]["prefix"][0] = OUT_OF_STEP
+        http.pending[index]["completeness"] |= GAP
     http.pending[index]["sent"] = 0
     http.pending[index]["completeness"] |= http.flows[2 * entry]["completeness"] | http.flows[2 * entry + 1]["completeness"]
     http.pending[index]["weird"] |= http.flows[2 * entry]["weird"] | http.flows[2 * entry + 1]["weird"]

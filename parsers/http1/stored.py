@@ -3,7 +3,7 @@
 import numpy as np
 
 from parsers.http.eviction import drop_head, keep_bytes, lose
-from parsers.http.state import HEAD, HEAD_LIMIT, LOST
+from parsers.http.state import HEAD, HEAD_LIMIT, LOST, OPAQUE
 from parsers.http.text import CR, LF, find_byte
 from parsers.http1.head import parse_head, version_at
 from parsers.http1.message import finish_message, is_side_for, on_head
@@ -85,7 +85,8 @@ def continue_head(http, entry, side, flow, buffer, at, end):
             http.counters[R_HEAD] += U(1)
             flow["weird"] |= W_LONG
             force_head(http, entry, side, flow)
-            flow["state"] = LOST
+            if flow["state"] < OPAQUE:  # unless it began another protocol
+                flow["state"] = LOST
         elif not store_head(http, entry, side, flow, buffer, at, end) or not settle_kind(http, entry, side, flow):
             lose(http, flow)
         else:

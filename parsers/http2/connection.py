@@ -4,7 +4,7 @@ import numpy as np
 
 from parsers.http.eviction import drop_head
 from parsers.http.rows import emit_all, has_room
-from parsers.http.state import FRAMES, START
+from parsers.http.state import FRAMES, NO_ONE, START
 from parsers.http2.frames import HEADER_BYTES, PREFACE_BYTES, find_frames, is_preface
 from parsers.http2.loss import count_off, lose_frames
 from parsers.http2.payload import begin_frame, end_frame, take_payload
@@ -23,13 +23,13 @@ LOOKED_AT = 8
 
 @kernel
 def release(http, entry):
-    """Give a connection's slot back. Its transactions must have been told."""
+    """Give a connection's slot back, if it has one. Its transactions must have been told."""
     slot = np.int64(http.connections[entry]["slot"])
     if slot < 0:
         return
+    http.connections[entry]["slot"] = NO_SLOT
     for side in range(2):
         give_back_ring(http.http2, http.http2.tables[2 * slot + side])
-    http.connections[entry]["slot"] = NO_SLOT
     http.http2.connections[slot]["entry"] = -1
     http.http2.connections[slot]["next"] = http.http2.control[0]
     http.http2.control[0] = slot
@@ -74,6 +74,7 @@ def begin_side(http, slot, side, state, left, missed):
 @kernel
 def begin_connection(http, entry, missed):
     """HTTP/2 begins, or goes on, on a connection whose flows are told already: its slot. Both directions look for a frame."""
+    release(http, entry)
     if http.http2.control[0] < 0:
         evict(http)
     slot = np.int64(http.http2.control[0])
@@ -130,7 +131,8 @@ def begin_by_upgrade(http, entry, client):
 @kernel
 def search(http, entry, slot, side, buffer, at, end):
     """Look for the beginning of a frame: its offset, or `end`."""
-    if is_preface(buffer, at, end):
+    client = http.connections[entry]["client"]
+    if (client == NO_ONE or client == side) and is_preface(buffer, at, end):
         begin_client(http, entry, slot, side, PREFACE_BYTES)
         return at
     found = find_frames(buffer, at, end)

@@ -22,7 +22,8 @@ FIXED = np.array([-1, -1, 5, 4, -1, -1, 8, -1, 4, -1], np.int64)
 """By type: the only payload length, or -1."""
 FLAGS = np.array([0x09, 0x2D, 0, 0, 0x01, 0x0C, 0x01, 0, 0, 0x04], np.uint8)
 """By type: flags that have a meaning."""
-PREFACE_START, PREFACE_BYTES = 0x505249202A204854, 24  # "PRI * HT"
+PREFACE_BYTES = 24
+PREFACE = np.frombuffer(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ">u8").astype(np.uint64)
 PSEUDO_LAST = 14
 """Static indices 1 to 14 are pseudo-header fields, which come first in a block."""
 
@@ -115,4 +116,9 @@ def find_frames(buffer, at, end):
 @kernel
 def is_preface(buffer, at, end):
     """Whether the client's preface begins here (RFC 9113 3.4)."""
-    return end - at >= PREFACE_BYTES and load_be64(buffer, at) == U(PREFACE_START)
+    if end - at < PREFACE_BYTES:
+        return False
+    for k in range(3):
+        if load_be64(buffer, at + 8 * k) != PREFACE[k]:
+            return False
+    return True

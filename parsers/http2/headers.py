@@ -23,7 +23,7 @@ R_REQUESTS, R_RESPONSES = REASON["requests"], REASON["responses"]
 R_LOST, R_ORPHAN, R_RESET = REASON["http2_block_lost"], REASON["http2_orphan_frame"], REASON["http2_reset"]
 R_PUSH = REASON["http2_push"]
 W_PUSH, W_RESET = WEIRD_BIT["server_push"], WEIRD_BIT["stream_reset"]
-VERSION = 20
+VERSION, ACCEPTED = 20, 200
 CONNECT = 0x434F4E4E  # "CONN"
 
 
@@ -79,6 +79,17 @@ def framing_of(fields, message):
 
 
 @kernel
+def note_framing(pending, fields, message):
+    """A response's head says whether its body, and what an extended CONNECT then sends, frames messages."""
+    if pending["framing"][0] != WEBSOCKET:
+        pending["framing"][1] = framing_of(fields, message)
+    elif message["status"] == ACCEPTED:
+        pending["framing"][1] = WEBSOCKET
+    else:
+        pending["framing"][0] = NO_FRAMING
+
+
+@kernel
 def open_stream(http, entry, slot, flow, stream, message):
     """A request's head was read: its transaction, -1 when there is no room for it."""
     http.counters[R_REQUESTS] += U(1)
@@ -90,7 +101,8 @@ def open_stream(http, entry, slot, flow, stream, message):
     index = begin_request(http, entry, flow, fields, message, STREAM_LIMIT)
     if index >= 0:
         remember_stream(http, slot, stream, index)
-        http.pending[index]["framing"] = framing_of(fields, message)
+        http.pending[index]["framing"][0] = framing_of(fields, message)
+        http.pending[index]["weird"] |= message["weird"]
     return index
 
 
@@ -101,7 +113,6 @@ def open_orphan(http, entry, slot, flow, stream, message):
     if index >= 0:
         enqueue(http, entry, index, STREAM_LIMIT)
         remember_stream(http, slot, stream, index)
-        http.pending[index]["framing"] = framing_of(http.http2.fields, message)
     return index
 
 
@@ -154,6 +165,7 @@ def on_response_block(http, entry, slot, flow, stream, message):
         if is_response and (message["status"] >= 200 or message["status"] == 101):
             http.counters[R_RESPONSES] += U(1)
             note_response(http, index, flow, http.http2.fields, message)
+            note_framing(pending, http.http2.fields, message)
         elif message["unknown"] and pending["reply_ts"] < 0:  # a response, or its trailers: which one is not known
             pending["reply_ts"] = flow["first_ts"]
     pending["weird"] |= flow["weird"]

@@ -18,7 +18,7 @@ R_LOST = REASON["http2_block_lost"]
 @kernel
 def lose_body(pending, way):
     """Bytes of a body were lost: where its next message begins is not known any more."""
-    pending["framing"] = NO_FRAMING
+    pending["framing"][way] = NO_FRAMING
     stop_body(pending, way)
 
 
@@ -34,6 +34,7 @@ def mark_streams(http, entry, from_client):
                 lose_body(pending, 0)
         elif pending["reply_ts"] < 0:
             pending["absent"] |= GAP
+            lose_body(pending, 1)
         elif not pending["answered"]:
             pending["completeness"] |= GAP
             lose_body(pending, 1)

@@ -168,9 +168,9 @@ def take_data(http, entry, slot, side, buffer, at, end, ts):
         pending["end_ts"] = max(pending["end_ts"], ts)
         way = 0 if from_client else 1
         keep_body(http, pending, way, buffer, at, at + size)
-        if pending["framing"] == WEBSOCKET:
+        if pending["framing"][way] == WEBSOCKET:
             count_frames(pending, way, buffer, at, at + size)
-        elif pending["framing"] == GRPC:
+        elif pending["framing"][way] == GRPC:
             count_messages(pending, way, buffer, at, at + size)
         if from_client:
             pending["request_bytes"] += size

@@ -27,14 +27,15 @@ TARGETS = ("path", "query", "referer")
 
 @kernel
 def place_template(table, place, arena, template, template_len, used, batch):
-    """Where the endpoint's template stands in this batch's arena: one copy a batch serves all its rows."""
+    """Where the endpoint's template stands in this batch's arena, and its length: one copy a batch serves all its rows."""
     entry = table.rows[place]
     if place > 0 and entry["batch"] == batch:
-        return np.int64(entry["copied_at"]), used
+        return np.int64(entry["copied_at"]), np.int64(entry["copied_len"]), used
     copy(arena, used, arena, template, template_len)
     entry["batch"] = batch
     entry["copied_at"] = used
-    return used, used + template_len
+    entry["copied_len"] = template_len
+    return used, template_len, used + template_len
 
 
 @kernel
@@ -51,7 +52,7 @@ def analyse_rows(table, rows, arena, used, scratch, key0, key1, values):
         at, end = np.int64(row["path_at"]), np.int64(row["path_at"]) + np.int64(row["path_len"])
         first = count
         length, count, secret_path = write_template(arena, at, end, scratch, index, values, count)
-        if is_grpc(arena, row):
+        if not secret_path and is_grpc(arena, row):
             length, count, secret_path = copy_procedure(arena, at, end, scratch), first, False
         elif row["operation_type"]:
             length += write_operation(arena, row, scratch + length)
@@ -66,8 +67,7 @@ def analyse_rows(table, rows, arena, used, scratch, key0, key1, values):
         else:
             place = find_endpoint(table, arena, row, scratch, length)
             row["endpoint"] = place
-            row["template_at"], used = place_template(table, place, arena, scratch, length, used, batch)
-            row["template_len"] = length
+            row["template_at"], row["template_len"], used = place_template(table, place, arena, scratch, length, used, batch)
             profile_row(table.profiles, place, arena, row)
         if secret_path:
             to = redact_path(arena, at, end, used)

@@ -24,7 +24,7 @@ ENDPOINT = np.dtype([
     ("host_len", "<u2"), ("method_len", "<u2"), ("template_len", "<u2"),
     ("generation", "<u4"),  # times that this place was given to another endpoint
     ("batch", "<u4"),       # batch in which its template was last copied to the arena,
-    ("copied_at", "<u4"),   # and where to
+    ("copied_at", "<u4"), ("copied_len", "<u4"),  # and where to
 ])  # fmt: skip
 
 

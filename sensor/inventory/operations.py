@@ -80,5 +80,6 @@ def write_operation(arena, row, to):
         to += CLASS_LENGTHS[looks]
         length -= part - name
         name = part
+        row["operation_len"] = 0  # what looks like a value may be a secret
     copy(arena, to, arena, name, length)
     return to + length - start

@@ -158,10 +158,14 @@ def add_type(profiles, place, side, arena, at, length):
     counts["types"][side] = known + 1
 
 
+UNIMPLEMENTED = 12
+"""grpc-status of a procedure that does not exist."""
+
+
 @kernel
-def says_absent(status):
+def says_absent(status, grpc_status):
     """Answers that an endpoint which does not exist would give."""
-    return status == 404 or status == 405 or status == 400 or status == 501 or status == 414
+    return grpc_status == UNIMPLEMENTED or status == 404 or status == 405 or status == 400 or status == 501 or status == 414
 
 
 @kernel
@@ -176,7 +180,7 @@ def profile_row(profiles, place, arena, row):
     counts["transactions"] += U(1)
     status = np.int64(row["status"])
     counts["classes"][min(status // 100, 5) if status > 0 else 0] += U(1)
-    if not says_absent(status):
+    if not says_absent(status, row["grpc_status"]):
         counts["served"] = 1
     counts["auth"] |= np.uint32(1) << np.uint32(row["auth"])
     add_client(profiles, place, mix(row["client_lo"] ^ (row["client_hi"] * U(0x9E3779B97F4A7C15))))

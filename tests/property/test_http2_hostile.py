@@ -17,6 +17,7 @@ from helpers import (
     assert_empty,
     data,
     examples,
+    fin,
     gap,
     transactions_of_packets,
 )
@@ -222,3 +223,98 @@ def test_contradicting_bytes_flag_what_they_belong_to_alone():
         *(data(REPLY, reply(stream)) for stream in (1, 3, 5, 7)),
     ])  # fmt: skip
     assert [(row["stream_id"], row["weird"]) for row in rows] == [(1, []), (3, ["overlap"]), (5, ["overlap"]), (7, [])]
+
+
+PREFACE_LINE = b"PRI * HTTP/2.0\r\n"
+
+
+@pytest.mark.parametrize("again", [
+    [data(ASK, PREFACE_LINE), fin(ASK), data(ASK, PREFACE_LINE + b"\r\n"), data(ASK, PREFACE_LINE + b"\r\n")],
+    [data(ASK, PREFACE_LINE), *(data(ASK, b"x: y\r\n" * 2_000) for _ in range(6)), data(ASK, PREFACE_LINE + b"\r\n")],
+])  # fmt: skip
+def test_a_preface_that_ends_without_its_empty_line(again):
+    """A head that is given up or cut off can begin HTTP/2 itself: its slot is taken once, and given back."""
+    for _ in range(6):
+        assert_still_works(again)
+
+
+def test_both_queues_of_the_longest_texts_fit_into_the_output():
+    """One delivery tells 128 long requests of its own connection and 256 of the one whose place HTTP/2 takes."""
+    small = Http(pending=1_000, text_bytes=64 << 20, http2=1)
+    long = "/" + "p" * 16_000
+    fields = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", long),
+        (":authority", "a" * 1_000),
+        ("user-agent", "u" * 1_000),
+    ]
+    victim = [*OPENING, *(data(ASK, ask(2 * k + 1, fields)) for k in range(STREAM_LIMIT))]
+    head = b"GET %s?%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\n\r\n" % (
+        long.encode(),
+        b"q" * 16_000,
+        b"h" * 1_000,
+        b"u" * 1_000,
+    )
+    other = [*(data(ASK, b"") for _ in victim), *(data(ASK, head) for _ in range(128))]
+    other = [event for event in other if event[2]]
+    burst = b"ACL / HTTP/1.1\r\nHost:a\r\n\r\n" * 130 + PREFACE
+    first, second = small.run_many([victim, [*([gap(REPLY, 1)] * len(victim)), *other, data(ASK, burst)]])
+    assert len(first) == STREAM_LIMIT
+    assert len(second) == 258
+    assert sum(len(row["path"]) for row in first) == STREAM_LIMIT * len(long)
+
+
+def test_the_upgrade_s_own_answer_leaves_no_body_behind():
+    """101 with a Content-Type, then data of stream 1 before its head, in a store that runs full."""
+    small = Http(body_bytes=2_048)
+    upgrade = (
+        b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"
+    )
+    switch = (
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Type: application/json\r\n\r\n"
+    )
+    head = HeadersFrame(
+        1, hpack.Encoder().encode([(":status", "200"), ("content-type", "application/json")]), flags=("END_HEADERS",)
+    )
+    rows = small.run([
+        data(ASK, upgrade),
+        data(REPLY, switch + SettingsFrame(0).serialize() + DataFrame(1, b"a" * 3_000).serialize()),
+        data(REPLY, head.serialize() + DataFrame(1, b"b" * 600, flags=("END_STREAM",)).serialize()),
+    ])  # fmt: skip
+    assert [row["status"] for row in rows] == [101, 200]
+    assert set(rows[1]["response_body"]) <= {ord("b")}
+
+
+def test_an_answer_that_is_no_grpc_has_no_messages():
+    fields = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/a.B/C"),
+        (":authority", "h"),
+        ("content-type", "application/grpc"),
+    ]
+    refused = HeadersFrame(
+        1, hpack.Encoder().encode([(":status", "502"), ("content-type", "text/html")]), flags=("END_HEADERS",)
+    )
+    body = DataFrame(1, b"<html>bad gateway, and so on</html>", flags=("END_STREAM",)).serialize()
+    (row,) = PARSER.run([*OPENING, data(ASK, ask(1, fields)), data(REPLY, refused.serialize() + body)])
+    assert (row["status"], row["response_bytes"], row["response_messages"]) == (502, 35, 0)
+
+
+def test_a_body_that_looks_like_a_preface_makes_no_client():
+    events = [
+        *OPENING,
+        data(ASK, ask(1)),
+        gap(REPLY, 0),
+        data(REPLY, PREFACE + b"x" * 40),
+        data(ASK, ask(3)),
+        data(REPLY, reply(3)),
+    ]
+    assert {row["client_port"] for row in PARSER.run(events)} == {50_100}
+
+
+def test_oddities_of_a_request_are_told():
+    fields = [*BASIC, ("content-length", "3"), ("content-length", "4")]
+    (row,) = PARSER.run([*OPENING, data(ASK, ask(1, fields)), data(REPLY, reply(1))])
+    assert row["weird"] == ["conflicting_length"]

@@ -127,3 +127,11 @@ def test_what_is_no_websocket_after_101():
         [data(ASK, other), data(REPLY, SWITCH.replace(b"WebSocket", b"mine/1.0")), data(ASK, b"GET / HTTP/1.1\r\n\r\n")]
     )
     assert [(row["status"], row["request_messages"]) for row in rows] == [(101, 0)]
+
+
+def test_frames_before_the_answer_are_said_to_be_missing():
+    frame = b"\x81\x00"
+    (row,) = PARSER.run(
+        [data(ASK, UPGRADE), data(ASK, frame + frame), data(REPLY, SWITCH), data(ASK, frame), data(REPLY, frame)]
+    )
+    assert (row["request_messages"], row["response_messages"], row["completeness"]) == (0, 1, ["gap"])
