@@ -25,7 +25,7 @@ METHOD_LIMIT = 32
 PENDING_LIMIT = 128
 """Requests of one connection that wait for a response: browsers pipelined 8, an attacker would pipeline for ever."""
 ROWS = 16_384
-ARENA = 32 << 20
+ARENA = 22 << 20
 SHORTEST = 10
 """Bytes of the shortest request: `ACL HTTP/` and two line ends would be 11."""
 LONGEST_TEXTS = 2 * TARGET_LIMIT + 4 * TEXT_LIMIT + METHOD_LIMIT + 2 * TYPE_LIMIT

@@ -34,7 +34,6 @@ def mark_streams(http, entry, from_client):
                 lose_body(pending, 0)
         elif pending["reply_ts"] < 0:
             pending["absent"] |= GAP
-            lose_body(pending, 1)
         elif not pending["answered"]:
             pending["completeness"] |= GAP
             lose_body(pending, 1)
