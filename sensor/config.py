@@ -55,6 +55,19 @@ class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """16 bytes that key the hashes of credentials; made on first use. Default: hash.key beside the embedded store"""
 
 
+class Live(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[live]"""
+
+    interfaces: tuple[str, ...] = ()
+    """what is captured on; -i goes first"""
+    filter: str | None = None
+    """BPF expression that packets must fit; -f goes first"""
+    ring: str = "64M"
+    """memory that each interface shares with the operating system, apart from limits.memory"""
+    hardware_clock: bool = False
+    """time stamps of the network card, where it makes them; its clock must be kept right by somebody (phc2sys)"""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings."""
 
@@ -68,6 +81,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     bodies: Bodies = Bodies()
     privacy: Privacy = Privacy()
+    live: Live = Live()
     detectors: dict[str, dict[str, float]] = {}
     """settings of detectors by name, as [detectors.enumeration]"""
 

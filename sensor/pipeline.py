@@ -18,7 +18,7 @@ from detectors.base import Alert, View, find_detectors
 from parsers.body.decode import decode_bodies
 from parsers.body.operations import find_operations
 from sensor.budget import memory_bytes, share_out
-from sensor.capture.files import BUFFERS, FRAMES_PER_CHUNK, CaptureFile
+from sensor.capture.files import BUFFERS, FRAMES_PER_CHUNK, CaptureFile, Chunk
 from sensor.capture.filter import Filter
 from sensor.config import Config, ConfigError
 from sensor.core.reasons import REASON, REASONS
@@ -37,6 +37,10 @@ CHUNKS_TOGETHER = 8
 DECODED_AT_ONCE = 1_024
 """Compressed bodies of either side that are decoded of ANALYSED_AT_ONCE transactions."""
 R_FILTERED = REASON["filtered"]
+
+
+Release = Callable[[], None]
+"""Called once the bytes of a chunk are not needed any more."""
 
 
 class Sink(Protocol):
@@ -66,8 +70,8 @@ class Pipeline:
         # One thread each: a worker takes its chunks in order, and never two at a time.
         self._threads = [concurrent.futures.ThreadPoolExecutor(1) for _ in self._workers] if several else []
         self._analyst = concurrent.futures.ThreadPoolExecutor(1) if several else None
-        self._in_work: collections.deque[list[concurrent.futures.Future]] = collections.deque()
-        self._handed_over = 0
+        self._in_work: collections.deque[tuple[list[concurrent.futures.Future], Release | None]] = collections.deque()
+        self._handed_over = self._turn = 0
         self._in_analysis: concurrent.futures.Future | None = None
         self.seconds: dict[str, float] = dict.fromkeys(
             ("read", "decode", "streams", "http", "bodies", "inventory", "detectors", "output"), 0.0
@@ -85,12 +89,12 @@ class Pipeline:
         self._decoder = new_decoder(fragment_bytes=self._budget.fragment_bytes, **msgspec.structs.asdict(self._config.capture))
         self._inventory = Inventory(self._key)
         self._grants = new_grants()
-        self._detectors = [self._make(name, kind) for name, kind in find_detectors().items()]
+        self._detectors = [self._make(name, kind, self._config.detectors) for name, kind in find_detectors().items()]
         self._frames = 0
 
-    def _make(self, name: str, kind: type):
+    def _make(self, name: str, kind: type, settings: dict[str, dict[str, float]]):
         try:
-            return kind(**self._config.detectors.get(name, {}))
+            return kind(**settings.get(name, {}))
         except ValueError as error:
             raise ConfigError(f"{error}.") from None
 
@@ -98,7 +102,7 @@ class Pipeline:
         self, capture: CaptureFile, progress: Callable[[CaptureFile, int, int], None] | None = None, count: int = 0
     ) -> None:
         """Take all packets of a capture, or the first `count`. progress: called with (capture, frames, bytes) of each chunk."""
-        chunks, turn, taken = capture.chunks(), 0, 0
+        chunks, taken = capture.chunks(), 0
         while True:
             begin = time.perf_counter()
             chunk = next(chunks, None)
@@ -107,21 +111,51 @@ class Pipeline:
                 break
             frames = chunk.frames[: count - taken] if count else chunk.frames
             taken += len(frames)
-            packets, joined = self._packets[turn], self._joined[turn]
-            found = self._decode(chunk.data, frames, packets, joined)
-            self._process(packets, found, chunk.data, joined)
-            if not self._in_work and sum(worker.waiting for worker in self._workers) >= ANALYSED_AT_ONCE:
-                self._analyse(capture.name)
-            turn = (turn + 1) % BUFFERS
+            self.take(Chunk(chunk.data, frames), capture.name)
             if progress is not None:
                 progress(capture, len(frames), int(frames["wire"].sum()))
-        self._analyse_rest(capture.name)
+        self.look(capture.name)
+
+    def take(self, chunk: Chunk, capture: str, release: Release | None = None) -> None:
+        """Take a chunk of the capture's, or interface's, packets. release: called once its bytes are not needed any more."""
+        packets, joined = self._packets[self._turn], self._joined[self._turn]
+        self._turn = (self._turn + 1) % BUFFERS
+        found = self._decode(chunk.data, chunk.frames, packets, joined)
+        self._process(packets, found, chunk.data, joined, release)
+        if not self._in_work and sum(worker.waiting for worker in self._workers) >= ANALYSED_AT_ONCE:
+            self._analyse(capture)
+
+    def look(self, capture: str) -> None:
+        """Have inventory and detectors look at everything that was taken so far, and wait for it."""
+        self._wait(0)
+        self._analyse(capture)
+        self._finish_analysis()
+
+    def age(self, now: int) -> None:
+        """It is `now` (ns since the epoch), whether packets say so or not: connections that are idle for too long end."""
+        self._wait(0)
+        for worker in self._workers:
+            worker.age(now)
+
+    def shed(self, bodies: bool, refused: int) -> None:
+        """Under load: whether bodies are sampled, and how many 256ths of the new connections are refused."""
+        self._wait(0)
+        for worker in self._workers:
+            worker.shed(bodies, refused)
+
+    def set_thresholds(self, settings: dict[str, dict[str, float]]) -> None:
+        """Settings of detectors by name, their defaults where none is named. ConfigError: all are as before."""
+        for name, kind in find_detectors().items():
+            self._make(name, kind, settings)
+        for detector in self._detectors:
+            for key, value in (type(detector).settings() | settings.get(detector.name, {})).items():
+                setattr(detector, key, type(type(detector).settings()[key])(value))
 
     def finish(self, name: str) -> None:
         """End of the traffic: what was still open is told under the capture's name."""
         for worker in self._workers:
             worker.finish()
-        self._analyse_rest(name)
+        self.look(name)
 
     def close(self) -> None:
         for thread in filter(None, (*self._threads, self._analyst)):
@@ -151,27 +185,31 @@ class Pipeline:
         self.seconds["decode"] += time.perf_counter() - begin
         return int(found)
 
-    def _process(self, packets: np.ndarray, found: int, data: np.ndarray, joined: np.ndarray) -> None:
+    def _process(self, packets: np.ndarray, found: int, data: np.ndarray, joined: np.ndarray, release: Release | None) -> None:
         """Have the workers take a chunk. Several workers go on with it meanwhile, but meet every CHUNKS_TOGETHER chunks:
         their transactions together are complete only up to a chunk that all have taken.
         """
         if not self._threads:
             self._workers[0].process(packets, found, data, joined)
+            if release is not None:
+                release()
             return
-        self._in_work.append(
-            [
-                thread.submit(worker.process, packets, found, data, joined)
-                for thread, worker in zip(self._threads, self._workers, strict=True)
-            ]
-        )
+        futures = [
+            thread.submit(worker.process, packets, found, data, joined)
+            for thread, worker in zip(self._threads, self._workers, strict=True)
+        ]
+        self._in_work.append((futures, release))
         self._handed_over += 1
         self._wait(0 if self._handed_over % CHUNKS_TOGETHER == 0 else BUFFERS - 2)
 
     def _wait(self, chunks: int) -> None:
         """Wait until at most so many chunks are in work."""
         while len(self._in_work) > chunks:
-            for future in self._in_work.popleft():
+            futures, release = self._in_work.popleft()
+            for future in futures:
                 future.result()
+            if release is not None:
+                release()
 
     def _analyse(self, capture: str) -> None:
         """Look at all finished transactions: at once, or in a thread of its own where there are several workers."""
@@ -185,12 +223,6 @@ class Pipeline:
         else:
             own = gathered if len(parts) > 1 else gathered.copy()  # several were put together in arrays of their own
             self._in_analysis = self._analyst.submit(self._look, own, capture)
-
-    def _analyse_rest(self, capture: str) -> None:
-        """Look at everything that was taken so far."""
-        self._wait(0)
-        self._analyse(capture)
-        self._finish_analysis()
 
     def _finish_analysis(self) -> None:
         if self._in_analysis is not None:

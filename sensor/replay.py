@@ -9,13 +9,12 @@ import numpy as np
 from sensor.capture.files import CaptureError, CaptureFile, fingerprint
 from sensor.capture.filter import Filter
 from sensor.config import Config, hash_key
-from sensor.core.cache import CACHE_FOLDER, is_cached
 from sensor.core.reasons import REASON, named
 from sensor.core.records import Batch
 from sensor.hygiene import hygiene
 from sensor.outputs.lines import Lines, alert_line
 from sensor.pipeline import Pipeline
-from sensor.warmup import warm_up
+from sensor.warmup import ready_kernels
 
 
 @dataclasses.dataclass(slots=True)
@@ -51,12 +50,7 @@ class Replay:
         filter_ = Filter(expression) if expression else None
         self._store = self._open_store() if store else None
         self._sinks: list = [Lines(transactions, config.sensor, reveal)] if transactions else []
-        cold = not is_cached()
-        if cold:
-            say("Compiling the kernels for this machine, once; this takes about a minute.")
-        seconds = warm_up(config, store)
-        if cold:
-            say(f"Compiled in {seconds:.0f} s, kept in {CACHE_FOLDER}.")
+        ready_kernels(config, store, say)
         self._pipeline = Pipeline(config, key, self._sinks, filter_)
         self._totals = Totals()
         self.seconds = self._pipeline.seconds

@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,9 +13,10 @@ from detectors.base import View, find_detectors
 from parsers.body.operations import find_operations
 from parsers.http.consume import consume, take_output
 from parsers.http.state import HttpLimits, new_http
+from sensor.capture.blocks import BLOCK_HEADER, index_block
 from sensor.capture.files import CaptureFile
 from sensor.config import Config
-from sensor.core.cache import is_cached
+from sensor.core.cache import CACHE_FOLDER, is_cached
 from sensor.core.reasons import REASONS
 from sensor.core.records import DELIVERY, FRAME, PACKET, TRANSACTION, Batch
 from sensor.core.wide import SLACK
@@ -22,7 +24,7 @@ from sensor.inventory.analyse import Inventory
 from sensor.inventory.samples import grant_samples, new_grants
 from sensor.packets.decode import decode, new_decoder
 from sensor.pipeline import Pipeline
-from sensor.streams.reassemble import finish, reassemble
+from sensor.streams.reassemble import age, finish, reassemble
 from sensor.streams.state import StreamLimits, new_streams
 
 
@@ -80,6 +82,8 @@ def _compile_rest(config: Config, store: bool) -> None:
     nothing, packets = np.zeros(SLACK, np.uint8), np.zeros(1, PACKET)
     reassemble(streams, packets, 0, 0, nothing, nothing, 0, 1)
     finish(streams)
+    age(streams, 0)
+    index_block(np.zeros(BLOCK_HEADER + SLACK, np.uint8), 0, 1, np.zeros(1, FRAME))
     decode(new_decoder(), nothing, np.zeros(0, FRAME), 0, np.uint64(1), packets, nothing, counters)
     for example in (example_capture()[:24], example_pcapng()):
         list(CaptureFile("example", io.BytesIO(example)).chunks())
@@ -91,6 +95,16 @@ def _compile_rest(config: Config, store: bool) -> None:
         kind(**config.detectors.get(name, {})).update(View(batch, values, inventory.table))
     if store:
         _EncodeSink().transactions(batch, wire, [""], "")
+
+
+def ready_kernels(config: Config, store: bool, say: Callable[[str], None]) -> None:
+    """`warm_up`, told to whoever waits for it."""
+    cold = not is_cached()
+    if cold:
+        say("Compiling the kernels for this machine, once; this takes about a minute.")
+    seconds = warm_up(config, store)
+    if cold:
+        say(f"Compiled in {seconds:.0f} s, kept in {CACHE_FOLDER}.")
 
 
 def warm_up(config: Config, store: bool = False) -> float:

@@ -10,8 +10,8 @@ from parsers.http.state import HttpLimits, new_http
 from sensor.core.reasons import REASONS
 from sensor.core.records import ALL_TEXTS, PACKET, TRANSACTION, Batch
 from sensor.core.wide import SLACK
-from sensor.streams.reassemble import finish, reassemble
-from sensor.streams.state import StreamLimits, new_streams
+from sensor.streams.reassemble import age, finish, reassemble
+from sensor.streams.state import IDLE_OPEN, StreamLimits, new_streams
 
 SPANS = tuple(name + "_at" for name in ALL_TEXTS)
 BODY_SPANS = ("request_body_at", "response_body_at")
@@ -25,6 +25,7 @@ class Worker:
         self._shard, self._shards = shard, shards
         self._streams = new_streams(streams, self.counters)
         self._http = new_http(http, key, self.counters)
+        self._samples = (http.request_sample, http.response_sample)
         self._spilled: list[Batch] = []
         self.seconds = [0.0, 0.0]
         """time spent in reassembly and in parsing"""
@@ -47,6 +48,22 @@ class Worker:
         """The completed transactions. Arrays of the last are those that the next packets write to: use or copy them before."""
         spilled, self._spilled = self._spilled, []
         return [*spilled, self._output()]
+
+    def shed(self, bodies: bool, refused: int) -> None:
+        """Whether bodies are sampled; how many 256ths of the new connections are refused."""
+        self._http.control["body_limit"] = self._samples if bodies else (0, 0)
+        control = self._streams.control
+        control["refused"] = refused
+        control["refused_before"] = max(int(control["refused_before"][0]), refused)
+        control["refused_until"] = control["now"] + IDLE_OPEN
+
+    def age(self, now: int) -> None:
+        """Connections that are idle at `now` (ns since the epoch) end, packets or no packets."""
+        nothing, done = np.zeros(SLACK, np.uint8), False
+        no_packets = np.zeros(1, PACKET)
+        while not done:
+            done = age(self._streams, now)
+            self._parse(no_packets, nothing, nothing)
 
     def finish(self) -> None:
         """End of the capture: connections that were still open are closed. The worker is as new once the rest was taken."""

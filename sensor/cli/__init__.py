@@ -14,6 +14,7 @@ COMMANDS = {
     "alerts": "Alerts, as a table or JSON lines.",
     "bench": "Measure the sensor's own throughput, stage by stage.",
     "endpoints": "API endpoints that are really called.",
+    "live": "Capture on interfaces and write what is seen to the store.",
     "replay": "Read captures and write what is in them to the store.",
     "schema": "Print or apply the ClickHouse schema.",
     "sql": "Run read-only SQL on the store.",
@@ -52,7 +53,7 @@ class LazyGroup(click.Group):
             _fail(str(error))
 
 
-_SENTENCES = ("StoreError", "CaptureError", "ConfigError", "FilterError")
+_SENTENCES = ("StoreError", "StoreAwayError", "CaptureError", "ConfigError", "FilterError")
 """Exceptions whose text is a sentence for the user; named, for importing them would import what they come from."""
 
 

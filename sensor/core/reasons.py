@@ -2,7 +2,7 @@
 
 REASONS = (
     # capture
-    "frames", "frame_bytes", "filtered",
+    "frames", "frame_bytes", "filtered", "kernel_frames", "kernel_dropped", "shed",
     # packets
     "tcp", "udp", "icmp", "other_protocol", "not_ip", "ip_fragment", "truncated_frame", "malformed",
     "unknown_link", "unreadable", "too_many_layers", "encap_overflow", "tunnelled", "duplicate",
@@ -16,6 +16,8 @@ REASONS = (
     "requests", "responses", "transactions", "not_http", "resync", "head_overflow", "head_lost",
     "head_evicted", "block_overflow", "pending_overflow", "pending_evicted",
     "text_truncated", "upgraded", "tls", "body_dropped", "body_undecoded", "body_over_budget",
+    # store
+    "store_dropped",
     # http/2
     "http2", "http2_evicted", "http2_frames", "http2_block_lost", "http2_orphan_frame", "http2_reset", "http2_push",
 )  # fmt: skip

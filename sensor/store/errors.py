@@ -6,6 +6,13 @@ import re
 class StoreError(Exception):
     """A failure of the store; the text is one sentence for the user and never holds a password."""
 
+    rows = 0
+    """transactions that were lost by it"""
+
+
+class StoreAwayError(StoreError):
+    """The store cannot be reached at the moment."""
+
 
 EMPTY = "The store {} is empty; fill it with `tapwatch replay` or run `tapwatch schema apply`."
 _UNREACHABLE = re.compile(r"Max retries|Connection refused|NewConnectionError|timed out|Name or service|getaddrinfo")
@@ -29,7 +36,9 @@ def explain(error: BaseException, name: str) -> StoreError:
     if code in _NO_MEMORY:
         return StoreError("The query needs more memory than the store may use; add a filter or a LIMIT.")
     if _UNREACHABLE.search(str(error)):
-        return StoreError(f"The store {name} cannot be reached; check that its server runs and that --store names it rightly.")
+        return StoreAwayError(
+            f"The store {name} cannot be reached; check that its server runs and that --store names it rightly."
+        )
     return StoreError(f"The store {name} failed: {gist(str(error))}")
 
 

@@ -6,7 +6,7 @@ One block is encoded and inserted on a thread of its own while the next is gathe
 import concurrent.futures
 import dataclasses
 import time
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -46,6 +46,16 @@ def _new_block() -> _Block:
     return _Block(np.empty(BLOCK_ROWS, TRANSACTION), np.empty(BLOCK_ROWS, np.uint32), np.empty(1 << 20, np.uint8))
 
 
+class Patience(Protocol):
+    """Whoever decides what becomes of a block that was not taken."""
+
+    def failed(self, error: StoreError) -> bool:
+        """Whether to send it once more; may wait before it answers."""
+
+    def worked(self) -> None:
+        """A block was taken."""
+
+
 class Writer:
     """Gathers rows and inserts them; all methods raise StoreError, of a block's insert at the latest by the next one.
 
@@ -53,8 +63,9 @@ class Writer:
     the same source sends the same blocks, and the store drops them.
     """
 
-    def __init__(self, store: Store, sensor: str, source: str):
+    def __init__(self, store: Store, sensor: str, source: str, patience: Patience | None = None):
         self._store = store
+        self._patience = patience
         self._sensor = sensor
         self._source = source
         self._sequence = 0
@@ -90,6 +101,11 @@ class Writer:
         """Write the counters of this run: `ts` in ns since the epoch, `capture`, `counters` {name: number}."""
         self._insert_dicts("stats", [row])
 
+    @property
+    def gathered(self) -> int:
+        """Transactions that wait for more, to be inserted together."""
+        return self._block.count
+
     def flush(self) -> None:
         """Insert the transactions gathered so far, and wait until the store has them."""
         self._send()
@@ -122,7 +138,11 @@ class Writer:
         names, data = encode_transactions(block.rows[: block.count], block.arena, self._sensor, self._source, captures, encaps)
         count = block.count
         block.clear()
-        self._insert("transactions", names, data, "Native", sequence)
+        try:
+            self._insert("transactions", names, data, "Native", sequence)
+        except StoreError as error:
+            error.rows = count
+            raise
         return count
 
     def _take(self, batch: Batch, start: int, count: int, encaps: list[str], capture: str) -> None:
@@ -156,7 +176,17 @@ class Writer:
         self._insert(_TABLES[kind], names, b"\n".join(lines), "JSONEachRow", self._sequence)
 
     def _insert(self, table: str, names: tuple[str, ...], block: bytes, fmt: str, sequence: int) -> None:
-        self._store.insert(table, names, block, fmt, f"{self._source}:{table}:{sequence}:{digest(block)}")
+        token = f"{self._source}:{table}:{sequence}:{digest(block)}"
+        while True:
+            try:
+                self._store.insert(table, names, block, fmt, token)
+            except StoreError as error:
+                if self._patience is None or not self._patience.failed(error):
+                    raise
+            else:
+                if self._patience is not None:
+                    self._patience.worked()
+                return
 
 
 def _make_room(block: _Block, size: int) -> None:

@@ -43,8 +43,18 @@ from sensor.streams.state import (
 )
 from sensor.streams.table import find, remove
 
+R_SHED = REASON["shed"]
 R_NONE, R_RETRANSMISSION, R_RESET = REASON["no_connection"], REASON["retransmission"], REASON["reset"]
 R_URGENT, R_IDLE = REASON["urgent"], REASON["evicted_idle"]
+
+
+@kernel
+def is_refused(control, packet, flags):
+    """Whether an unknown connection is left alone: one of those refused now, or the rest of one refused before."""
+    place = np.int64(packet["hash"] & U(255))
+    if place < control["refused"]:
+        return True
+    return place < control["refused_before"] and control["now"] < control["refused_until"] and not flags & SYN
 
 
 @inlined
@@ -59,6 +69,9 @@ def arrive(streams, index, packet, source):
     if entry < 0:
         if not flags & SYN and length == 0:
             streams.counters[R_NONE] += U(1)
+            return
+        if is_refused(streams.control[0], packet, flags):
+            streams.counters[R_SHED] += U(1)
             return
         entry, side = open_connection(streams, index, packet, scope), np.int64(0)
     elif flags & SYN and starts_anew(streams, entry, side, packet):
@@ -166,6 +179,21 @@ def reassemble(streams, packets, count, start, chunk, joined, shard, shards):
             return index
         arrive(streams, index, packet, joined if packet["side"] else chunk)
     return np.int64(count)
+
+
+@kernel
+def age(streams, now):
+    """Time passes without packets. False when deliveries must be taken and it called again."""
+    control = streams.control[0]
+    control["deliveries"] = 0
+    control["stored"] = 0
+    control["now"] = max(control["now"], now)
+    if control["sweep_at"] < 0:
+        if control["now"] < control["next_sweep"]:
+            return True
+        control["sweep_at"] = 0
+        control["next_sweep"] = control["now"] + SWEEP_EVERY
+    return sweep(streams)
 
 
 @kernel

@@ -95,6 +95,9 @@ CONTROL = np.dtype([
     ("now", "<i8"),       # ns: newest packet time seen
     ("next_sweep", "<i8"),
     ("order", "<i8"),     # number of the packet in work
+    ("refused", "<u2"),   # of 256 new connections so many are refused, by their hash: there is more traffic than time
+    ("refused_before", "<u2"),  # the most that were: such connections are taken up at their beginning alone,
+    ("refused_until", "<i8"),   # ns: until then
 ])  # fmt: skip
 
 
