@@ -12,7 +12,7 @@ import numpy as np
 
 from sensor.budget import memory_bytes
 from sensor.capture.files import CaptureError
-from sensor.capture.ring import Ring
+from sensor.capture.ring import NO_MORE, RETIRE_MS, Ring
 from sensor.config import Config, hash_key
 from sensor.core.reasons import REASON, named
 from sensor.core.records import Batch
@@ -181,11 +181,11 @@ class Live:
         """Count what the operating system dropped, and see whether the interface is still there, or there again."""
         trouble = "gone"
         if tap.ring is not None:
-            seen, dropped = tap.ring.statistics()
-            self.pipeline.counters[R_SEEN] += np.uint64(seen)
-            self.pipeline.counters[R_DROPPED] += np.uint64(dropped)
-            tap.dropped += dropped
+            self._count(tap)
+            called = tap.ring.name
             trouble = tap.ring.trouble()
+            if tap.ring.name != called:
+                self._say(WARNING, f"The interface {called} is called {tap.ring.name} now.")
             if trouble == "gone":
                 self._close(tap)
         if tap.ring is None:
@@ -197,6 +197,15 @@ class Live:
         if trouble != tap.trouble:
             tap.trouble = trouble
             self._say(WARNING, f"The interface {tap.name} is {trouble}." if trouble else f"The interface {tap.name} is back.")
+
+    def _count(self, tap: Tap) -> None:
+        """Add what the operating system counted since the last time."""
+        if tap.ring is None:
+            return
+        seen, dropped = tap.ring.statistics()
+        self.pipeline.counters[R_SEEN] += np.uint64(seen)
+        self.pipeline.counters[R_DROPPED] += np.uint64(dropped)
+        tap.dropped += dropped
 
     def _close(self, tap: Tap) -> None:
         if tap.ring is None:
@@ -259,15 +268,14 @@ class Live:
     def finish(self) -> dict:
         """Take what is left in the rings, tell everything, and close: the summary."""
         self._manager.stopping()
+        rings = [tap.ring for tap in self.taps if tap.ring is not None]
+        for ring in rings:
+            ring.filter_by(NO_MORE)
         end = time.monotonic() + LAST_PACKETS
-        while self._capture() and time.monotonic() < end:
+        while (self._capture() or self._poller.poll(2 * RETIRE_MS)) and time.monotonic() < end:
             pass
         for tap in self.taps:
-            if tap.ring is not None:
-                seen, dropped = tap.ring.statistics()
-                self.pipeline.counters[R_SEEN] += np.uint64(seen)
-                self.pipeline.counters[R_DROPPED] += np.uint64(dropped)
-                tap.dropped += dropped
+            self._count(tap)
         self.pipeline.finish(self.name)
         self._tell_alerts()
         self._tell()

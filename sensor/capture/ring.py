@@ -42,6 +42,8 @@ RETIRE_MS = 64
 ROOM = 16
 """Bytes left free before each frame, of which a VLAN tag takes four."""
 TX_BLOCK, TX_FRAME = 4096, 2048
+NO_MORE = [(6, 0, 0, 0)]
+"""A BPF program that takes no packet."""
 Compiler = Callable[[int], list | None]
 
 

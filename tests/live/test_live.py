@@ -1,0 +1,216 @@
+"""`tapwatch live` on a mirror of a real server's traffic, in network namespaces made for it."""
+
+import collections
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import network
+import pytest
+from capturing import NGINX, wait_for
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces"),
+    pytest.mark.skipif(not shutil.which("nginx") or not shutil.which("curl"), reason="needs nginx, curl"),
+]
+TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
+PORT = 8080
+WEB = """
+  keepalive_requests 1000;
+  server {{ listen 10.9.0.2:8080; location / {{ default_type application/json; return 200 '{{"path":"$request_uri"}}'; }} }}
+"""
+
+
+@pytest.fixture
+def net():
+    with network.made() as found:
+        yield found
+
+
+@pytest.fixture
+def web(net, tmp_path):
+    """nginx in the server's namespace: its access log."""
+    (tmp_path / "nginx.conf").write_text(NGINX.format(server=WEB).format(folder=tmp_path, port=PORT))
+    command = ["ip", "netns", "exec", net.server, "nginx", "-p", tmp_path, "-c", tmp_path / "nginx.conf"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        wait_for(lambda: b":1F90" in net.at_server("cat", "/proc/net/tcp", capture_output=True).stdout, "a start of nginx")
+        yield tmp_path / "access.log"
+        server.terminate()
+
+
+class Sensor:
+    """A running `tapwatch live`."""
+
+    def __init__(self, process: subprocess.Popen, folder: pathlib.Path):
+        self.process, self.folder = process, folder
+        self.told, self.log = folder / "tx.jsonl", folder / "err.log"
+
+    def rows(self) -> list[dict]:
+        return [json.loads(line) for line in self.told.read_text().splitlines()]
+
+    def says(self, text: str) -> bool:
+        return text in self.log.read_text()
+
+    def waits_for(self, text: str) -> None:
+        wait_for(lambda: self.says(text), f"{text!r} in the log ({self.log.read_text()[-500:]})")
+
+    def end(self) -> dict:
+        """SIGTERM: the summary."""
+        self.process.send_signal(signal.SIGTERM)
+        out, _ = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, self.log.read_text()
+        return json.loads(out)
+
+
+@contextlib.contextmanager
+def sensing(net, folder: pathlib.Path, *options: str, interface: str = network.MIRROR):
+    command = [TAPWATCH, "live", "-i", interface, "--transactions", folder / "tx.jsonl", "--json", *options]
+    if "--store" not in options:
+        command.append("--no-store")
+    environment = os.environ | {"TAPWATCH_KEY": "00" * 16}
+    with (folder / "err.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["ip", "netns", "exec", net.server, *command], stdout=subprocess.PIPE, stderr=log, env=environment
+        )
+    sensor = Sensor(process, folder)
+    try:
+        end = time.monotonic() + 300  # compiling, where nothing is cached
+        while not sensor.says("Capturing on"):
+            assert process.poll() is None and time.monotonic() < end, sensor.log.read_text()
+            time.sleep(0.1)
+        yield sensor
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ask(net, *paths: str) -> None:
+    net.at_client("curl", "-sS", *(f"http://{network.SERVER}:{PORT}{path}" for path in paths), stdout=subprocess.DEVNULL)
+
+
+def targets(log: pathlib.Path) -> collections.Counter:
+    return collections.Counter(
+        (line["port"], line["target"], line["status"]) for line in map(json.loads, log.read_text().splitlines())
+    )
+
+
+def told_targets(rows: list[dict]) -> collections.Counter:
+    return collections.Counter((row["client_port"], row["path"], row["status"]) for row in rows)
+
+
+def test_every_request_that_the_server_logs_is_told_once(net, web, tmp_path):
+    """Offered load: eight clients at once, each 2,000 keep-alive requests as fast as curl makes them."""
+    with sensing(net, tmp_path) as sensor:
+        clients = [
+            subprocess.Popen(
+                ["ip", "netns", "exec", net.client, "curl", "-sS", f"http://{network.SERVER}:{PORT}/{k}/[1-2000]"],
+                stdout=subprocess.DEVNULL,
+            )
+            for k in range(8)
+        ]
+        assert [client.wait(60) for client in clients] == [0] * 8
+        summary = sensor.end()
+        rows = sensor.rows()
+    assert len(rows) == 16_000 and told_targets(rows) == targets(web)
+    assert not [row for row in rows if row["completeness"]]
+    assert summary["interfaces"][network.MIRROR]["dropped"] == 0
+    assert summary["counters"]["kernel_frames"] == summary["packets"]
+
+
+def test_nothing_leaves_the_interface(net, web, tmp_path):
+    def sent() -> str:
+        return net.at_server("cat", f"/sys/class/net/{network.MIRROR}/statistics/tx_packets", capture_output=True).stdout
+
+    before = sent()
+    with sensing(net, tmp_path) as sensor:
+        ask(net, "/a", "/b")
+        assert sensor.end()["transactions"] == 2
+    assert sent() == before
+
+
+def test_two_workers_and_a_filter(net, web, tmp_path):
+    with sensing(net, tmp_path, "--workers", "2", "-f", f"tcp port {PORT}") as sensor:
+        ask(net, *(f"/x/{k}" for k in range(50)))
+        summary = sensor.end()
+        rows = sensor.rows()
+    assert told_targets(rows) == targets(web)
+    assert summary["packets"] == summary["counters"]["tcp"]
+
+
+def test_sighup_changes_the_filter_and_keeps_connections(net, web, tmp_path):
+    config = tmp_path / "tapwatch.toml"
+    config.write_text('[live]\nfilter = "tcp"\n')
+    with sensing(net, tmp_path, "-c", str(config)) as sensor:
+        ask(net, "/before")
+        config.write_text('[live]\nfilter = "no such expression"\n')
+        sensor.process.send_signal(signal.SIGHUP)
+        sensor.waits_for("stays as it was")
+        ask(net, "/between")
+        config.write_text('[live]\nfilter = "udp"\n[detectors.credential_stuffing]\nmin_attempts = 5\n')
+        sensor.process.send_signal(signal.SIGHUP)
+        sensor.waits_for("was read again")
+        ask(net, "/after")
+        sensor.end()
+        assert [row["path"] for row in sensor.rows()] == ["/before", "/between"]
+
+
+def test_an_interface_that_goes_down_or_away_is_taken_up_again(net, web, tmp_path):
+    with sensing(net, tmp_path) as sensor:
+        ask(net, "/1")
+        net.at_server("ip", "link", "set", network.MIRROR, "down")
+        sensor.waits_for("is down")
+        net.at_server("ip", "link", "set", network.MIRROR, "up")
+        sensor.waits_for("is back")
+        ask(net, "/2")
+        wait_for(lambda: len(sensor.rows()) == 2, "a transaction after the interface came back")
+        net.at_server("ip", "link", "set", network.MIRROR, "down")
+        net.at_server("ip", "link", "set", network.MIRROR, "name", "mon2")
+        net.at_server("ip", "link", "set", "mon2", "up")
+        sensor.waits_for("mon2")
+        ask(net, "/3")
+        wait_for(lambda: len(sensor.rows()) == 3, "a transaction after the interface was renamed")
+        net.at_server("ip", "link", "del", "mon2")
+        sensor.waits_for("is gone")
+        sensor.end()
+
+
+def test_kill_9_loses_no_more_than_the_last_second(net, web, tmp_path):
+    store = f"chdb://{tmp_path}/store"
+    with sensing(net, tmp_path, "--store", store) as sensor:
+        ask(net, *(f"/early/{k}" for k in range(20)))
+        time.sleep(3)
+        sensor.process.kill()
+        sensor.process.wait()
+        subprocess.run(["pkill", "-9", "-f", store], check=False)
+    found = subprocess.run(
+        [TAPWATCH, "sql", "--store", store, "--json", "SELECT count() AS n FROM transactions"],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert json.loads(found.stdout)["n"] == 20
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "words"),
+    [
+        (["-i", "none0"], 1, "There is no interface 'none0'"),
+        (["-i", "lo", "-f", "no such expression"], 1, "is not valid"),
+        (["-i", "lo", "--ring", "much"], 1, "no size of memory"),
+        ([], 2, "Name an interface"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(options, status, words):
+    done = subprocess.run([TAPWATCH, "live", "--no-store", *options], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == status and words in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
+def test_without_the_capability_it_says_so():
+    command = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw", TAPWATCH, "live", "--no-store", "-i", "lo"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and "CAP_NET_RAW" in done.stderr and "Traceback" not in done.stderr
