@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import tomllib
 
 import msgspec
@@ -68,6 +69,13 @@ class Live(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """time stamps of the network card, where it makes them; its clock must be kept right by somebody (phc2sys)"""
 
 
+class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[metrics]"""
+
+    listen: str = "127.0.0.1:9477"
+    """address and port of /metrics, /healthz and /readyz of a live sensor; empty for none"""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings."""
 
@@ -82,6 +90,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bodies: Bodies = Bodies()
     privacy: Privacy = Privacy()
     live: Live = Live()
+    metrics: Metrics = Metrics()
     detectors: dict[str, dict[str, float]] = {}
     """settings of detectors by name, as [detectors.enumeration]"""
 
@@ -107,6 +116,8 @@ def load_config(path: str | None) -> Config:
     for size in (config.bodies.request_bytes, config.bodies.response_bytes):
         if not 0 <= size <= SAMPLE_LIMIT:
             raise ConfigError(f"{path}: sizes in `bodies` must be from 0 to {SAMPLE_LIMIT}.")
+    if config.metrics.listen and not re.fullmatch(r".+:\d{1,5}", config.metrics.listen):
+        raise ConfigError(f"{path}: `metrics.listen` must be ADDRESS:PORT, or empty.")
     for name, ports in config.capture.tunnel_ports.items():
         if name not in TUNNELS or any(not 0 < port < 65_536 for port in ports):
             raise ConfigError(f"{path}: `capture.tunnel_ports` takes lists of UDP ports for {', '.join(sorted(TUNNELS))}.")

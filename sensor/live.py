@@ -1,5 +1,6 @@
 """The live sensor: rings of one or more interfaces, one pipeline, and a store that rows go to every second."""
 
+import collections
 import dataclasses
 import hashlib
 import os
@@ -10,6 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from sensor import __version__
 from sensor.budget import memory_bytes
 from sensor.capture.files import CaptureError
 from sensor.capture.ring import NO_MORE, RETIRE_MS, Ring
@@ -17,6 +19,7 @@ from sensor.config import Config, hash_key
 from sensor.core.reasons import REASON, named
 from sensor.core.records import Batch
 from sensor.outputs.lines import Lines, alert_line
+from sensor.outputs.metrics import Figures, InterfaceFigures, MetricsServer
 from sensor.pipeline import Pipeline
 from sensor.service import INFO, NOTICE, WARNING, Manager
 from sensor.shedding import Shedding
@@ -83,12 +86,22 @@ class Live:
         sinks: list = [Lines(transactions, config.sensor, reveal)] if transactions else []
         self.pipeline = Pipeline(config, key, [*sinks, StoreSink(self.writer)] if self.writer else sinks)
         self._shedding = Shedding(self.pipeline)
+        self._metrics = self._serve_metrics()
         self._manager = Manager()
         self._stopping = self._reload = False
         self._told_alerts: dict[str, int] = {}
+        self._raised: collections.Counter[tuple[str, str]] = collections.Counter()
         self._told_endpoints: dict[tuple, int] = {}
-        self.turned = time.monotonic()
-        """when the loop last turned, for whoever asks whether it is alive"""
+
+    def _serve_metrics(self) -> MetricsServer | None:
+        listen = self.config.metrics.listen
+        if not listen:
+            return None
+        try:
+            return MetricsServer(listen)
+        except OSError as error:
+            self._say(WARNING, f"No metrics: {listen} cannot be listened on: {error.strerror or error} (metrics.listen).")
+            return None
 
     def _open_store(self):
         from sensor.store.open import open_store
@@ -130,7 +143,7 @@ class Live:
         self._say(NOTICE, f"Capturing on {self.name}.")
         while not self._stopping:
             busy = self._capture()
-            now = self.turned = time.monotonic()
+            now = time.monotonic()
             if now - looked >= LOOK_EVERY:
                 looked = now
                 self.pipeline.look(self.name)
@@ -171,11 +184,33 @@ class Live:
         for tap in self.taps:
             self._look_after(tap)
         self._tell_alerts()
+        if self._metrics:
+            self._metrics.figures = self._figures()
         if self._lines:
             self._lines.flush()
         if self.writer:
             self.pipeline.counters[R_LOST] = self.writer.dropped
             self.writer.flush()
+
+    def _figures(self) -> Figures:
+        taps = [
+            InterfaceFigures(
+                name=tap.name, up=not tap.trouble, packets=tap.packets, size=tap.size, dropped=tap.dropped,
+                waiting=tap.ring.filled / tap.ring.blocks if tap.ring else 0.0,
+            )
+            for tap in self.taps
+        ]  # fmt: skip
+        store = {}
+        if self.writer:
+            store = {
+                "lag_seconds": self.writer.lag, "waiting_rows": self.writer.waiting,
+                "written_rows": self.writer.written, "dropped_rows": self.writer.dropped,
+            }  # fmt: skip
+        return Figures(
+            version=__version__, sensor=self.config.sensor, interfaces=taps, counters=named(self.pipeline.totals()),
+            stage_seconds=dict(self.pipeline.seconds), connections=self.pipeline.connections,
+            endpoints=self.pipeline.known_endpoints, alerts=dict(self._raised), store=store, made=time.monotonic(),
+        )  # fmt: skip
 
     def _look_after(self, tap: Tap) -> None:
         """Count what the operating system dropped, and see whether the interface is still there, or there again."""
@@ -223,6 +258,7 @@ class Live:
             return
         for row in fresh:
             if row["alert_id"] not in self._told_alerts:
+                self._raised[row["detector"], row["severity"]] += 1
                 self._say(WARNING, f"{row['severity'].upper()} {row['detector']} {row['alert_id']}: {row['explanation']}")
         self._told_alerts |= {row["alert_id"]: row["transactions"] for row in fresh}
         if self._alert_lines:
@@ -285,6 +321,8 @@ class Live:
             self.writer.close(LAST_ROWS)
             self.pipeline.counters[R_LOST] = self.writer.dropped
         self.pipeline.close()
+        if self._metrics:
+            self._metrics.close()
         if self.store is not None:
             self.store.close()
         counters = named(self.pipeline.totals())

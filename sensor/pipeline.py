@@ -170,6 +170,16 @@ class Pipeline:
         found = [alert for detector in self._detectors for alert in detector.alerts(self._inventory.table)]
         return sorted(found, key=lambda alert: (alert.raised_at, alert.detector, alert.alert_id))
 
+    @property
+    def connections(self) -> int:
+        """Connections that are tracked at the moment."""
+        return sum(worker.connections for worker in self._workers)
+
+    @property
+    def known_endpoints(self) -> int:
+        """Endpoints in the inventory."""
+        return self._inventory.known
+
     def totals(self) -> np.ndarray:
         """All counters of all workers, by reason."""
         return self.counters + sum((worker.counters for worker in self._workers), np.zeros(len(REASONS), np.uint64))

@@ -44,6 +44,11 @@ class Worker:
         """Transactions that were completed and not yet taken."""
         return int(self._http.control["rows"][0]) + sum(len(batch.rows) for batch in self._spilled)
 
+    @property
+    def connections(self) -> int:
+        """Connections that are tracked at the moment."""
+        return int(self._streams.control["active"][0])
+
     def take(self) -> list[Batch]:
         """The completed transactions. Arrays of the last are those that the next packets write to: use or copy them before."""
         spilled, self._spilled = self._spilled, []

@@ -13,6 +13,7 @@ COMMANDS = {
     "alert": "One alert with its whole explanation and evidence.",
     "alerts": "Alerts, as a table or JSON lines.",
     "bench": "Measure the sensor's own throughput, stage by stage.",
+    "doctor": "Say what is wrong with this machine, its interfaces and its store.",
     "endpoints": "API endpoints that are really called.",
     "live": "Capture on interfaces and write what is seen to the store.",
     "replay": "Read captures and write what is in them to the store.",

@@ -93,6 +93,11 @@ class Inventory:
         self._arena = np.empty(0, np.uint8)
         self._values = np.empty(0, VALUE)
 
+    @property
+    def known(self) -> int:
+        """Endpoints that are in the table."""
+        return int(self.table.control[0])
+
     def analyse(self, batch: Batch) -> tuple[Batch, np.ndarray, dict[str, np.ndarray]]:
         """The batch with endpoints and without secrets, its values (VALUE[n]), and where its targets stood on the wire.
 
