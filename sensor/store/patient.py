@@ -21,6 +21,8 @@ WAITING_TEXT = 96 << 20
 """Bytes of their text."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 """Seconds between tries, doubled from the first to the longest."""
+GRACE = 5.0
+"""Seconds beyond what `close` is given, for an insert that is on its way."""
 TRIES = 6
 """Of a block that the store can be reached for, and refuses; then it is dropped and counted."""
 
@@ -92,8 +94,9 @@ class PatientWriter:
         self._closing.set()
         with self._changed:
             self._changed.notify()
-        self._thread.join(patience + LONGEST_PAUSE)
-        self.dropped += self._waiting_rows
+        self._thread.join(patience + GRACE)
+        if self._thread.is_alive():  # in the midst of an insert that does not return
+            self.dropped += self._waiting_rows
 
     def _add(self, call: Callable, arguments: tuple, rows: int = 0, text: int = 0) -> None:
         with self._changed:

@@ -165,7 +165,7 @@ class Writer:
     def _insert_dicts(self, kind: str, rows: list[dict[str, Any]]) -> None:
         if not rows:
             return
-        self._version += 1
+        self._version = max(self._version + 1, time.time_ns())
         own = {"sensor": self._sensor, "source": self._source, "version": self._version}
         try:
             lines = [msgspec.json.encode(_json_row(row) | own) for row in rows]
