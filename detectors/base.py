@@ -16,6 +16,7 @@ import pkgutil
 
 import numpy as np
 
+from sensor.core.bundle import Bundle
 from sensor.core.records import Batch
 from sensor.inventory.endpoints import Endpoints, endpoint_text
 
@@ -90,6 +91,16 @@ class Detector(abc.ABC):
             and isinstance(getattr(cls, key), (int, float))
             and not isinstance(getattr(cls, key), bool)
         }
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that it remembers: every array and bundle among its attributes, by name."""
+        found: dict[str, np.ndarray] = {}
+        for name, value in sorted(vars(self).items()):
+            if isinstance(value, Bundle):
+                found |= {f"{name}.{inner}": array for inner, array in value.arrays().items()}
+            elif isinstance(value, np.ndarray):
+                found[name] = value
+        return found
 
     @abc.abstractmethod
     def update(self, view: View) -> None:

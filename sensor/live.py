@@ -15,7 +15,8 @@ from sensor import __version__
 from sensor.budget import memory_bytes
 from sensor.capture.files import CaptureError
 from sensor.capture.ring import NO_MORE, RETIRE_MS, Ring
-from sensor.config import Config, hash_key
+from sensor.checkpoint import CheckpointError, load, save
+from sensor.config import Config, hash_key, state_folder
 from sensor.core.reasons import REASON, named
 from sensor.core.records import Batch
 from sensor.outputs.lines import Lines, alert_line
@@ -26,8 +27,9 @@ from sensor.shedding import Shedding
 from sensor.warmup import ready_kernels
 
 POLL_MS = 50
-LOOK_EVERY, FLUSH_EVERY, TELL_EVERY = 0.25, 1.0, 10.0
-"""Seconds: transactions go to the detectors; rows and alerts to the store; endpoints, counters and the status are told."""
+LOOK_EVERY, FLUSH_EVERY, TELL_EVERY, KEEP_EVERY = 0.25, 1.0, 10.0, 60.0
+"""Seconds: transactions go to the detectors; rows and alerts to the store; endpoints and counters, too; what was learned is
+kept."""
 BLOCKS_IN_TURN = 64
 """Blocks of one interface before the others and the clock have their turn."""
 BEHIND_NS = 2_000_000_000
@@ -69,7 +71,7 @@ class Live:
     """
 
     def __init__(self, config: Config, *, transactions: BinaryIO | None, alerts: BinaryIO | None, reveal: bool, store: bool,
-                 say: Callable[[int, str], None]):  # fmt: skip
+                 fresh: bool, say: Callable[[int, str], None]):  # fmt: skip
         self.config, self._say = config, say
         self._lines, self._alert_lines = transactions, alerts
         self.taps = [Tap(name) for name in config.live.interfaces]
@@ -77,19 +79,22 @@ class Live:
         key, lasting = hash_key(config)
         if not lasting:
             say(WARNING, "The key file cannot be written: hashes of credentials will match those of no other run.")
+        self._told_alerts: dict[str, int] = {}
         self._poller = select.poll()
         for tap in self.taps:
             self._open(tap)
         self.store = self._open_store() if store else None
         ready_kernels(config, store, lambda text: say(NOTICE, text))
-        self.writer = self._patient_writer() if self.store else None
         sinks: list = [Lines(transactions, config.sensor, reveal)] if transactions else []
-        self.pipeline = Pipeline(config, key, [*sinks, StoreSink(self.writer)] if self.writer else sinks)
+        self.pipeline = Pipeline(config, key, [])
         self._shedding = Shedding(self.pipeline)
+        self._state_file = state_folder() / f"live-{self.name}.state" if store else None
+        self.source = self._take_up(fresh)
+        self.writer = self._patient_writer() if self.store else None
+        self.pipeline.use([*sinks, StoreSink(self.writer)] if self.writer else sinks)
         self._metrics = self._serve_metrics()
         self._manager = Manager()
         self._stopping = self._reload = False
-        self._told_alerts: dict[str, int] = {}
         self._raised: collections.Counter[tuple[str, str]] = collections.Counter()
         self._told_endpoints: dict[tuple, int] = {}
 
@@ -111,9 +116,36 @@ class Live:
     def _patient_writer(self):
         from sensor.store.patient import PatientWriter
 
+        return PatientWriter(self.store, self.config.sensor, self.source, lambda text: self._say(WARNING, text))
+
+    def _take_up(self, fresh: bool) -> str:
+        """Take up what an earlier run learned, and its name in the store; a new name where there is none."""
         run = f"{self.config.sensor} {os.uname().nodename} {self.name} {time.time_ns()}"
         source = hashlib.blake2b(run.encode(), digest_size=8).hexdigest()
-        return PatientWriter(self.store, self.config.sensor, source, lambda text: self._say(WARNING, text))
+        if self._state_file is None or fresh:
+            return source
+        try:
+            meta = load(self._state_file, self.pipeline.learned())
+        except CheckpointError as error:
+            self._say(WARNING, str(error))
+            meta = None
+        if meta is None:
+            return source
+        self._told_alerts = dict(meta["alerts"])
+        self._say(NOTICE, f"Taken up from {self._state_file}: what was learned until {meta['until']}.")
+        return meta["source"]
+
+    def _keep(self) -> None:
+        """Keep what was learned."""
+        if self._state_file is None:
+            return
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        try:
+            save(
+                self._state_file, self.pipeline.learned(), {"source": self.source, "alerts": self._told_alerts, "until": until}
+            )
+        except CheckpointError as error:
+            self._say(WARNING, str(error))
 
     def _program(self, link: int) -> list | None:
         if not self.config.live.filter:
@@ -138,7 +170,7 @@ class Live:
     def run(self, load: Callable[[], Config], count: int = 0, seconds: float = 0.0) -> None:
         """Capture until `stop`, or for so many packets or seconds. load: reads the configuration again."""
         begin = time.monotonic()
-        looked = flushed = told = begin
+        looked = flushed = told = kept = begin
         self._manager.ready()
         self._say(NOTICE, f"Capturing on {self.name}.")
         while not self._stopping:
@@ -154,6 +186,9 @@ class Live:
                 told = now
                 self.pipeline.age(time.time_ns() - BEHIND_NS)
                 self._tell()
+            if now - kept >= KEEP_EVERY:
+                kept = now
+                self._keep()
             if self._reload:
                 self._reload = False
                 self._read_again(load)
@@ -315,6 +350,7 @@ class Live:
         self.pipeline.finish(self.name)
         self._tell_alerts()
         self._tell()
+        self._keep()
         for tap in self.taps:
             self._close(tap)
         if self.writer:

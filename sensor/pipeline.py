@@ -170,6 +170,13 @@ class Pipeline:
         found = [alert for detector in self._detectors for alert in detector.alerts(self._inventory.table)]
         return sorted(found, key=lambda alert: (alert.raised_at, alert.detector, alert.alert_id))
 
+    def learned(self) -> dict[str, np.ndarray]:
+        """Everything that inventory and detectors remember, by name. The arrays are theirs: what is written to them counts."""
+        found = {f"inventory.{name}": array for name, array in self._inventory.table.arrays().items()}
+        for detector in self._detectors:
+            found |= {f"{detector.name}.{name}": array for name, array in detector.state().items()}
+        return found
+
     @property
     def connections(self) -> int:
         """Connections that are tracked at the moment."""

@@ -149,7 +149,7 @@ def test_under_load_whole_connections_are_refused():
 
 def test_bodies_give_way_first():
     class Pipeline:
-        calls: list = []
+        calls = []  # noqa: RUF012
 
         def shed(self, bodies, refused):
             self.calls.append((bodies, refused))
@@ -203,11 +203,11 @@ def test_log_lines_bear_their_level_under_journald(monkeypatch, capsys):
 
 def figures(**changes) -> Figures:
     tap = InterfaceFigures(name="eth1", up=True, packets=10, size=1000, dropped=3, waiting=0.25)
-    given = dict(
-        version="1", sensor="tap-1", interfaces=[tap], counters={"gap": 2, "frames": 10}, stage_seconds={"decode": 0.5},
-        connections=4, endpoints=5, alerts={("enumeration", "high"): 1}, made=time.monotonic(),
-        store={"lag_seconds": 0.5, "waiting_rows": 7, "written_rows": 8, "dropped_rows": 9},
-    )  # fmt: skip
+    given = {
+        "version": "1", "sensor": "tap-1", "interfaces": [tap], "counters": {"gap": 2, "frames": 10}, "stage_seconds": {"decode": 0.5},
+        "connections": 4, "endpoints": 5, "alerts": {("enumeration", "high"): 1}, "made": time.monotonic(),
+        "store": {"lag_seconds": 0.5, "waiting_rows": 7, "written_rows": 8, "dropped_rows": 9},
+    }  # fmt: skip
     return Figures(**given | changes)
 
 

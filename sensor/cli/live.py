@@ -23,10 +23,11 @@ from sensor.cli.options import common, json_option, load_settings
 @click.option("--alerts", "alerts_path", metavar="FILE", help="Append one JSON object an alert (- for stdout).")
 @click.option("--reveal", is_flag=True, help="Leave targets in the --transactions file as they were on the wire.")
 @click.option("--no-store", is_flag=True, help="Write to no store.")
+@click.option("--fresh", is_flag=True, help="Forget what earlier runs on these interfaces learned.")
 @json_option
 @common
 def live(interfaces, expression, ring, count, duration, workers, memory, transactions_path, alerts_path, reveal, no_store,
-         as_json, store_dsn, config_path):  # fmt: skip
+         fresh, as_json, store_dsn, config_path):  # fmt: skip
     """Capture on interfaces until SIGTERM or SIGINT, and store what is seen every second. Nothing is ever sent on them.
 
     \b
@@ -55,6 +56,7 @@ def live(interfaces, expression, ring, count, duration, workers, memory, transac
             alerts=_output(stack, alerts_path),
             reveal=reveal,
             store=not no_store,
+            fresh=fresh,
             say=log,
         )
         for number in (signal.SIGTERM, signal.SIGINT):

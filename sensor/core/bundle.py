@@ -57,6 +57,17 @@ class Bundle:
             tuple((n, named[n]._numba_type_ if isinstance(named[n], Bundle) else typeof(named[n])) for n in self._names),
         )
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All its arrays, those of bundles in it too, by the way to them: `profiles.counts`."""
+        found: dict[str, np.ndarray] = {}
+        for name in self._names:
+            member = self.__dict__[name]
+            if isinstance(member, Bundle):
+                found |= {f"{name}.{inner}": array for inner, array in member.arrays().items()}
+            else:
+                found[name] = member
+        return found
+
     def __setattr__(self, name, value):
         if name in self._names:
             raise AttributeError(f"{name} cannot be exchanged: kernels hold its address")

@@ -73,7 +73,7 @@ def sensing(net, folder: pathlib.Path, *options: str, interface: str = network.M
     command = [TAPWATCH, "live", "-i", interface, "--transactions", folder / "tx.jsonl", "--json", *options]
     if "--store" not in options:
         command.append("--no-store")
-    environment = os.environ | {"TAPWATCH_KEY": "00" * 16}
+    environment = os.environ | {"TAPWATCH_KEY": "00" * 16, "XDG_STATE_HOME": str(folder / "state")}
     with (folder / "err.log").open("wb") as log:
         process = subprocess.Popen(
             ["ip", "netns", "exec", net.server, *command], stdout=subprocess.PIPE, stderr=log, env=environment
@@ -188,11 +188,45 @@ def test_kill_9_loses_no_more_than_the_last_second(net, web, tmp_path):
         sensor.process.kill()
         sensor.process.wait()
         subprocess.run(["pkill", "-9", "-f", store], check=False)
+    assert query(store, "SELECT count() AS n FROM transactions") == [{"n": 20}]
+
+
+def query(store: str, sql: str) -> list[dict]:
     found = subprocess.run(
-        [TAPWATCH, "sql", "--store", store, "--json", "SELECT count() AS n FROM transactions"],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    assert json.loads(found.stdout)["n"] == 20
+        [TAPWATCH, "sql", "--store", store, "--json", sql], capture_output=True, text=True, check=True, timeout=120
+    )
+    return [json.loads(line) for line in found.stdout.splitlines()]
+
+
+def test_what_was_learned_is_taken_up_again(net, web, tmp_path):
+    """An enumeration that goes on over a restart stays one incident, and is told once; counts of endpoints go on."""
+    store = f"chdb://{tmp_path}/store"
+    url = f"http://{network.SERVER}:{PORT}/v1/items"
+    with sensing(net, tmp_path, "--store", store) as sensor:
+        net.at_client("curl", "-sS", f"{url}/[1000-1599]", stdout=subprocess.DEVNULL)
+        sensor.waits_for("HIGH enumeration")
+        sensor.end()
+    with sensing(net, tmp_path, "--store", store) as sensor:
+        assert sensor.says("Taken up from")
+        net.at_client("curl", "-sS", f"{url}/[1600-1699]", stdout=subprocess.DEVNULL)
+        sensor.end()
+        assert not sensor.says("HIGH enumeration")
+    assert query(store, "SELECT count() AS n, any(transactions) AS t FROM alerts") == [{"n": 1, "t": 700}]
+    assert query(store, "SELECT sum(transactions) AS n FROM endpoints") == [{"n": 700}]
+    assert query(store, "SELECT count() AS n FROM transactions") == [{"n": 700}]
+
+
+def test_an_alert_is_in_the_store_within_two_seconds(net, web, tmp_path):
+    """From the last packet of the transaction that tips it to the row: versions are the times of writing, in ns."""
+    store = f"chdb://{tmp_path}/store"
+    with sensing(net, tmp_path, "--store", store) as sensor:
+        for k in range(6):
+            net.at_client("curl", "-sS", f"http://{network.SERVER}:{PORT}/v{k}/items/[1000-1299]", stdout=subprocess.DEVNULL)
+            time.sleep(0.3 * k)
+        sensor.end()
+    sql = "SELECT min(version) / 1e9 - toFloat64(min(raised_at)) AS s FROM alert_versions GROUP BY alert_id"
+    delays = [row["s"] for row in query(store, sql)]
+    assert len(delays) == 6 and max(delays) < 2.0, delays
 
 
 @pytest.mark.parametrize(
