@@ -65,6 +65,14 @@ class Live(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """BPF expression that packets must fit; -f goes first"""
     ring: str = "64M"
     """memory that each interface shares with the operating system, apart from limits.memory"""
+    write: str | None = None
+    """packets are kept in files of this name, numbered and with their time; -w goes first"""
+    write_file: str = "256M"
+    """bytes after which the next file is begun"""
+    write_seconds: float = 3600.0
+    """seconds after which it is, however small the last one is"""
+    write_total: str = "4G"
+    """bytes of all files; the oldest are removed"""
     hardware_clock: bool = False
     """time stamps of the network card, where it makes them; its clock must be kept right by somebody (phc2sys)"""
 

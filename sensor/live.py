@@ -14,6 +14,7 @@ import numpy as np
 from sensor import __version__
 from sensor.budget import memory_bytes
 from sensor.capture.files import CaptureError
+from sensor.capture.pcapng import FileRing
 from sensor.capture.ring import NO_MORE, RETIRE_MS, Ring
 from sensor.checkpoint import CheckpointError, load, save
 from sensor.config import Config, hash_key, state_folder
@@ -36,7 +37,8 @@ BEHIND_NS = 2_000_000_000
 """How far the clock that ends idle connections stays behind the time: packets may still lie in a ring."""
 LAST_PACKETS, LAST_ROWS = 5.0, 10.0
 """Seconds at the end, at the most, for what is left in the rings, and for the store."""
-R_SEEN, R_DROPPED, R_LOST = REASON["kernel_frames"], REASON["kernel_dropped"], REASON["store_dropped"]
+R_SEEN, R_DROPPED, R_UNWRITTEN = REASON["kernel_frames"], REASON["kernel_dropped"], REASON["unwritten"]
+R_LOST = REASON["store_dropped"]
 
 
 @dataclasses.dataclass(slots=True)
@@ -80,6 +82,8 @@ class Live:
         if not lasting:
             say(WARNING, "The key file cannot be written: hashes of credentials will match those of no other run.")
         self._told_alerts: dict[str, int] = {}
+        self._told_problem = ""
+        self._files = self._open_files()
         self._poller = select.poll()
         for tap in self.taps:
             self._open(tap)
@@ -97,6 +101,12 @@ class Live:
         self._stopping = self._reload = False
         self._raised: collections.Counter[tuple[str, str]] = collections.Counter()
         self._told_endpoints: dict[tuple, int] = {}
+
+    def _open_files(self) -> FileRing | None:
+        live = self.config.live
+        if not live.write:
+            return None
+        return FileRing(live.write, memory_bytes(live.write_file), live.write_seconds, memory_bytes(live.write_total))
 
     def _serve_metrics(self) -> MetricsServer | None:
         listen = self.config.metrics.listen
@@ -211,6 +221,8 @@ class Live:
                 busy = True
                 tap.packets += len(chunk.frames)
                 tap.size += int(chunk.frames["wire"].sum())
+                if self._files is not None:
+                    self.pipeline.counters[R_UNWRITTEN] += np.uint64(self._files.write(chunk.data, chunk.frames, tap.name))
                 self.pipeline.take(chunk, self.name, tap.ring.give_back)
         self._shedding.adjust(max((tap.ring.filled / tap.ring.blocks for tap in self.taps if tap.ring), default=0.0))
         return busy
@@ -223,6 +235,11 @@ class Live:
             self._metrics.figures = self._figures()
         if self._lines:
             self._lines.flush()
+        if self._files:
+            self._files.flush()
+            if self._files.problem != self._told_problem:
+                self._told_problem = self._files.problem
+                self._say(WARNING, self._told_problem or "Packets are written again.")
         if self.writer:
             self.pipeline.counters[R_LOST] = self.writer.dropped
             self.writer.flush()
@@ -357,6 +374,8 @@ class Live:
             self.writer.close(LAST_ROWS)
             self.pipeline.counters[R_LOST] = self.writer.dropped
         self.pipeline.close()
+        if self._files:
+            self._files.close()
         if self._metrics:
             self._metrics.close()
         if self.store is not None:

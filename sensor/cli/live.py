@@ -14,6 +14,7 @@ from sensor.cli.options import common, json_option, load_settings
 @click.command()
 @click.option("-i", "--interface", "interfaces", multiple=True, metavar="IFACE", help="Interface; may be given several times.")
 @click.option("-f", "--filter", "expression", metavar="BPF", help="Take only packets that fit (needs libpcap).")
+@click.option("-w", "--write", metavar="FILE", help="Keep packets, too, in a ring of pcapng files of this name (4G in all).")
 @click.option("--ring", metavar="SIZE", help="Ring of each interface, apart from --memory.  [default: 64M]")
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many packets.")
 @click.option("--duration", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop after so many seconds.")
@@ -26,8 +27,8 @@ from sensor.cli.options import common, json_option, load_settings
 @click.option("--fresh", is_flag=True, help="Forget what earlier runs on these interfaces learned.")
 @json_option
 @common
-def live(interfaces, expression, ring, count, duration, workers, memory, transactions_path, alerts_path, reveal, no_store,
-         fresh, as_json, store_dsn, config_path):  # fmt: skip
+def live(interfaces, expression, write, ring, count, duration, workers, memory, transactions_path, alerts_path, reveal,
+         no_store, fresh, as_json, store_dsn, config_path):  # fmt: skip
     """Capture on interfaces until SIGTERM or SIGINT, and store what is seen every second. Nothing is ever sent on them.
 
     \b
@@ -39,7 +40,7 @@ def live(interfaces, expression, ring, count, duration, workers, memory, transac
 
     def load():
         config = load_settings(config_path, store=store_dsn, workers=workers, memory=memory)
-        given = {"interfaces": tuple(dict.fromkeys(interfaces)), "filter": expression, "ring": ring}
+        given = {"interfaces": tuple(dict.fromkeys(interfaces)), "filter": expression, "ring": ring, "write": write}
         changes = {name: value for name, value in given.items() if value}
         return msgspec.structs.replace(config, live=msgspec.structs.replace(config.live, **changes))
 

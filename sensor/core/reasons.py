@@ -2,7 +2,7 @@
 
 REASONS = (
     # capture
-    "frames", "frame_bytes", "filtered", "kernel_frames", "kernel_dropped", "shed",
+    "frames", "frame_bytes", "filtered", "kernel_frames", "kernel_dropped", "unwritten", "shed",
     # packets
     "tcp", "udp", "icmp", "other_protocol", "not_ip", "ip_fragment", "truncated_frame", "malformed",
     "unknown_link", "unreadable", "too_many_layers", "encap_overflow", "tunnelled", "duplicate",

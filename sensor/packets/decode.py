@@ -185,6 +185,13 @@ def connection_hash(packet, seed):
 
 
 @kernel
+def connection_hashes(packets, seed, hashes):
+    """`connection_hash` of each of packets[:] (PACKET) into hashes (uint64)."""
+    for index in range(packets.shape[0]):
+        hashes[index] = connection_hash(packets[index], seed)
+
+
+@kernel
 def is_wrong(decoder, buffer, header, packet, number, counters):
     """Whether a segment is dropped for its checksum; the share of wrong ones is learned from a sample in any case."""
     if packet["missing"] > 0:

@@ -55,6 +55,18 @@ def alert(store: Store, prefix: str) -> Row:
     raise StoreError(f"More than one alert begins with {prefix!r}: {names}.")
 
 
+def connections_of(store: Store, found: Row) -> list[tuple[str, int, str, int]]:
+    """(client address, port, server address, port) of every connection that an alert's transactions came over."""
+    where = _Where()
+    for name in ("host", "method", "endpoint"):
+        where.equal(name, "String", found[name])
+    where.time("ts >=", "since", found["first_seen"])
+    where.time("ts <=", "until", found["last_seen"])
+    where.add("has(arrayMap(a -> toIPv6(a), {sources:Array(String)}), client_ip)", "sources", found["sources"])
+    sql = f"SELECT DISTINCT client_ip, client_port, server_ip, server_port FROM transactions{where} ORDER BY ALL"
+    return [(str(a), int(b), str(c), int(d)) for a, b, c, d in store.rows(sql, where.values)]
+
+
 class _Where:
     """A WHERE clause whose values travel as parameters."""
 

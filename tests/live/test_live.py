@@ -15,6 +15,8 @@ import network
 import pytest
 from capturing import NGINX, wait_for
 
+from tests.helpers import transactions_of
+
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces"),
     pytest.mark.skipif(not shutil.which("nginx") or not shutil.which("curl"), reason="needs nginx, curl"),
@@ -214,6 +216,21 @@ def test_what_was_learned_is_taken_up_again(net, web, tmp_path):
     assert query(store, "SELECT count() AS n, any(transactions) AS t FROM alerts") == [{"n": 1, "t": 700}]
     assert query(store, "SELECT sum(transactions) AS n FROM endpoints") == [{"n": 700}]
     assert query(store, "SELECT count() AS n FROM transactions") == [{"n": 700}]
+
+
+def test_packets_are_kept_and_an_alert_leads_back_to_them(net, web, tmp_path):
+    store, files = f"chdb://{tmp_path}/store", tmp_path / "tap.pcapng"
+    with sensing(net, tmp_path, "--store", store, "-w", str(files)) as sensor:
+        net.at_client("curl", "-sS", f"http://{network.SERVER}:{PORT}/v1/items/[1000-1499]", stdout=subprocess.DEVNULL)
+        ask(net, "/innocent")
+        summary = sensor.end()
+    found = query(store, "SELECT alert_id FROM alerts")[0]["alert_id"]
+    out = tmp_path / "evidence.pcapng"
+    command = [TAPWATCH, "alert", found, "--store", store, "--pcap", out, "--from", files]
+    subprocess.run(command, check=True, timeout=60, capture_output=True)
+    rows = transactions_of(out)
+    assert len(rows) == 500 and all(row["path"].startswith(b"/v1/items/") for row in rows)
+    assert "unwritten" not in summary["counters"]
 
 
 def test_an_alert_is_in_the_store_within_two_seconds(net, web, tmp_path):
