@@ -27,6 +27,12 @@ class Figure:
 
 # (name, counters that add up to it, counters of the whole, advice)
 FIGURES = (
+    ("packets that found no room in the ring", ("kernel_dropped",), ("kernel_frames",),
+     "They came faster than they were taken: a larger ring (--ring) for bursts, a filter (-f) or more workers for a lasting load."),
+    ("connections refused under load", ("shed",), ("tcp",),
+     "Packets of connections that were not followed, for want of time: a filter (-f), more workers, or a second sensor."),
+    ("transactions that the store did not take", ("store_dropped",), ("transactions",),
+     "The store was away or too slow for longer than the queue holds: see its own log, and the disk's room."),
     ("duplicate packets", ("duplicate",), ("tcp",),
      "The mirror port copies both directions of the same ports: mirror ingress only, or one side of each link."),
     ("connections with one direction only", ("one_sided",), ("with_data",),

@@ -1,10 +1,8 @@
 """The live sensor: rings of one or more interfaces, one pipeline, and a store that rows go to every second."""
 
 import collections
-import dataclasses
 import hashlib
 import os
-import select
 import time
 from collections.abc import Callable
 from typing import BinaryIO
@@ -13,47 +11,31 @@ import numpy as np
 
 from sensor import __version__
 from sensor.budget import memory_bytes
-from sensor.capture.files import CaptureError
 from sensor.capture.pcapng import FileRing
-from sensor.capture.ring import NO_MORE, RETIRE_MS, Ring
+from sensor.capture.ring import RETIRE_MS
 from sensor.checkpoint import CheckpointError, load, save
 from sensor.config import Config, hash_key, state_folder
 from sensor.core.reasons import REASON, named
 from sensor.core.records import Batch
+from sensor.hygiene import hygiene
 from sensor.outputs.lines import Lines, alert_line
 from sensor.outputs.metrics import Figures, InterfaceFigures, MetricsServer
 from sensor.pipeline import Pipeline
 from sensor.service import INFO, NOTICE, WARNING, Manager
 from sensor.shedding import Shedding
+from sensor.taps import Taps
 from sensor.warmup import ready_kernels
 
 POLL_MS = 50
 LOOK_EVERY, FLUSH_EVERY, TELL_EVERY, KEEP_EVERY = 0.25, 1.0, 10.0, 60.0
 """Seconds: transactions go to the detectors; rows and alerts to the store; endpoints and counters, too; what was learned is
 kept."""
-BLOCKS_IN_TURN = 64
-"""Blocks of one interface before the others and the clock have their turn."""
 BEHIND_NS = 2_000_000_000
 """How far the clock that ends idle connections stays behind the time: packets may still lie in a ring."""
 LAST_PACKETS, LAST_ROWS = 5.0, 10.0
 """Seconds at the end, at the most, for what is left in the rings, and for the store."""
 R_SEEN, R_DROPPED, R_UNWRITTEN = REASON["kernel_frames"], REASON["kernel_dropped"], REASON["unwritten"]
 R_LOST = REASON["store_dropped"]
-
-
-@dataclasses.dataclass(slots=True)
-class Tap:
-    """One interface, whether it is there or not."""
-
-    name: str
-    ring: Ring | None = None
-    trouble: str = ""
-    """`down`, `gone` or nothing"""
-    packets: int = 0
-    size: int = 0
-    """bytes on the wire"""
-    dropped: int = 0
-    """frames that found no room in the ring"""
 
 
 class StoreSink:
@@ -76,17 +58,14 @@ class Live:
                  fresh: bool, say: Callable[[int, str], None]):  # fmt: skip
         self.config, self._say = config, say
         self._lines, self._alert_lines = transactions, alerts
-        self.taps = [Tap(name) for name in config.live.interfaces]
-        self.name = ",".join(tap.name for tap in self.taps)
+        self.name = ",".join(config.live.interfaces)
         key, lasting = hash_key(config)
         if not lasting:
             say(WARNING, "The key file cannot be written: hashes of credentials will match those of no other run.")
         self._told_alerts: dict[str, int] = {}
         self._told_problem = ""
         self._files = self._open_files()
-        self._poller = select.poll()
-        for tap in self.taps:
-            self._open(tap)
+        self.taps = Taps(config.live, say)
         self.store = self._open_store() if store else None
         ready_kernels(config, store, lambda text: say(NOTICE, text))
         sinks: list = [Lines(transactions, config.sensor, reveal)] if transactions else []
@@ -157,18 +136,6 @@ class Live:
         except CheckpointError as error:
             self._say(WARNING, str(error))
 
-    def _program(self, link: int) -> list | None:
-        if not self.config.live.filter:
-            return None
-        from sensor.scapy_bridge import compile_bpf
-
-        return compile_bpf(self.config.live.filter, link)
-
-    def _open(self, tap: Tap) -> None:
-        live = self.config.live
-        tap.ring = Ring(tap.name, memory_bytes(live.ring), self._program, live.hardware_clock)
-        self._poller.register(tap.ring.fileno(), select.POLLIN | select.POLLERR)
-
     def stop(self, *_) -> None:
         """End soon: for a signal handler."""
         self._stopping = True
@@ -203,33 +170,25 @@ class Live:
                 self._reload = False
                 self._read_again(load)
             self._manager.alive()
-            if (count and sum(tap.packets for tap in self.taps) >= count) or (seconds and now - begin >= seconds):
+            if (count and self.taps.packets >= count) or (seconds and now - begin >= seconds):
                 break
             if not busy:
-                self._poller.poll(POLL_MS)
+                self.taps.wait(POLL_MS)
 
     def _capture(self) -> bool:
         """Take what the rings hold; whether that was anything."""
         busy = False
-        for tap in self.taps:
-            if tap.ring is None:
-                continue
-            for _ in range(BLOCKS_IN_TURN):
-                chunk = tap.ring.take()
-                if chunk is None:
-                    break
-                busy = True
-                tap.packets += len(chunk.frames)
-                tap.size += int(chunk.frames["wire"].sum())
-                if self._files is not None:
-                    self.pipeline.counters[R_UNWRITTEN] += np.uint64(self._files.write(chunk.data, chunk.frames, tap.name))
-                self.pipeline.take(chunk, self.name, tap.ring.give_back)
-        self._shedding.adjust(max((tap.ring.filled / tap.ring.blocks for tap in self.taps if tap.ring), default=0.0))
+        for tap, chunk in self.taps.take():
+            busy = True
+            if self._files is not None:
+                self.pipeline.counters[R_UNWRITTEN] += np.uint64(self._files.write(chunk.data, chunk.frames, tap.name))
+            self.pipeline.take(chunk, self.name, tap.ring.give_back if tap.ring else None)
+        self._shedding.adjust(max(tap.waiting for tap in self.taps.all))
         return busy
 
     def _each_second(self) -> None:
-        for tap in self.taps:
-            self._look_after(tap)
+        self._count()
+        self.taps.look_after(lambda: self.pipeline.look(self.name))
         self._tell_alerts()
         if self._metrics:
             self._metrics.figures = self._figures()
@@ -248,9 +207,9 @@ class Live:
         taps = [
             InterfaceFigures(
                 name=tap.name, up=not tap.trouble, packets=tap.packets, size=tap.size, dropped=tap.dropped,
-                waiting=tap.ring.filled / tap.ring.blocks if tap.ring else 0.0,
+                waiting=tap.waiting,
             )
-            for tap in self.taps
+            for tap in self.taps.all
         ]  # fmt: skip
         store = {}
         if self.writer:
@@ -264,43 +223,11 @@ class Live:
             endpoints=self.pipeline.known_endpoints, alerts=dict(self._raised), store=store, made=time.monotonic(),
         )  # fmt: skip
 
-    def _look_after(self, tap: Tap) -> None:
-        """Count what the operating system dropped, and see whether the interface is still there, or there again."""
-        trouble = "gone"
-        if tap.ring is not None:
-            self._count(tap)
-            called = tap.ring.name
-            trouble = tap.ring.trouble()
-            if tap.ring.name != called:
-                self._say(WARNING, f"The interface {called} is called {tap.ring.name} now.")
-            if trouble == "gone":
-                self._close(tap)
-        if tap.ring is None:
-            try:
-                self._open(tap)
-                trouble = ""
-            except CaptureError:
-                pass
-        if trouble != tap.trouble:
-            tap.trouble = trouble
-            self._say(WARNING, f"The interface {tap.name} is {trouble}." if trouble else f"The interface {tap.name} is back.")
-
-    def _count(self, tap: Tap) -> None:
-        """Add what the operating system counted since the last time."""
-        if tap.ring is None:
-            return
-        seen, dropped = tap.ring.statistics()
-        self.pipeline.counters[R_SEEN] += np.uint64(seen)
-        self.pipeline.counters[R_DROPPED] += np.uint64(dropped)
-        tap.dropped += dropped
-
-    def _close(self, tap: Tap) -> None:
-        if tap.ring is None:
-            return
-        self.pipeline.look(self.name)
-        self._poller.unregister(tap.ring.fileno())
-        tap.ring.close()
-        tap.ring = None
+    def _count(self) -> None:
+        """Take over what the operating system counts."""
+        self.taps.count()
+        self.pipeline.counters[R_SEEN] = sum(tap.passed for tap in self.taps.all)
+        self.pipeline.counters[R_DROPPED] = sum(tap.dropped for tap in self.taps.all)
 
     def _tell_alerts(self) -> None:
         """Alerts that are new, or that grew."""
@@ -342,34 +269,29 @@ class Live:
         before = self.config
         try:
             self.config = load()
-            programs = [(tap.ring, self._program(tap.ring.link)) for tap in self.taps if tap.ring]
             self.pipeline.set_thresholds(self.config.detectors)
+            self.taps.filter_by(self.config.live)
         except Exception as error:
             self.config = before
+            self.pipeline.set_thresholds(before.detectors)
             self._say(WARNING, f"The configuration stays as it was: {error}")
         else:
-            for ring, program in programs:
-                ring.filter_by(program)
             self._say(INFO, "The configuration was read again: thresholds and filter are in force, all else at the next start.")
         self._manager.ready()
 
     def finish(self) -> dict:
         """Take what is left in the rings, tell everything, and close: the summary."""
         self._manager.stopping()
-        rings = [tap.ring for tap in self.taps if tap.ring is not None]
-        for ring in rings:
-            ring.filter_by(NO_MORE)
+        self.taps.no_more()
         end = time.monotonic() + LAST_PACKETS
-        while (self._capture() or self._poller.poll(2 * RETIRE_MS)) and time.monotonic() < end:
+        while (self._capture() or self.taps.wait(2 * RETIRE_MS)) and time.monotonic() < end:
             pass
-        for tap in self.taps:
-            self._count(tap)
+        self._count()
         self.pipeline.finish(self.name)
         self._tell_alerts()
         self._tell()
         self._keep()
-        for tap in self.taps:
-            self._close(tap)
+        self.taps.close()
         if self.writer:
             self.writer.close(LAST_ROWS)
             self.pipeline.counters[R_LOST] = self.writer.dropped
@@ -382,9 +304,12 @@ class Live:
             self.store.close()
         counters = named(self.pipeline.totals())
         return {
-            "interfaces": {tap.name: {"packets": tap.packets, "bytes": tap.size, "dropped": tap.dropped} for tap in self.taps},
+            "interfaces": {
+                tap.name: {"packets": tap.packets, "bytes": tap.size, "dropped": tap.dropped} for tap in self.taps.all
+            },
             "packets": counters.get("frames", 0),
             "transactions": counters.get("transactions", 0),
             "alerts": len(self._told_alerts),
             "counters": counters,
+            "hygiene": [figure.as_dict() for figure in hygiene(counters)],
         }

@@ -48,6 +48,21 @@ def compile_bpf(expression: str, link_type: int) -> list[Instruction]:
     ]
 
 
+def open_sniffer(interface: str, expression: str | None):
+    """scapy's own socket on an interface: with `fileno`, `recv_raw` (type, bytes, time in seconds or None) and `close`.
+
+    Raises OSError.
+    """
+    import scapy.arch  # noqa: F401  (it sets conf.L2listen)
+    from scapy.config import conf
+    from scapy.error import Scapy_Exception
+
+    try:
+        return conf.L2listen(iface=interface, filter=expression, promisc=True)
+    except (Scapy_Exception, ValueError) as error:
+        raise OSError(0, str(error)) from None
+
+
 def cooked(version: int, ip_packet: bytes, from_client: bool) -> bytes:
     """A frame as Linux writes for the interface `any`: link type 113 (version 1) or 276 (version 2)."""
     from scapy.layers.l2 import CookedLinux, CookedLinuxV2

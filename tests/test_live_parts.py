@@ -1,6 +1,7 @@
 """The parts of the live sensor that need neither root nor an interface."""
 
 import json
+import os
 import socket
 import struct
 import subprocess
@@ -10,12 +11,15 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from helpers import SECOND, Sensor, chunk_of, rows_of, small_sensor
 
-from sensor import service
+from sensor import live, service, taps
 from sensor.capture.blocks import ETHERNET, index_block
+from sensor.config import Config, Metrics
+from sensor.config import Live as LiveSettings
 from sensor.core.reasons import REASON
 from sensor.core.records import FRAME
 from sensor.core.wide import padded
@@ -162,6 +166,29 @@ def test_bodies_give_way_first():
     for _ in range(100):
         shedding.adjust(1.0)
     assert pipeline.calls[-1] == (False, ALL)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: capturing on loopback")
+def test_without_rings_scapy_sniffs(monkeypatch):
+    said = []
+    monkeypatch.setattr(taps, "HAS_RINGS", False)
+    config = msgspec.structs.replace(Config(), live=LiveSettings(interfaces=("lo",)), metrics=Metrics(listen=""))
+    sensor = live.Live(
+        config, transactions=None, alerts=None, reveal=False, store=False, fresh=True, say=lambda _, text: said.append(text)
+    )
+    with socket.socket() as server, socket.socket() as client:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        client.connect(server.getsockname())
+        asked, _ = server.accept()
+        with asked:
+            client.sendall(b"GET /sniffed HTTP/1.1\r\nHost: a\r\n\r\n")
+            asked.recv(100)
+            asked.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            client.recv(100)
+    sensor.run(lambda: config, seconds=0.5)
+    assert sensor.finish()["counters"]["transactions"] >= 1
+    assert said[-1] == "Capturing on lo."
 
 
 def test_time_passes_without_packets():

@@ -120,6 +120,10 @@ class Ring:
             self._socket.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
         self._program = program
 
+    def no_more(self) -> None:
+        """What comes from here on is not taken; what lies in the ring is."""
+        self.filter_by(NO_MORE)
+
     def fileno(self) -> int:
         """For `select.poll`, which tells when a block is full, or was not filled for RETIRE_MS."""
         return self._socket.fileno()

@@ -85,4 +85,7 @@ def _output(stack: contextlib.ExitStack, path: str | None):
 def _print(summary: dict) -> None:
     for name, tap in summary["interfaces"].items():
         click.echo(f"{name}: {tap['packets']:,} packets ({tap['bytes'] / 1e6:,.1f} MB), {tap['dropped']:,} dropped", err=True)
+    for figure in summary["hygiene"]:
+        text = f"{figure['count']:,} of {figure['of']:,} ({figure['share']:.2%}) {figure['name']}. {figure['advice']}"
+        click.echo(f"  {text}", err=True)
     click.echo(f"{summary['transactions']:,} transactions, {summary['alerts']:,} alerts", err=True)
