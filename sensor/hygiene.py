@@ -28,7 +28,7 @@ class Figure:
 # (name, counters that add up to it, counters of the whole, advice)
 FIGURES = (
     ("packets that found no room in the ring", ("kernel_dropped",), ("kernel_frames",),
-     "They came faster than they were taken: a larger ring (--ring) for bursts, a filter (-f) or more workers for a lasting load."),
+     "They came faster than they were taken: a larger ring (--ring) for bursts, a filter (-f) or more workers otherwise."),
     ("connections refused under load", ("shed",), ("tcp",),
      "Packets of connections that were not followed, for want of time: a filter (-f), more workers, or a second sensor."),
     ("transactions that the store did not take", ("store_dropped",), ("transactions",),
