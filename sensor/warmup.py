@@ -21,6 +21,7 @@ from sensor.core.reasons import REASONS
 from sensor.core.records import DELIVERY, FRAME, PACKET, TRANSACTION, Batch
 from sensor.core.wide import SLACK
 from sensor.inventory.analyse import Inventory
+from sensor.inventory.merging import rehearse
 from sensor.inventory.samples import grant_samples, new_grants
 from sensor.packets.decode import decode, new_decoder
 from sensor.pipeline import Pipeline
@@ -88,6 +89,7 @@ def _compile_rest(config: Config, store: bool) -> None:
     for example in (example_capture()[:24], example_pcapng()):
         list(CaptureFile("example", io.BytesIO(example)).chunks())
     inventory = Inventory((1, 2))
+    rehearse()
     empty = Batch(np.zeros(0, TRANSACTION), nothing, 0)
     batch, values, wire = inventory.analyse(find_operations(empty))
     grant_samples(batch.rows, new_grants(), 1, counters)

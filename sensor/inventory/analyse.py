@@ -2,13 +2,16 @@
 
 import numpy as np
 
-from sensor.core.hashing import siphash
+from sensor.core.hashing import U, hash_bytes, siphash
 from sensor.core.jit import kernel
-from sensor.core.records import AUTH, AUTH_KINDS, Batch
+from sensor.core.records import AUTH, AUTH_KINDS, MEDIA, Batch
 from sensor.core.wide import SLACK, copy
 from sensor.inventory.endpoints import TEXT_LIMIT, Endpoints, endpoint_text, find_endpoint, new_endpoints
+from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN, SEEN
+from sensor.inventory.merging import TemplateChange, learn_templates
 from sensor.inventory.operations import OPERATION_LIMIT, copy_procedure, is_grpc, write_operation
 from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, profile_row, quantile
+from sensor.inventory.shapes import DEPTH, NO_SHAPE, json_shape, vote
 from sensor.inventory.targets import (
     TEMPLATE_LIMIT,
     VALUE,
@@ -21,8 +24,26 @@ from sensor.inventory.targets import (
     write_template,
 )
 
+SHAPED = 16
+"""JSON answers of an endpoint whose shape is looked at."""
+SERVED_FROM, SERVED_TO = 200, 300
+M_JSON = MEDIA["json"]
 A_API_KEY = AUTH["api_key"]
 TARGETS = ("path", "query", "referer")
+
+
+@kernel
+def note_shape(counts, row, bodies, stack):
+    """Look at the shape of a JSON answer that is whole and not encoded."""
+    if counts["shaped"] >= SHAPED or row["response_media"] != M_JSON or row["response_coding"] != 0 or row["response_partial"]:
+        return
+    if not SERVED_FROM <= row["status"] < SERVED_TO:
+        return
+    counts["shaped"] += np.uint8(1)
+    at = np.int64(row["response_body_at"])
+    shape = json_shape(bodies, at, at + np.int64(row["response_body_len"]), stack)
+    if shape != NO_SHAPE:
+        vote(counts, shape)
 
 
 @kernel
@@ -39,19 +60,23 @@ def place_template(table, place, arena, template, template_len, used, batch):
 
 
 @kernel
-def analyse_rows(table, rows, arena, used, scratch, key0, key1, values):
-    """Fill in endpoint and template of rows[:], profile them, and replace secrets: (bytes used, number of values).
+def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, key0, key1, values, count):
+    """Fill in endpoint and template of rows[first_row:], profile them, and replace secrets.
 
-    arena: has room behind `used` for the worst case; scratch: offset behind that, room for one template.
+    Returns (the row at which it is time to learn, or their number; bytes used; number of values). arena: has room behind
+    `used` for the worst case; scratch: offset behind that, room for one template; bodies: samples; stack: as json_shape wants.
     """
-    count = np.int64(0)
-    table.control[1] += 1
+    learned = table.learned
     batch = np.uint32(table.control[1])
-    for index in range(rows.shape[0]):
+    for index in range(first_row, rows.shape[0]):
+        if learned.control[SEEN] >= learned.control[NEXT_SEEN] or table.control[0] >= learned.control[NEXT_ENDPOINTS]:
+            return index, used, count
+        learned.control[SEEN] += 1
         row = rows[index]
+        host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
         at, end = np.int64(row["path_at"]), np.int64(row["path_at"]) + np.int64(row["path_len"])
         first = count
-        length, count, secret_path = write_template(arena, at, end, scratch, index, values, count)
+        length, count, secret_path = write_template(arena, at, end, scratch, index, values, count, learned, host)
         if not secret_path and is_grpc(arena, row):
             length, count, secret_path = copy_procedure(arena, at, end, scratch), first, False
         elif row["operation_type"]:
@@ -69,6 +94,8 @@ def analyse_rows(table, rows, arena, used, scratch, key0, key1, values):
             row["endpoint"] = place
             row["template_at"], row["template_len"], used = place_template(table, place, arena, scratch, length, used, batch)
             profile_row(table.profiles, place, arena, row)
+            if row["response_body_len"] > 0:
+                note_shape(table.profiles.counts[place], row, bodies, stack)
         if secret_path:
             to = redact_path(arena, at, end, used)
             row["path_at"], row["path_len"], used = used, to - used, to
@@ -81,7 +108,7 @@ def analyse_rows(table, rows, arena, used, scratch, key0, key1, values):
             if not is_plain_url(arena, referer, referer_end):
                 to = redact_url(arena, referer, referer_end, used)
                 row["referer_at"], row["referer_len"], used = used, to - used, to
-    return used, count
+    return np.int64(rows.shape[0]), used, count
 
 
 class Inventory:
@@ -89,9 +116,16 @@ class Inventory:
 
     def __init__(self, key: tuple[int, int]):
         self.table: Endpoints = new_endpoints()
+        self.changes: list[TemplateChange] = []
+        """what was learned, oldest first; the first CHANGES alone are kept"""
         self._key = np.uint64(key[0]), np.uint64(key[1])
+        self._stack = np.zeros(DEPTH, np.uint64)
         self._arena = np.empty(0, np.uint8)
         self._values = np.empty(0, VALUE)
+
+    def learn(self, now: int) -> None:
+        """See which words of paths are values. now: packet time, ns, for the log of changes."""
+        learn_templates(self.table, now, self.changes)
 
     @property
     def known(self) -> int:
@@ -116,13 +150,22 @@ class Inventory:
         arena, values = self._arena, self._values
         arena[: batch.used] = batch.arena[: batch.used]
         wire = {name + part: rows[name + part].copy() for name in TARGETS for part in ("_at", "_len")}
-        used, count = analyse_rows(self.table, rows, arena, batch.used, room, *self._key, values)
+        self.table.control[1] += 1
+        at, used, count = 0, batch.used, 0
+        while True:
+            at, used, count = analyse_rows(
+                self.table, rows, at, arena, used, room, batch.bodies, self._stack, *self._key, values, count
+            )
+            if at >= len(rows):
+                break
+            self.learn(int(rows["ts"][at]))
         return Batch(rows, arena, int(used), batch.bodies, batch.bodies_used), values[:count], wire
 
     def endpoints(self) -> list[dict]:
         """All endpoints that some answer showed to exist, as rows of the store, by host, template and method."""
         found = []
         counts = self.table.profiles.counts
+        self.learn(int(counts["last_ts"].max()))
         for place in np.flatnonzero(self.table.rows["used"] & counts["served"]).tolist():
             found.append(self._describe(place))
         return sorted(found, key=lambda row: (row["host"], row["endpoint"], row["method"]))

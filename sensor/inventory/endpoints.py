@@ -10,11 +10,16 @@ from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 from sensor.core.wide import SLACK, copy
-from sensor.inventory.profile import Profiles, clear_profile, new_profiles
+from sensor.inventory.learned import Learned, new_learned
+from sensor.inventory.profile import Profiles, clear_profile, merge_profile, new_profiles
 
 CAPACITY = 16_384
 TEXT_LIMIT = 1_024
 """Bytes kept of host, method and template together."""
+FIRST_LOOK, FIRST_ENDPOINTS = 256, 32
+"""Transactions, and endpoints, after which paths are learned from for the first time."""
+MOVES = 16
+"""Times in a row that an endpoint can become a part of another."""
 PROBES = 32
 """Slots looked at before an unserved endpoint gives way or the newcomer finds no room."""
 
@@ -23,6 +28,7 @@ ENDPOINT = np.dtype([
     ("used", "u1"),
     ("host_len", "<u2"), ("method_len", "<u2"), ("template_len", "<u2"),
     ("generation", "<u4"),  # times that this place was given to another endpoint
+    ("moved", "<u4"),       # id of the endpoint that this one became a part of, 0 none: its place is free for another
     ("batch", "<u4"),       # batch in which its template was last copied to the arena,
     ("copied_at", "<u4"), ("copied_len", "<u4"),  # and where to
 ])  # fmt: skip
@@ -38,6 +44,7 @@ class Endpoints(Bundle):
     profiles: Profiles
     control: np.ndarray
     """int64[3]: endpoints in use; number of the batch in work; newcomers that found no room"""
+    learned: Learned
 
 
 def new_endpoints() -> Endpoints:
@@ -46,6 +53,7 @@ def new_endpoints() -> Endpoints:
         np.zeros(CAPACITY * TEXT_LIMIT + SLACK, np.uint8),
         new_profiles(CAPACITY),
         np.zeros(3, np.int64),
+        new_learned(FIRST_LOOK, FIRST_ENDPOINTS),
     )
 
 
@@ -64,6 +72,7 @@ def take_place(table, place, hashed, arena, row, template, template_len):
     entry["hash"] = hashed
     entry["generation"] += np.uint32(1)
     entry["used"] = 1
+    entry["moved"] = 0
     entry["batch"] = 0
     host_len = min(np.int64(row["host_len"]), 256)
     method_len = min(np.int64(row["method_len"]), 32)
@@ -82,20 +91,27 @@ def find_endpoint(table, arena, row, template, template_len):
     """Id of the row's endpoint, new or known; 0 when there is no room."""
     hashed = endpoint_hash(arena, row, template, template_len)
     slot = np.int64(hashed & U(CAPACITY - 1))
-    unserved = np.int64(0)
+    unserved, left = np.int64(0), np.int64(0)
     for step in range(PROBES):
         place = (slot + step) & (CAPACITY - 1)
         if place == 0:
             continue
         entry = table.rows[place]
         if not entry["used"]:
-            table.control[0] += 1
+            if left == 0:
+                table.control[0] += 1
+            place = place if left == 0 else left
             take_place(table, place, hashed, arena, row, template, template_len)
             return place
-        if entry["hash"] == hashed:
+        if entry["hash"] == hashed and not entry["moved"]:
             return place
+        if left == 0 and entry["moved"]:
+            left = place
         if unserved == 0 and not table.profiles.counts[place]["served"]:
             unserved = place
+    if left > 0:
+        take_place(table, left, hashed, arena, row, template, template_len)
+        return left
     if unserved == 0:
         table.control[2] += 1
         return np.int64(0)
@@ -103,8 +119,26 @@ def find_endpoint(table, arena, row, template, template_len):
     return unserved
 
 
+@kernel
+def move_endpoint(table, place, arena, row, template, template_len):
+    """Make an endpoint a part of the one that the template names: the id of that, 0 when there is no room for it.
+
+    row: where host and method stand in the arena, as in TRANSACTION.
+    """
+    onto = find_endpoint(table, arena, row, template, template_len)
+    if onto > 0 and onto != place:
+        merge_profile(table.profiles, onto, place)
+        clear_profile(table.profiles, place)
+        table.rows[place]["moved"] = onto
+    return onto
+
+
 def endpoint_text(table: Endpoints, place: int) -> tuple[str, str, str]:
-    """(host, method, template) of an id."""
+    """(host, method, template) of an id; of the endpoint that it has become a part of."""
+    for _ in range(MOVES):
+        if not table.rows[place]["moved"]:
+            break
+        place = int(table.rows[place]["moved"])
     entry = table.rows[place]
     at = place * TEXT_LIMIT
     parts = []

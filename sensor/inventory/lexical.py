@@ -1,4 +1,7 @@
-"""Lexical classes of path segments and parameter values: what a value is by its characters alone."""
+"""Lexical classes of path segments and parameter values: what a value is by its characters alone.
+
+SLUG is the exception: a word that was learned to be a value at its place (sensor.inventory.learning).
+"""
 
 import numpy as np
 
@@ -6,10 +9,10 @@ from sensor.core.jit import kernel
 
 CLASSES = (
     "", "int", "uuid", "ulid", "ksuid", "objectid", "hex", "base64url", "date", "email", "ip", "phone", "locale", "number",
-    "jwt", "text",
+    "jwt", "text", "slug",
 )  # fmt: skip
 (
-    LITERAL, INT, UUID, ULID, KSUID, OBJECTID, HEX, BASE64URL, DATE, EMAIL, IP, PHONE, LOCALE, NUMBER, JWT, TEXT,
+    LITERAL, INT, UUID, ULID, KSUID, OBJECTID, HEX, BASE64URL, DATE, EMAIL, IP, PHONE, LOCALE, NUMBER, JWT, TEXT, SLUG,
 ) = range(len(CLASSES))  # fmt: skip
 
 DIGIT, LOWER, UPPER, HEX_LETTER, BASE64 = 1, 2, 4, 8, 16

@@ -28,6 +28,7 @@ PROFILE = np.dtype([
     ("measured", "<u8", (3,)),         # values in each histogram
     ("largest", "<i8", (3,)), ("smallest", "<i8", (3,)),
     ("types", "u1", (2,)),             # media types remembered of requests and responses
+    ("shape", "<u8"), ("shape_votes", "<u4"), ("shaped", "u1"),  # shape of its JSON answers; its majority; answers looked at
 ])  # fmt: skip
 
 
@@ -83,6 +84,74 @@ def clear_profile(profiles, place):
         counts["smallest"][which] = 0
     for side in range(2):
         counts["types"][side] = 0
+    counts["shape"] = 0
+    counts["shape_votes"] = 0
+    counts["shaped"] = 0
+
+
+@kernel
+def merge_types(profiles, onto, other, side):
+    """Add the media types of one profile to another."""
+    for k in range(profiles.counts[other]["types"][side]):
+        at = ((other * 2 + side) * TYPES + k) * (TYPE_LIMIT + 1)
+        add_type(profiles, onto, side, profiles.type_texts, at + 1, np.int64(profiles.type_texts[at]))
+
+
+@kernel
+def merge_clients(profiles, onto, other):
+    """Add the clients of one profile to another."""
+    if profiles.counts[other]["clients"] <= EXACT_CLIENTS:
+        for k in range(profiles.counts[other]["clients"]):
+            add_client(profiles, onto, profiles.clients[other, k])
+        return
+    counts = profiles.counts[onto]
+    if counts["clients"] <= EXACT_CLIENTS:
+        for k in range(counts["clients"]):
+            add_register(profiles, onto, profiles.clients[onto, k])
+        counts["clients"] = EXACT_CLIENTS + 1
+    for k in range(REGISTERS):
+        profiles.registers[onto, k] = max(profiles.registers[onto, k], profiles.registers[other, k])
+
+
+@kernel
+def merge_measures(profiles, onto, other, which):
+    """Add one histogram of a profile to that of another."""
+    counts, added = profiles.counts[onto], profiles.counts[other]
+    if added["measured"][which] == 0:
+        return
+    first = counts["measured"][which] == 0
+    if first or added["largest"][which] > counts["largest"][which]:
+        counts["largest"][which] = added["largest"][which]
+    if first or added["smallest"][which] < counts["smallest"][which]:
+        counts["smallest"][which] = added["smallest"][which]
+    counts["measured"][which] += added["measured"][which]
+    for k in range(BUCKETS):
+        profiles.histograms[onto, which, k] += profiles.histograms[other, which, k]
+
+
+@kernel
+def merge_profile(profiles, onto, other):
+    """Add one profile to another, as if both had been one from the beginning."""
+    counts, added = profiles.counts[onto], profiles.counts[other]
+    if counts["transactions"] == 0:
+        counts["first_ts"] = added["first_ts"]
+        counts["last_ts"] = added["last_ts"]
+    counts["first_ts"] = min(counts["first_ts"], added["first_ts"])
+    counts["last_ts"] = max(counts["last_ts"], added["last_ts"])
+    counts["transactions"] += added["transactions"]
+    counts["served"] |= added["served"]
+    counts["auth"] |= added["auth"]
+    for k in range(6):
+        counts["classes"][k] += added["classes"][k]
+    merge_clients(profiles, onto, other)
+    for which in range(3):
+        merge_measures(profiles, onto, other, which)
+    for side in range(2):
+        merge_types(profiles, onto, other, side)
+    if added["shape_votes"] > counts["shape_votes"]:
+        counts["shape"] = added["shape"]
+        counts["shape_votes"] = added["shape_votes"]
+    counts["shaped"] = max(counts["shaped"], added["shaped"])
 
 
 @kernel

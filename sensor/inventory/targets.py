@@ -5,7 +5,8 @@ import numpy as np
 from sensor.core.hashing import U, hash_bytes
 from sensor.core.jit import kernel
 from sensor.core.wide import copy, padded
-from sensor.inventory.lexical import CLASSES, INT, KIND, LITERAL, LOWER, TEXT, UPPER, classify_value, decimal
+from sensor.inventory.learned import USED_PLACES, is_value
+from sensor.inventory.lexical import CLASSES, DIGIT, INT, KIND, LITERAL, LOWER, SLUG, TEXT, UPPER, classify_value, decimal
 from sensor.inventory.secrets import (
     HARMLESS,
     PLACEHOLDER_LENGTHS,
@@ -73,6 +74,12 @@ def segment_class(arena, at, end):
 
 
 @kernel
+def is_version(arena, at, end):
+    """`v1`, `V2.1`: never a value."""
+    return end - at >= 2 and arena[at] | 32 == 118 and KIND[arena[at + 1]] & DIGIT != 0
+
+
+@kernel
 def note_value(values, count, row, kind, secret, in_query, slot, arena, at, end):
     """Append a parameter value: the new count."""
     value = values[count]
@@ -91,8 +98,11 @@ def note_value(values, count, row, kind, secret, in_query, slot, arena, at, end)
 
 
 @kernel
-def write_template(arena, at, end, to, row, values, count):
-    """Template of the path arena[at:end] to arena[to:]: (its length, number of values, whether a segment is secret)."""
+def write_template(arena, at, end, to, row, values, count, learned, host):
+    """Template of the path arena[at:end] to arena[to:]: (its length, number of values, whether a segment is secret).
+
+    host: hash of the host, under which places were learned.
+    """
     start, secret_seen, segment, first = to, False, 0, count
     while at < end:
         stop = find_in(arena, at + 1, end, SLASH) if arena[at] == SLASH else find_in(arena, at, end, SLASH)
@@ -106,6 +116,11 @@ def write_template(arena, at, end, to, row, values, count):
         matrix = find_in(arena, begin, stop, SEMICOLON)
         secret_seen |= matrix < stop
         kind, part = segment_class(arena, begin, matrix)
+        if kind == LITERAL and learned.control[USED_PLACES] > 0 and matrix > begin:
+            if is_value(learned, host, arena, start, to - start, begin, matrix - begin) and not is_version(
+                arena, begin, matrix
+            ):
+                kind, part = np.int64(SLUG), matrix
         if kind == LITERAL:
             copy(arena, to, arena, begin, matrix - begin)
             to += matrix - begin

@@ -1,0 +1,155 @@
+"""Carries out what was learned of paths: endpoints that are one become one, and the next ones are found at once."""
+
+import collections
+import dataclasses
+
+import numpy as np
+
+from sensor.core.hashing import U, hash_bytes
+from sensor.core.records import TRANSACTION
+from sensor.core.wide import padded
+from sensor.inventory.endpoints import Endpoints, endpoint_text, move_endpoint, new_endpoints
+from sensor.inventory.learned import (
+    NEXT_ENDPOINTS,
+    NEXT_SEEN,
+    SEEN,
+    holds,
+    learn_name,
+    learn_place,
+    name_hash_at,
+    place_hash,
+)
+from sensor.inventory.learning import SLUG, Decision, Leaf, decide, is_word
+from sensor.inventory.profile import media_types
+
+CHANGES = 10_000
+"""Changes that are kept in memory."""
+GROWTH = 1.25
+"""Endpoints by which the table must have grown before it is looked at again; transactions must have doubled."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TemplateChange:
+    """One decision, for whoever wants to know why an endpoint looks as it does."""
+
+    ts: int
+    """packet time, ns"""
+    host: str
+    prefix: str
+    """words behind it are values from here on"""
+    names: tuple[str, ...]
+    """words that stay names all the same"""
+    endpoints: int
+    """endpoints that became part of others"""
+    reason: str
+
+
+class _Places:
+    """What was decided before for one host: questions to the sets of the kernels."""
+
+    def __init__(self, table: Endpoints, host: str):
+        self.table = table
+        self.host = host.encode()
+        self._hash = U(hash_bytes(padded(self.host), 0, len(self.host), U(1)))
+
+    def is_known(self, prefix: str) -> bool:
+        """Whether words behind a prefix are values."""
+        return bool(holds(self.table.learned.values, self._place(prefix)))
+
+    def is_name(self, prefix: str, word: str) -> bool:
+        """Whether a word there is a name all the same."""
+        raw = word.encode()
+        return bool(holds(self.table.learned.names, U(name_hash_at(self._place(prefix), padded(raw), 0, len(raw)))))
+
+    def learn(self, decision: Decision) -> None:
+        """Have the kernels know a decision."""
+        before = (decision.prefix + "/").encode()
+        for word in (None, *decision.names):
+            raw = word.encode() if word else b""
+            text = padded(self.host + before + raw)
+            span = 0, len(self.host), len(self.host), len(before)
+            if word is None:
+                learn_place(self.table.learned, text, *span)
+            else:
+                learn_name(self.table.learned, text, *span, len(self.host) + len(before), len(raw))
+
+    def _place(self, prefix: str) -> np.uint64:
+        raw = (prefix + "/").encode()
+        return U(place_hash(self._hash, padded(raw), 0, len(raw)))
+
+
+def learn_templates(table: Endpoints, now: int, changes: list[TemplateChange]) -> None:
+    """Decide for every host, join what became one endpoint, append to the changes, and set the next time."""
+    for host, leaves in _leaves_by_host(table).items():
+        places = _Places(table, host)
+        decisions = list(decide(leaves, places.is_known, places.is_name))
+        for decision in decisions:
+            places.learn(decision)
+        moved: collections.Counter[str] = collections.Counter()
+        if decisions:
+            for endpoint in _current(table, host):
+                moved.update(_move(table, host, endpoint, places))
+        changes += [
+            TemplateChange(now, host, decision.prefix, decision.names, moved[decision.prefix], decision.reason)
+            for decision in decisions[: CHANGES - len(changes)]
+        ]
+    control = table.learned.control
+    control[NEXT_SEEN] = max(2 * control[SEEN], control[NEXT_SEEN])
+    control[NEXT_ENDPOINTS] = max(int(table.control[0] * GROWTH), table.control[0] + 8)
+
+
+def rehearse() -> None:
+    """Compile the kernels that learning calls."""
+    table = new_endpoints()
+    places = _Places(table, "host")
+    places.learn(Decision("", ("name",), ""))
+    assert places.is_known("") and places.is_name("", "name")
+    _move(table, "host", (1, "GET", "/value"), places)
+
+
+def _leaves_by_host(table: Endpoints) -> dict[str, list[Leaf]]:
+    found: dict[str, list[Leaf]] = collections.defaultdict(list)
+    counts = table.profiles.counts
+    for place in np.flatnonzero((table.rows["used"] > 0) & (table.rows["moved"] == 0) & (counts["served"] > 0)).tolist():
+        host, method, template = endpoint_text(table, place)
+        served = int(counts["classes"][place][2] + counts["classes"][place][3])
+        if served and _is_plain(host + template) and not _is_grpc(table, place):
+            shape = int(counts["shape"][place])
+            found[host].append(Leaf(place, method, tuple(template.split("/")[1:]), served, shape))
+    return dict(sorted(found.items()))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text is what the wire had: bytes that are no UTF-8 were escaped."""
+    return "\\" not in text
+
+
+def _is_grpc(table: Endpoints, place: int) -> bool:
+    return any(kind.startswith("application/grpc") for kind in media_types(table.profiles, place, 0))
+
+
+def _current(table: Endpoints, host: str) -> list[tuple[int, str, str]]:
+    """(id, method, template) of a host's endpoints as they stand now, unserved ones, too."""
+    found = []
+    for place in np.flatnonzero((table.rows["used"] > 0) & (table.rows["moved"] == 0)).tolist():
+        own, method, template = endpoint_text(table, place)
+        if own == host and _is_plain(own + template) and not _is_grpc(table, place):
+            found.append((place, method, template))
+    return found
+
+
+def _move(table: Endpoints, host: str, endpoint: tuple[int, str, str], places: _Places) -> list[str]:
+    """Give an endpoint the template that it would have now: the prefixes behind which a word became a value."""
+    place, method, template = endpoint
+    segments, prefix, found = template.split("/")[1:], "", []
+    for k, segment in enumerate(segments):
+        if is_word(segment) and places.is_known(prefix) and not places.is_name(prefix, segment):
+            segments[k] = SLUG
+            found.append(prefix)
+        prefix += "/" + segments[k]
+    if found:
+        parts = [text.encode() for text in (host, method, prefix)]
+        row = np.zeros(1, TRANSACTION)
+        row["host_len"], row["method_at"], row["method_len"] = len(parts[0]), len(parts[0]), len(parts[1])
+        move_endpoint(table, place, padded(b"".join(parts)), row[0], len(parts[0]) + len(parts[1]), len(parts[2]))
+    return found
