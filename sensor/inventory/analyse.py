@@ -7,12 +7,14 @@ from sensor.core.jit import kernel
 from sensor.core.records import AUTH, AUTH_KINDS, MEDIA, Batch
 from sensor.core.wide import SLACK, copy
 from sensor.inventory.endpoints import TEXT_LIMIT, Endpoints, endpoint_text, find_endpoint, new_endpoints
-from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN, SEEN
+from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN, SEEN, name_hash_at, place_hash, watch
+from sensor.inventory.lexical import SLUG
 from sensor.inventory.merging import TemplateChange, learn_templates
 from sensor.inventory.operations import OPERATION_LIMIT, copy_procedure, is_grpc, write_operation
 from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, profile_row, quantile
 from sensor.inventory.shapes import DEPTH, NO_SHAPE, json_shape, vote
 from sensor.inventory.targets import (
+    CLASS_LENGTHS,
     TEMPLATE_LIMIT,
     VALUE,
     VALUES_PER_ROW,
@@ -26,6 +28,7 @@ from sensor.inventory.targets import (
 
 SHAPED = 16
 """JSON answers of an endpoint whose shape is looked at."""
+SLUG_BYTES = CLASS_LENGTHS[SLUG]
 SERVED_FROM, SERVED_TO = 200, 300
 M_JSON = MEDIA["json"]
 A_API_KEY = AUTH["api_key"]
@@ -33,8 +36,23 @@ TARGETS = ("path", "query", "referer")
 
 
 @kernel
+def watch_word(learned, host, arena, template, length, value, row, bodies, stack):
+    """A path ends with a word that is taken for a value: count it, and look at the shape of its answers."""
+    if length < SLUG_BYTES or value["kind"] != SLUG or not SERVED_FROM <= row["status"] < SERVED_TO:
+        return
+    at, size = np.int64(value["at"]), np.int64(value["len"])
+    if at + size != np.int64(row["path_at"]) + np.int64(row["path_len"]):
+        return
+    place = place_hash(host, arena, template, length - SLUG_BYTES)
+    group, way = watch(learned, place, name_hash_at(place, arena, at, size), arena, at, size)
+    note_shape(learned.watched[group, way], row, bodies, stack)
+
+
+@kernel
 def note_shape(counts, row, bodies, stack):
     """Look at the shape of a JSON answer that is whole and not encoded."""
+    if row["response_body_len"] == 0:
+        return
     if counts["shaped"] >= SHAPED or row["response_media"] != M_JSON or row["response_coding"] != 0 or row["response_partial"]:
         return
     if not SERVED_FROM <= row["status"] < SERVED_TO:
@@ -77,6 +95,7 @@ def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, ke
         at, end = np.int64(row["path_at"]), np.int64(row["path_at"]) + np.int64(row["path_len"])
         first = count
         length, count, secret_path = write_template(arena, at, end, scratch, index, values, count, learned, host)
+        last = values[max(count, 1) - 1]
         if not secret_path and is_grpc(arena, row):
             length, count, secret_path = copy_procedure(arena, at, end, scratch), first, False
         elif row["operation_type"]:
@@ -94,8 +113,9 @@ def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, ke
             row["endpoint"] = place
             row["template_at"], row["template_len"], used = place_template(table, place, arena, scratch, length, used, batch)
             profile_row(table.profiles, place, arena, row)
-            if row["response_body_len"] > 0:
-                note_shape(table.profiles.counts[place], row, bodies, stack)
+            note_shape(table.profiles.counts[place], row, bodies, stack)
+            if count > first:
+                watch_word(learned, host, arena, scratch, length, last, row, bodies, stack)
         if secret_path:
             to = redact_path(arena, at, end, used)
             row["path_at"], row["path_len"], used = used, to - used, to

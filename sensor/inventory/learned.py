@@ -14,6 +14,20 @@ PLACES, NAMES = 8_192, 16_384
 SEEN, NEXT_SEEN, NEXT_ENDPOINTS, USED_PLACES, USED_NAMES = range(5)
 
 
+SETS, WAYS = 256, 32
+"""Words that are watched: sets of so many, shared out by place."""
+WORD = 32
+"""Bytes kept of a watched word."""
+WATCHED = np.dtype([
+    ("place", "<u8"),   # hash of the place, 0 free
+    ("word", "<u8"),    # hash of place and word
+    ("served", "<u4"),  # requests, at the most: a newcomer takes over the count of the one that it pushed out
+    ("shape", "<u8"), ("shape_votes", "<u4"), ("shaped", "u1"),  # of its JSON answers, as in PROFILE
+    ("text", "u1", (WORD,)), ("length", "u1"),
+])  # fmt: skip
+"""A word at the end of a path that is taken for a value, asked for often (Metwally et al. 2005, Space-Saving)."""
+
+
 class Learned(Bundle):
     """Read by the kernel that writes templates, written by sensor.inventory.learning."""
 
@@ -21,13 +35,40 @@ class Learned(Bundle):
     """uint64[PLACES]: hashes of places whose words are values, 0 free"""
     names: np.ndarray
     """uint64[NAMES]: hashes of (place, word) that stay names"""
+    watched: np.ndarray
+    """WATCHED[SETS, WAYS]: words that may turn out to be names"""
     control: np.ndarray
     """int64[5]: transactions seen; transactions and endpoints from which on it is time to learn; places and names in use"""
 
 
 def new_learned(first_seen: int, first_endpoints: int) -> Learned:
     control = np.array([0, first_seen, first_endpoints, 0, 0], np.int64)
-    return Learned(np.zeros(PLACES, np.uint64), np.zeros(NAMES, np.uint64), control)
+    return Learned(np.zeros(PLACES, np.uint64), np.zeros(NAMES, np.uint64), np.zeros((SETS, WAYS), WATCHED), control)
+
+
+@kernel
+def watch(learned, place, word, arena, at, length):
+    """The entry of a word at a place, one more request counted: the place of its set, and its way."""
+    group = np.int64(place & U(SETS - 1))
+    least = np.int64(0)
+    for way in range(WAYS):
+        entry = learned.watched[group, way]
+        if entry["word"] == word:
+            entry["served"] += np.uint32(1)
+            return group, np.int64(way)
+        if entry["served"] < learned.watched[group, least]["served"]:
+            least = np.int64(way)
+    entry = learned.watched[group, least]
+    entry["place"] = place
+    entry["word"] = word
+    entry["served"] += np.uint32(1)
+    entry["shape"] = 0
+    entry["shape_votes"] = 0
+    entry["shaped"] = 0
+    entry["length"] = min(length, WORD)
+    for k in range(min(length, WORD)):
+        entry["text"][k] = arena[at + k]
+    return group, least
 
 
 @kernel

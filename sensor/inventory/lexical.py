@@ -15,6 +15,10 @@ CLASSES = (
     LITERAL, INT, UUID, ULID, KSUID, OBJECTID, HEX, BASE64URL, DATE, EMAIL, IP, PHONE, LOCALE, NUMBER, JWT, TEXT, SLUG,
 ) = range(len(CLASSES))  # fmt: skip
 
+FUZZY = np.zeros(len(CLASSES), np.uint8)
+FUZZY[[ULID, KSUID, OBJECTID, HEX, BASE64URL, LOCALE, NUMBER, TEXT]] = 1
+"""Classes that some values of a parameter fall into by chance: where words are values, these are values of the same kind."""
+
 DIGIT, LOWER, UPPER, HEX_LETTER, BASE64 = 1, 2, 4, 8, 16
 KIND = np.zeros(256, np.uint8)
 """Character classes as bits."""

@@ -10,16 +10,20 @@ from sensor.core.records import TRANSACTION
 from sensor.core.wide import padded
 from sensor.inventory.endpoints import Endpoints, endpoint_text, move_endpoint, new_endpoints
 from sensor.inventory.learned import (
+    NAMES,
     NEXT_ENDPOINTS,
     NEXT_SEEN,
     SEEN,
+    USED_NAMES,
+    Learned,
+    add,
     holds,
     learn_name,
     learn_place,
     name_hash_at,
     place_hash,
 )
-from sensor.inventory.learning import SLUG, Decision, Leaf, decide, is_word
+from sensor.inventory.learning import SLUG, Decision, Leaf, Word, decide, may_be_value, turn_out_names
 from sensor.inventory.profile import media_types
 
 CHANGES = 10_000
@@ -93,9 +97,45 @@ def learn_templates(table: Endpoints, now: int, changes: list[TemplateChange]) -
             TemplateChange(now, host, decision.prefix, decision.names, moved[decision.prefix], decision.reason)
             for decision in decisions[: CHANGES - len(changes)]
         ]
+    _release_names(table.learned, now, changes)
     control = table.learned.control
     control[NEXT_SEEN] = max(2 * control[SEEN], control[NEXT_SEEN])
     control[NEXT_ENDPOINTS] = max(int(table.control[0] * GROWTH), table.control[0] + 8)
+
+
+def _release_names(learned: Learned, now: int, changes: list[TemplateChange]) -> None:
+    """Have words that turn out to be names be names from here on; what they were counted as stays."""
+    by_place: dict[int, list[np.void]] = collections.defaultdict(list)
+    for entry in learned.watched[learned.watched["served"] > 0]:
+        by_place[int(entry["place"])].append(entry)
+    prefixes = {_hash_of(change.host, change.prefix): change for change in changes}
+    for place, entries in sorted(by_place.items()):
+        words = [
+            Word(_text(entry), int(entry["served"]), int(entry["shape"]) if entry["shape_votes"] > 1 else 0)
+            for entry in entries
+        ]
+        found = [entries[k] for k in turn_out_names(words)]
+        names = []
+        for entry in found:
+            control = learned.control
+            control[USED_NAMES] = add(learned.names, control[USED_NAMES], NAMES // 2, entry["word"])
+            names.append(_text(entry))
+            learned.watched[learned.watched["word"] == entry["word"]] = 0
+        if names and len(changes) < CHANGES:
+            origin = prefixes.get(place)
+            host, prefix = (origin.host, origin.prefix) if origin else ("", "")
+            changes.append(
+                TemplateChange(now, host, prefix, tuple(sorted(names)), 0, "names after all: hot, or answers of their own")
+            )
+
+
+def _text(entry: np.void) -> str:
+    return entry["text"][: entry["length"]].tobytes().decode("ascii", "backslashreplace")
+
+
+def _hash_of(host: str, prefix: str) -> int:
+    raw, behind = host.encode(), (prefix + "/").encode()
+    return int(place_hash(U(hash_bytes(padded(raw), 0, len(raw), U(1))), padded(behind), 0, len(behind)))
 
 
 def rehearse() -> None:
@@ -103,6 +143,7 @@ def rehearse() -> None:
     table = new_endpoints()
     places = _Places(table, "host")
     places.learn(Decision("", ("name",), ""))
+    add(table.learned.names, 0, 1, U(1))
     assert places.is_known("") and places.is_name("", "name")
     _move(table, "host", (1, "GET", "/value"), places)
 
@@ -143,7 +184,7 @@ def _move(table: Endpoints, host: str, endpoint: tuple[int, str, str], places: _
     place, method, template = endpoint
     segments, prefix, found = template.split("/")[1:], "", []
     for k, segment in enumerate(segments):
-        if is_word(segment) and places.is_known(prefix) and not places.is_name(prefix, segment):
+        if may_be_value(segment) and places.is_known(prefix) and not places.is_name(prefix, segment):
             segments[k] = SLUG
             found.append(prefix)
         prefix += "/" + segments[k]

@@ -6,7 +6,20 @@ from sensor.core.hashing import U, hash_bytes
 from sensor.core.jit import kernel
 from sensor.core.wide import copy, padded
 from sensor.inventory.learned import USED_PLACES, is_value
-from sensor.inventory.lexical import CLASSES, DIGIT, INT, KIND, LITERAL, LOWER, SLUG, TEXT, UPPER, classify_value, decimal
+from sensor.inventory.lexical import (
+    CLASSES,
+    DIGIT,
+    FUZZY,
+    INT,
+    KIND,
+    LITERAL,
+    LOWER,
+    SLUG,
+    TEXT,
+    UPPER,
+    classify_value,
+    decimal,
+)
 from sensor.inventory.secrets import (
     HARMLESS,
     PLACEHOLDER_LENGTHS,
@@ -116,7 +129,7 @@ def write_template(arena, at, end, to, row, values, count, learned, host):
         matrix = find_in(arena, begin, stop, SEMICOLON)
         secret_seen |= matrix < stop
         kind, part = segment_class(arena, begin, matrix)
-        if kind == LITERAL and learned.control[USED_PLACES] > 0 and matrix > begin:
+        if learned.control[USED_PLACES] > 0 and matrix > begin and (kind == LITERAL or FUZZY[kind]):
             if is_value(learned, host, arena, start, to - start, begin, matrix - begin) and not is_version(
                 arena, begin, matrix
             ):

@@ -1,0 +1,235 @@
+"""Templates against the routes of public APIs, whose traffic is made up with slugs, identifiers, dates, tenants and a scanner."""
+
+import collections
+import json
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from routes import ROUTES
+from traffic import Zipf, requests
+
+from sensor.core.records import MEDIA, Batch
+from sensor.core.wide import SLACK, padded
+from sensor.inventory.analyse import Inventory
+from sensor.inventory.endpoints import CAPACITY, endpoint_text
+from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN
+from sensor.inventory.learning import Leaf, decide, unseen_mass
+from sensor.inventory.shapes import DEPTH, NO_SHAPE, json_shape
+from tests.rows import SECOND, START, batch_of
+
+COUNT = 6_000
+"""Requests to each API."""
+Traffic = list[tuple[str, dict]]
+
+
+def with_bodies(transactions: list[dict]) -> Batch:
+    """A batch whose answers are JSON, as `body` says."""
+    batch, bodies = batch_of(transactions), bytearray()
+    for row, given_ in zip(batch.rows, transactions, strict=True):
+        body = given_.get("body", "").encode()
+        if body:
+            row["response_media"], row["response_body_at"], row["response_body_len"] = MEDIA["json"], len(bodies), len(body)
+            bodies += body
+    batch.bodies, batch.bodies_used = np.frombuffer(bytes(bodies) + bytes(SLACK), np.uint8).copy(), len(bodies)
+    return batch
+
+
+def learn_from(traffic: Traffic, learning: bool = True, batch: int = 1_000) -> tuple[Inventory, list[str]]:
+    """(the inventory, the endpoint of each request as it stands in the end)."""
+    inventory, places = Inventory((1, 2)), []
+    traffic = [(route, {"ts": START + k * SECOND} | one) for k, (route, one) in enumerate(traffic)]
+    if not learning:
+        inventory.table.learned.control[[NEXT_SEEN, NEXT_ENDPOINTS]] = 1 << 40
+    for part in (traffic[k : k + batch] for k in range(0, len(traffic), batch)):
+        done, _, _ = inventory.analyse(with_bodies([transaction for _, transaction in part]))
+        places += done.rows["endpoint"].tolist()
+    if learning:
+        inventory.endpoints()
+    return inventory, [endpoint_text(inventory.table, place)[2] for place in places]
+
+
+def pairs_of(groups: collections.Counter) -> float:
+    return sum(count * (count - 1) / 2 for count in groups.values())
+
+
+class Agreement:
+    """Pairwise F1 of two groupings of requests: whether pairs that belong together are together."""
+
+    def __init__(self) -> None:
+        self.both = self.told = self.true = 0.0
+
+    def add(self, traffic: Traffic, templates: list[str]) -> "Agreement":
+        pairs = [(route, template) for (route, _), template in zip(traffic, templates, strict=True) if route]
+        self.both += pairs_of(collections.Counter(pairs))
+        self.true += pairs_of(collections.Counter(route for route, _ in pairs))
+        self.told += pairs_of(collections.Counter(template for _, template in pairs))
+        return self
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.both / (self.true + self.told)
+
+
+def child_limit(traffic: Traffic, limit: int = 10) -> list[str]:
+    """The usual rule: a node of the tree of paths with more than so many children becomes a wildcard."""
+    paths = [transaction["path"].split("/")[1:] for _, transaction in traffic]
+    done: list[list[str]] = [[] for _ in paths]
+    for depth in range(max(map(len, paths))):
+        children = collections.defaultdict(set)
+        for path, prefix in zip(paths, done, strict=True):
+            if depth < len(path):
+                children[tuple(prefix)].add(path[depth])
+        for path, prefix in zip(paths, done, strict=True):
+            if depth < len(path):
+                prefix.append("*" if len(children[tuple(prefix)]) > limit else path[depth])
+    return ["/" + "/".join(prefix) for prefix in done]
+
+
+@pytest.mark.parametrize("shapes", [True, False], ids=["with answers' shapes", "without"])
+def test_requests_are_grouped_as_their_routes_are(shapes):
+    ours, by_type, by_limit = Agreement(), Agreement(), Agreement()
+    each = {}
+    for host in ROUTES:
+        traffic = requests(host, COUNT, 1, shapes)
+        each[host] = Agreement().add(traffic, learn_from(traffic)[1]).f1
+        ours.add(traffic, learn_from(traffic)[1])
+        by_type.add(traffic, learn_from(traffic, learning=False)[1])
+        by_limit.add(traffic, child_limit(traffic))
+    print(f"\npairwise F1: {ours.f1:.4f}; by types alone {by_type.f1:.4f}; by a limit of children {by_limit.f1:.4f}; {each}")
+    assert ours.f1 >= (0.98 if shapes else 0.96)  # log-ins beside user names: nothing but their answers tells them apart
+    assert ours.f1 > by_type.f1 and ours.f1 > by_limit.f1
+
+
+def served_templates(inventory: Inventory) -> set[str]:
+    return {row["endpoint"] for row in inventory.endpoints()}
+
+
+@pytest.mark.parametrize("host", ROUTES)
+def test_the_order_of_arrival_makes_no_difference(host):
+    traffic, found = requests(host, COUNT, 2, True), []
+    for seed in range(3):
+        random.Random(seed).shuffle(traffic)
+        inventory, _ = learn_from(traffic)
+        found.append({row["endpoint"]: row["transactions"] for row in inventory.endpoints()})
+    seen = set().union(*found)
+    differing = sum(max(one.get(t, 0) for one in found) for t in seen if not all(t in one for one in found))
+    assert differing <= 0.005 * COUNT, sorted(t for t in seen if not all(t in one for one in found))
+
+
+def test_batches_make_no_difference():
+    traffic = requests("shop.test", 3_000, 3, True)
+    whole, first = learn_from(traffic, batch=10_000)
+    parts, second = learn_from(traffic, batch=77)
+    assert first == second and whole.endpoints() == parts.endpoints()
+    assert whole.changes == parts.changes
+
+
+def test_a_scanner_teaches_nothing():
+    """100,000 random paths that do not exist: no template changes, and the table stays within its bounds."""
+    traffic = requests("shop.test", 4_000, 4, True)
+    draw = random.Random(4)
+    poison = [
+        ("", {"host": "shop.test", "path": f"/v1/products/{draw.getrandbits(40):x}-x/{draw.randrange(50)}", "status": 404})
+        for _ in range(50_000)
+    ] + [("", {"host": "shop.test", "path": f"/{draw.getrandbits(60):x}z/y{k}", "status": 404}) for k in range(50_000)]
+    mixed = traffic[:2_000] + poison + traffic[2_000:]
+    clean, _ = learn_from(traffic)
+    dirty, _ = learn_from(mixed)
+    assert served_templates(clean) == served_templates(dirty)
+    assert dirty.known < CAPACITY
+
+
+def test_a_fixed_set_of_names_stays_one():
+    """Sixty resources, evenly or by Zipf, in any order: in 200 runs no place is taken for one of values."""
+    for seed in range(200):
+        draw = random.Random(seed)
+        zipf = Zipf(60)
+        counts = collections.Counter()
+        for step in range(1, 2_000):
+            counts[zipf.draw(draw) if seed % 2 else draw.randrange(60)] += 1
+            if step % 20 == 0:
+                leaves = [Leaf(0, "GET", ("v1", f"name{k}"), n, 0) for k, n in counts.items()]
+                assert not list(decide(leaves, lambda _: False, lambda *_: False)), (seed, step)
+
+
+def test_versions_and_typed_segments_are_no_words():
+    leaves = [Leaf(k, "GET", (f"v{k}", "users"), 1, 5) for k in range(60)]
+    leaves += [Leaf(k, "GET", ("a", "{int}", f"x{k % 3}"), 1, 5) for k in range(60)]
+    assert not list(decide(leaves, lambda _: False, lambda *_: False))
+
+
+def test_a_hot_name_stays_beside_values():
+    traffic = [("", {"host": "h", "path": f"/users/{name}", "status": 200}) for name in ["me"] * 400]
+    traffic += [("", {"host": "h", "path": f"/users/user-{k}", "status": 200}) for k in range(400)]
+    random.Random(5).shuffle(traffic)
+    inventory, _ = learn_from(traffic)
+    assert {"/users/me", "/users/{slug}"} == served_templates(inventory)
+
+
+def test_counts_of_joined_endpoints_are_those_of_one():
+    """What was counted before and after a place was learned, together, is as if it had been known from the beginning."""
+    paths = [f"/p/item-{draw}" for draw in random.Random(6).choices(range(500), k=1_500)]
+    given_ = [
+        {"host": "h", "path": path, "status": 200, "client": f"192.0.2.{k % 200}", "latency_us": k % 900, "response_bytes": k}
+        for k, path in enumerate(paths)
+    ]
+    learned, _ = learn_from([("", one) for one in given_])
+    known, _ = learn_from([("", one | {"path": "/p/1"}) for one in given_])
+    first, second = learned.endpoints(), known.endpoints()
+    assert [row.pop("endpoint") for row in first + second] == ["/p/{slug}", "/p/{int}"]
+    assert first == second
+
+
+def test_the_log_says_what_was_decided_and_why():
+    inventory, _ = learn_from(requests("petstore.test", COUNT, 1, True))
+    first, last = inventory.changes[0], inventory.changes[-1]
+    assert (first.host, first.prefix) == ("petstore.test", "/v2/user") and first.endpoints > 10 and "words in" in first.reason
+    assert "login" in first.names + last.names and "logout" in first.names + last.names
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=100))
+def test_the_unseen_mass_is_a_lower_bound_of_a_share(counts):
+    assert unseen_mass(counts) <= counts.count(1) / sum(counts) <= 1.0
+
+
+keys = st.text(st.characters(codec="utf-8", exclude_characters='"\\'), min_size=1, max_size=6)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def shape_of(value) -> int:
+    raw = json.dumps(value, ensure_ascii=False).encode()
+    return int(json_shape(padded(raw), 0, len(raw), np.zeros(DEPTH, np.uint64)))
+
+
+def key_paths(value, path=(), depth=0) -> set | None:
+    """Plain reference: the paths of keys down to the second level, of lists through their first element."""
+    found = set()
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if depth < 2:
+                found.add((*path, key))
+            found |= key_paths(inner, (*path, key, type(inner) is list), depth + 1)
+    elif isinstance(value, list) and value:
+        found |= key_paths(value[0], (*path, "[]", type(value[0]) is list), depth + 1)
+    return found
+
+
+@given(values, values)
+def test_shapes_are_equal_where_key_paths_are(first, second):
+    shapes, paths = [shape_of(value) for value in (first, second)], [key_paths(value) for value in (first, second)]
+    for shape, found in zip(shapes, paths, strict=True):
+        assert (shape == NO_SHAPE) == (len(found) < 2)
+    if shapes[0] != NO_SHAPE and shapes[1] != NO_SHAPE:
+        assert (shapes[0] == shapes[1]) == (paths[0] == paths[1])
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_have_a_shape_or_none(raw):
+    json_shape(padded(raw), 0, len(raw), np.zeros(DEPTH, np.uint64))
