@@ -26,6 +26,7 @@ from sensor.shedding import Shedding
 from sensor.taps import Taps
 from sensor.warmup import ready_kernels
 
+KEY = ("host", "method", "endpoint")
 POLL_MS = 50
 LOOK_EVERY, FLUSH_EVERY, TELL_EVERY, KEEP_EVERY = 0.25, 1.0, 10.0, 60.0
 """Seconds: transactions go to the detectors; rows and alerts to the store; endpoints and counters, too; what was learned is
@@ -63,7 +64,7 @@ class Live:
         if not lasting:
             say(WARNING, "The key file cannot be written: hashes of credentials will match those of no other run.")
         self._told_alerts: dict[str, int] = {}
-        self._told_problem = ""
+        self._told_problem, self._told_changes = "", 0
         self._files = self._open_files()
         self.taps = Taps(config.live, say)
         self.store = self._open_store() if store else None
@@ -251,10 +252,16 @@ class Live:
         counters = named(self.pipeline.totals())
         if self.writer:
             rows = self.pipeline.endpoints()
-            keys = [(row["host"], row["method"], row["endpoint"]) for row in rows]
+            keys = [tuple(row[name] for name in KEY) for row in rows]
             fresh = [row for key, row in zip(keys, rows, strict=True) if self._told_endpoints.get(key) != row["transactions"]]
+            # Of an endpoint that became part of another the store still has what was counted before.
+            gone = [dict(zip(KEY, key, strict=True)) | {"transactions": 0} for key in self._told_endpoints.keys() - set(keys)]
             self._told_endpoints = {key: row["transactions"] for key, row in zip(keys, rows, strict=True)}
+            self.writer.endpoints(gone)
             self.writer.endpoints(fresh)
+            changes = self.pipeline.template_changes(self._told_changes)
+            self._told_changes += len(changes)
+            self.writer.changes(changes)
             self.writer.stats({"ts": time.time_ns(), "capture": self.name, "counters": counters})
             self.writer.flush()
         self._manager.status(

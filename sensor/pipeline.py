@@ -165,6 +165,10 @@ class Pipeline:
         """Endpoint profiles, as rows of the store."""
         return self._inventory.endpoints()
 
+    def template_changes(self, first: int = 0) -> list[dict]:
+        """What was learned of paths, from the `first` decision on, as rows of the store."""
+        return [dataclasses.asdict(change) for change in self._inventory.changes[first:]]
+
     def alerts(self) -> list[Alert]:
         """All incidents, in the order in which they were raised."""
         found = [alert for detector in self._detectors for alert in detector.alerts(self._inventory.table)]

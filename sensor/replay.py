@@ -110,6 +110,7 @@ class Replay:
         if writer:
             writer.flush()
             writer.endpoints(endpoints)
+            writer.changes(self._pipeline.template_changes())
             writer.alerts(alerts)
             last = max((row["last_seen"] for row in endpoints), default=0)
             writer.stats({"ts": last, "capture": name, "counters": named(self._pipeline.totals())})

@@ -139,6 +139,7 @@ class Inventory:
         self.changes: list[TemplateChange] = []
         """what was learned, oldest first; the first CHANGES alone are kept"""
         self._key = np.uint64(key[0]), np.uint64(key[1])
+        self._learned_at = 0
         self._stack = np.zeros(DEPTH, np.uint64)
         self._arena = np.empty(0, np.uint8)
         self._values = np.empty(0, VALUE)
@@ -185,7 +186,9 @@ class Inventory:
         """All endpoints that some answer showed to exist, as rows of the store, by host, template and method."""
         found = []
         counts = self.table.profiles.counts
-        self.learn(int(counts["last_ts"].max()))
+        if int(self.table.learned.control[SEEN]) > self._learned_at:
+            self._learned_at = int(self.table.learned.control[SEEN])
+            self.learn(int(counts["last_ts"].max()))
         for place in np.flatnonzero(self.table.rows["used"] & counts["served"]).tolist():
             found.append(self._describe(place))
         return sorted(found, key=lambda row: (row["host"], row["endpoint"], row["method"]))

@@ -78,6 +78,9 @@ class PatientWriter:
     def alerts(self, rows: list[dict[str, Any]]) -> None:
         self._add(self._writer.alerts, (rows,))
 
+    def changes(self, rows: list[dict[str, Any]]) -> None:
+        self._add(self._writer.changes, (rows,))
+
     def stats(self, row: dict[str, Any]) -> None:
         self._add(self._writer.stats, (row,))
 

@@ -20,6 +20,18 @@ def endpoints(store: Store, host: str | None = None, since: str | None = None, u
     return store.dicts(f"SELECT * FROM endpoints{where} ORDER BY transactions DESC, host, endpoint, method", where.values)
 
 
+def template_changes(store: Store, host: str | None = None, since: str | None = None, until: str | None = None) -> list[Row]:
+    """Rows of `template_changes`, oldest first."""
+    where = _Where()
+    where.equal("host", "String", host)
+    where.time("ts >=", "since", since)
+    where.time("ts <=", "until", until)
+    return store.dicts(
+        f"SELECT ts, sensor, host, prefix, names, endpoints, reason FROM template_changes FINAL{where} ORDER BY ts, host, prefix",
+        where.values,
+    )
+
+
 def alerts(
     store: Store,
     severity: str | None = None,

@@ -23,7 +23,12 @@ BLOCK_TEXT = 64 << 20
 """Bytes of text that are gathered before an insert."""
 _AT = tuple(name + "_at" for name in ALL_TEXTS)
 _TIMES = ("ts", "first_seen", "last_seen", "raised_at")
-_TABLES = {"endpoints": "endpoint_profiles", "alerts": "alert_versions", "stats": "sensor_stats_versions"}
+_TABLES = {
+    "endpoints": "endpoint_profiles",
+    "alerts": "alert_versions",
+    "stats": "sensor_stats_versions",
+    "changes": "template_changes",
+}
 
 
 @dataclasses.dataclass(slots=True)
@@ -96,6 +101,10 @@ class Writer:
     def alerts(self, rows: list[dict[str, Any]]) -> None:
         """Write alerts: columns of `alerts`, times in ns since the epoch, `statistic` as {name, value} or (name, value)."""
         self._insert_dicts("alerts", [_alert(row) for row in rows])
+
+    def changes(self, rows: list[dict[str, Any]]) -> None:
+        """Write decisions on templates: columns of `template_changes`, times in ns since the epoch."""
+        self._insert_dicts("changes", rows)
 
     def stats(self, row: dict[str, Any]) -> None:
         """Write the counters of this run: `ts` in ns since the epoch, `capture`, `counters` {name: number}."""

@@ -2,14 +2,18 @@
 
 import collections
 import json
+import pathlib
 import random
+import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from routes import ROUTES
-from traffic import Zipf, requests
+from traffic import Zipf, requests, value
 
 from sensor.core.records import MEDIA, Batch
 from sensor.core.wide import SLACK, padded
@@ -20,6 +24,7 @@ from sensor.inventory.learning import Leaf, decide, unseen_mass
 from sensor.inventory.shapes import DEPTH, NO_SHAPE, json_shape
 from tests.rows import SECOND, START, batch_of
 
+TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
 COUNT = 6_000
 """Requests to each API."""
 Traffic = list[tuple[str, dict]]
@@ -233,3 +238,37 @@ def test_shapes_are_equal_where_key_paths_are(first, second):
 @given(st.binary(max_size=60))
 def test_any_bytes_have_a_shape_or_none(raw):
     json_shape(padded(raw), 0, len(raw), np.zeros(DEPTH, np.uint64))
+
+
+def test_the_history_stands_in_the_store(tmp_path):
+    """A capture of a shop whose products have slugs, replayed: `endpoints --history` says when and why they became values."""
+    capture = tmp_path / "shop.pcap"
+    draw = random.Random(7)
+    exchanges = [f"/v1/products/{value('slug', Zipf(400).draw(draw), 's')}" for _ in range(300)]
+    capture.write_bytes(capture_of([(path, b'{"name":"x","price":1}') for path in exchanges]))
+    store = f"chdb://{tmp_path}/store"
+    found = [
+        subprocess.run([TAPWATCH, *command, "--store", store], capture_output=True, text=True, check=True, timeout=300).stdout
+        for command in (["replay", str(capture)], ["endpoints", "--json"], ["endpoints", "--history", "--json"])
+    ]
+    (endpoint,), (change,) = ([json.loads(line) for line in text.splitlines()] for text in found[1:])
+    assert endpoint["endpoint"] == "/v1/products/{slug}" and endpoint["transactions"] == 300
+    assert change["prefix"] == "/v1/products" and change["host"] == "shop.test" and "alike" in change["reason"]
+
+
+def capture_of(exchanges: list[tuple[str, bytes]]) -> bytes:
+    """A pcap file of one connection: a GET for each path, answered with JSON."""
+    out, ts, numbers = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 1)], 1_772_528_400_000_000, [1, 1]
+    for path, body in exchanges:
+        request = f"GET {path} HTTP/1.1\r\nHost: shop.test\r\n\r\n".encode()
+        answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        for side, payload in enumerate((request, answer)):
+            ends = [(b"\x0a\x00\x00\x01", 40_000), (b"\x0a\x00\x00\x02", 80)]
+            (source, source_port), (target, target_port) = ends if side == 0 else ends[::-1]
+            tcp = struct.pack(">HHIIBBHHH", source_port, target_port, numbers[side], numbers[1 - side], 0x50, 24, 8192, 0, 0)
+            ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 0, 0, 64, 6, 0, source, target)
+            frame = bytes(12) + b"\x08\x00" + ip + tcp + payload
+            out.append(struct.pack("<IIII", ts // 1_000_000, ts % 1_000_000, len(frame), len(frame)) + frame)
+            numbers[side] += len(payload)
+            ts += 10_000
+    return b"".join(out)
