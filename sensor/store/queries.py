@@ -26,10 +26,8 @@ def template_changes(store: Store, host: str | None = None, since: str | None = 
     where.equal("host", "String", host)
     where.time("ts >=", "since", since)
     where.time("ts <=", "until", until)
-    return store.dicts(
-        f"SELECT ts, sensor, host, prefix, names, endpoints, reason FROM template_changes FINAL{where} ORDER BY ts, host, prefix",
-        where.values,
-    )
+    columns = "ts, sensor, host, prefix, names, endpoints, reason"
+    return store.dicts(f"SELECT {columns} FROM template_changes FINAL{where} ORDER BY ts, host, prefix", where.values)
 
 
 def alerts(
