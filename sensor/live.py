@@ -27,6 +27,7 @@ from sensor.taps import Taps
 from sensor.warmup import ready_kernels
 
 KEY = ("host", "method", "endpoint")
+PARAMETER_KEY = (*KEY, "location", "name", "position")
 POLL_MS = 50
 LOOK_EVERY, FLUSH_EVERY, TELL_EVERY, KEEP_EVERY = 0.25, 1.0, 10.0, 60.0
 """Seconds: transactions go to the detectors; rows and alerts to the store; endpoints and counters, too; what was learned is
@@ -65,6 +66,7 @@ class Live:
             say(WARNING, "The key file cannot be written: hashes of credentials will match those of no other run.")
         self._told_alerts: dict[str, int] = {}
         self._told_problem, self._told_changes = "", 0
+        self._told_seen: dict[tuple, int] = {}
         self._files = self._open_files()
         self.taps = Taps(config.live, say)
         self.store = self._open_store() if store else None
@@ -259,6 +261,12 @@ class Live:
             self._told_endpoints = {key: row["transactions"] for key, row in zip(keys, rows, strict=True)}
             self.writer.endpoints(gone)
             self.writer.endpoints(fresh)
+            parameters = self.pipeline.parameters()
+            seen = {tuple(row[name] for name in PARAMETER_KEY): row["seen"] for row in parameters}
+            self.writer.parameters(
+                [row for row, key in zip(parameters, seen, strict=True) if self._told_seen.get(key) != seen[key]]
+            )
+            self._told_seen = seen
             changes = self.pipeline.template_changes(self._told_changes)
             self._told_changes += len(changes)
             self.writer.changes(changes)

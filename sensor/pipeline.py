@@ -165,6 +165,10 @@ class Pipeline:
         """Endpoint profiles, as rows of the store."""
         return self._inventory.endpoints()
 
+    def parameters(self) -> list[dict]:
+        """Parameters of endpoints, as rows of the store."""
+        return self._inventory.parameters()
+
     def template_changes(self, first: int = 0) -> list[dict]:
         """What was learned of paths, from the `first` decision on, as rows of the store."""
         return [dataclasses.asdict(change) for change in self._inventory.changes[first:]]

@@ -110,6 +110,7 @@ class Replay:
         if writer:
             writer.flush()
             writer.endpoints(endpoints)
+            writer.parameters(self._pipeline.parameters())
             writer.changes(self._pipeline.template_changes())
             writer.alerts(alerts)
             last = max((row["last_seen"] for row in endpoints), default=0)

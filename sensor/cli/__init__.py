@@ -15,9 +15,11 @@ COMMANDS = {
     "bench": "Measure the sensor's own throughput, stage by stage.",
     "doctor": "Say what is wrong with this machine, its interfaces and its store.",
     "endpoints": "API endpoints that are really called.",
+    "export": "Write what other tools take in: OpenAPI.",
     "live": "Capture on interfaces and write what is seen to the store.",
     "replay": "Read captures and write what is in them to the store.",
     "schema": "Print or apply the ClickHouse schema.",
+    "spec": "Compare an OpenAPI document with what is really called.",
     "sql": "Run read-only SQL on the store.",
 }
 """Name of a command, of its module sensor.cli.NAME and of the object in it, to its help line."""
@@ -54,7 +56,7 @@ class LazyGroup(click.Group):
             _fail(str(error))
 
 
-_SENTENCES = ("StoreError", "StoreAwayError", "CaptureError", "ConfigError", "FilterError")
+_SENTENCES = ("StoreError", "StoreAwayError", "CaptureError", "ConfigError", "FilterError", "DocumentError")
 """Exceptions whose text is a sentence for the user; named, for importing them would import what they come from."""
 
 

@@ -11,6 +11,7 @@ from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN, SEEN, name_hash_
 from sensor.inventory.lexical import SLUG
 from sensor.inventory.merging import TemplateChange, learn_templates
 from sensor.inventory.operations import OPERATION_LIMIT, copy_procedure, is_grpc, write_operation
+from sensor.inventory.parameters import describe, note_parameters
 from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, profile_row, quantile
 from sensor.inventory.shapes import DEPTH, NO_SHAPE, json_shape, vote
 from sensor.inventory.targets import (
@@ -180,6 +181,7 @@ class Inventory:
             if at >= len(rows):
                 break
             self.learn(int(rows["ts"][at]))
+        note_parameters(self.table.parameters, self.table.rows, rows, arena, values[:count])
         return Batch(rows, arena, int(used), batch.bodies, batch.bodies_used), values[:count], wire
 
     def endpoints(self) -> list[dict]:
@@ -192,6 +194,17 @@ class Inventory:
         for place in np.flatnonzero(self.table.rows["used"] & counts["served"]).tolist():
             found.append(self._describe(place))
         return sorted(found, key=lambda row: (row["host"], row["endpoint"], row["method"]))
+
+    def parameters(self) -> list[dict]:
+        """Parameters of all endpoints, as rows of the store, in the order of these."""
+        found, table = [], self.table
+        for entry in table.parameters.rows[table.parameters.rows["seen"] > 0]:
+            place = int(entry["endpoint"])
+            if table.rows["generation"][place] == entry["generation"] and not table.rows["moved"][place]:
+                host, method, template = endpoint_text(table, place)
+                found.append({"host": host, "method": method, "endpoint": template} | describe(entry))
+        key = ("host", "endpoint", "method", "location", "position", "name")
+        return sorted(found, key=lambda row: tuple(row[name] for name in key))
 
     def _describe(self, place: int) -> dict:
         profiles = self.table.profiles

@@ -11,6 +11,7 @@ from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 from sensor.core.wide import SLACK, copy
 from sensor.inventory.learned import Learned, new_learned
+from sensor.inventory.parameters import Parameters, new_parameters
 from sensor.inventory.profile import Profiles, clear_profile, merge_profile, new_profiles
 
 CAPACITY = 16_384
@@ -45,6 +46,7 @@ class Endpoints(Bundle):
     control: np.ndarray
     """int64[3]: endpoints in use; number of the batch in work; newcomers that found no room"""
     learned: Learned
+    parameters: Parameters
 
 
 def new_endpoints() -> Endpoints:
@@ -54,6 +56,7 @@ def new_endpoints() -> Endpoints:
         new_profiles(CAPACITY),
         np.zeros(3, np.int64),
         new_learned(FIRST_LOOK, FIRST_ENDPOINTS),
+        new_parameters(),
     )
 
 

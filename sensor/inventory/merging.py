@@ -24,6 +24,7 @@ from sensor.inventory.learned import (
     place_hash,
 )
 from sensor.inventory.learning import SLUG, Decision, Leaf, Word, decide, may_be_value, turn_out_names
+from sensor.inventory.parameters import move_parameters
 from sensor.inventory.profile import media_types
 
 CHANGES = 10_000
@@ -84,11 +85,13 @@ class _Places:
 
 def learn_templates(table: Endpoints, now: int, changes: list[TemplateChange]) -> None:
     """Decide for every host, join what became one endpoint, append to the changes, and set the next time."""
+    anything = False
     for host, leaves in _leaves_by_host(table).items():
         places = _Places(table, host)
         decisions = list(decide(leaves, places.is_known, places.is_name))
         for decision in decisions:
             places.learn(decision)
+        anything |= bool(decisions)
         moved: collections.Counter[str] = collections.Counter()
         if decisions:
             for endpoint in _current(table, host):
@@ -97,6 +100,8 @@ def learn_templates(table: Endpoints, now: int, changes: list[TemplateChange]) -
             TemplateChange(now, host, decision.prefix, decision.names, moved[decision.prefix], decision.reason)
             for decision in decisions[: CHANGES - len(changes)]
         ]
+    if anything:
+        move_parameters(table.parameters, table.rows)
     _release_names(table.learned, now, changes)
     control = table.learned.control
     control[NEXT_SEEN] = max(2 * control[SEEN], control[NEXT_SEEN])
@@ -144,6 +149,7 @@ def rehearse() -> None:
     places = _Places(table, "host")
     places.learn(Decision("", ("name",), ""))
     add(table.learned.names, 0, 1, U(1))
+    move_parameters(table.parameters, table.rows)
     assert places.is_known("") and places.is_name("", "name")
     _move(table, "host", (1, "GET", "/value"), places)
 

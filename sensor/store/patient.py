@@ -78,6 +78,9 @@ class PatientWriter:
     def alerts(self, rows: list[dict[str, Any]]) -> None:
         self._add(self._writer.alerts, (rows,))
 
+    def parameters(self, rows: list[dict[str, Any]]) -> None:
+        self._add(self._writer.parameters, (rows,))
+
     def changes(self, rows: list[dict[str, Any]]) -> None:
         self._add(self._writer.changes, (rows,))
 

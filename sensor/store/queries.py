@@ -20,6 +20,38 @@ def endpoints(store: Store, host: str | None = None, since: str | None = None, u
     return store.dicts(f"SELECT * FROM endpoints{where} ORDER BY transactions DESC, host, endpoint, method", where.values)
 
 
+def parameters(store: Store, host: str) -> list[Row]:
+    """Rows of `endpoint_parameters` of one host."""
+    where = _Where()
+    where.equal("host", "String", host)
+    return store.dicts(
+        f"SELECT * FROM endpoint_parameters{where} ORDER BY endpoint, method, location, position, name", where.values
+    )
+
+
+def only_host(store: Store, host: str | None) -> str:
+    """The host that was asked for, or the only one that was seen; StoreError where there are several, or none."""
+    hosts = [name for (name,) in store.rows("SELECT DISTINCT host FROM endpoints WHERE host != '' ORDER BY host")]
+    if host is not None:
+        if host not in hosts:
+            raise StoreError(f"No endpoint of the host {host!r} was seen; `tapwatch endpoints` lists those that were.")
+        return host
+    if len(hosts) != 1:
+        listed = ", ".join(hosts[:10]) + (", …" if len(hosts) > 10 else "")
+        raise StoreError(f"Several hosts were seen: name one with --host ({listed})." if hosts else "No endpoint was seen yet.")
+    return hosts[0]
+
+
+def first_known_host(store: Store, hosts: list[str]) -> str | None:
+    """The first of these hosts that was seen, with its port or without; None where none was."""
+    known = {name for (name,) in store.rows("SELECT DISTINCT host FROM endpoints")}
+    for host in hosts:
+        for name in (host, host.rsplit(":", 1)[0]):
+            if name in known:
+                return name
+    return None
+
+
 def template_changes(store: Store, host: str | None = None, since: str | None = None, until: str | None = None) -> list[Row]:
     """Rows of `template_changes`, oldest first."""
     where = _Where()

@@ -28,6 +28,7 @@ _TABLES = {
     "alerts": "alert_versions",
     "stats": "sensor_stats_versions",
     "changes": "template_changes",
+    "parameters": "endpoint_parameter_versions",
 }
 
 
@@ -101,6 +102,10 @@ class Writer:
     def alerts(self, rows: list[dict[str, Any]]) -> None:
         """Write alerts: columns of `alerts`, times in ns since the epoch, `statistic` as {name, value} or (name, value)."""
         self._insert_dicts("alerts", [_alert(row) for row in rows])
+
+    def parameters(self, rows: list[dict[str, Any]]) -> None:
+        """Write parameters of endpoints: columns of `endpoint_parameter_versions`."""
+        self._insert_dicts("parameters", rows)
 
     def changes(self, rows: list[dict[str, Any]]) -> None:
         """Write decisions on templates: columns of `template_changes`, times in ns since the epoch."""

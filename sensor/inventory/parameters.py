@@ -1,0 +1,192 @@
+"""Parameters of endpoints: how often each is there, of which types its values are, in which range. No value is kept.
+
+Requests that were served (2xx, 3xx) teach alone, as for templates.
+"""
+
+import numpy as np
+
+from sensor.core.bundle import Bundle
+from sensor.core.hashing import U, mix
+from sensor.core.jit import kernel
+from sensor.core.wide import trailing_zeros
+from sensor.inventory.lexical import CLASSES, INT
+from sensor.inventory.secrets import SECRET_CLASSES
+
+CAPACITY = 32_768
+PROBES = 16
+"""Places looked at before a parameter finds no room."""
+NAME = 64
+REGISTERS = 64
+"""HyperLogLog registers: a standard error of 13 %."""
+SERVED_FROM, SERVED_TO = 200, 400
+
+PARAMETER = np.dtype([
+    ("endpoint", "<u4"),    # id of its endpoint, 0 free
+    ("generation", "<u4"),  # of the endpoint's place
+    ("slot", "<u8"), ("in_query", "u1"),  # as in VALUE
+    ("seen", "<u8"),        # requests that bore it
+    ("kinds", "<u4"),       # bits of lexical.CLASSES
+    ("low", "<i8"), ("high", "<i8"),  # of INT values
+    ("shortest", "<u4"), ("longest", "<u4"),  # bytes
+    ("secret", "u1"),       # class in secrets.SECRET_CLASSES, 0 harmless
+    ("registers", "u1", (REGISTERS,)),  # of the values' hashes
+    ("name", "u1", (NAME,)), ("name_len", "u1"),  # query parameters alone
+])  # fmt: skip
+
+
+class Parameters(Bundle):
+    """The table: open addressing by endpoint and slot."""
+
+    rows: np.ndarray
+    """PARAMETER[CAPACITY]"""
+    control: np.ndarray
+    """int64[1]: values that found no room"""
+
+
+def new_parameters() -> Parameters:
+    return Parameters(np.zeros(CAPACITY, PARAMETER), np.zeros(1, np.int64))
+
+
+@kernel
+def clear_parameter(entry, endpoint, generation, slot, in_query):
+    """Make an entry that of a parameter of which nothing is known."""
+    entry["endpoint"] = endpoint
+    entry["generation"] = generation
+    entry["slot"] = slot
+    entry["in_query"] = in_query
+    entry["seen"] = 0
+    entry["kinds"] = 0
+    entry["low"] = 0
+    entry["high"] = 0
+    entry["shortest"] = 0xFFFFFFFF
+    entry["longest"] = 0
+    entry["secret"] = 0
+    entry["name_len"] = 0
+    for k in range(REGISTERS):
+        entry["registers"][k] = 0
+
+
+@kernel
+def find_parameter(parameters, endpoint, generation, slot, in_query):
+    """Place of a parameter, new or known; -1 when there is no room."""
+    first = np.int64(mix(U(endpoint) * U(0x9E3779B97F4A7C15) ^ mix(slot + U(in_query))) & U(CAPACITY - 1))
+    for step in range(PROBES):
+        place = (first + step) & (CAPACITY - 1)
+        entry = parameters.rows[place]
+        if entry["endpoint"] == 0:
+            clear_parameter(entry, endpoint, generation, slot, in_query)
+            return place
+        if entry["endpoint"] == endpoint and entry["slot"] == slot and entry["in_query"] == in_query:
+            if entry["generation"] != generation:  # the place was given to another endpoint
+                clear_parameter(entry, endpoint, generation, slot, in_query)
+            return place
+    parameters.control[0] += 1
+    return np.int64(-1)
+
+
+@kernel
+def note_number(entry, number):
+    """Widen the range of a parameter's numbers."""
+    first = not entry["kinds"] >> np.uint32(INT) & np.uint32(1)
+    if first or number < entry["low"]:
+        entry["low"] = number
+    if first or number > entry["high"]:
+        entry["high"] = number
+
+
+@kernel
+def note_parameters(parameters, endpoints, rows, arena, values):
+    """Learn from values[:] (VALUE) of rows[:], whose text is in the arena. endpoints: ENDPOINT[:], for their generations."""
+    for index in range(values.shape[0]):
+        value = values[index]
+        row = rows[value["row"]]
+        endpoint = np.int64(row["endpoint"])
+        if endpoint == 0 or not SERVED_FROM <= row["status"] < SERVED_TO:
+            continue
+        while endpoints[endpoint]["moved"]:
+            endpoint = np.int64(endpoints[endpoint]["moved"])
+        place = find_parameter(parameters, endpoint, endpoints[endpoint]["generation"], value["slot"], value["in_query"])
+        if place < 0:
+            continue
+        entry = parameters.rows[place]
+        if entry["seen"] == 0 and value["in_query"]:
+            length = min(np.int64(value["name_len"]), NAME)
+            entry["name_len"] = length
+            for k in range(length):
+                entry["name"][k] = arena[value["name_at"] + k]
+        entry["seen"] += U(1)
+        if value["kind"] == INT:
+            note_number(entry, value["number"])
+        entry["kinds"] |= np.uint32(1) << np.uint32(value["kind"])
+        entry["shortest"] = min(entry["shortest"], value["len"])
+        entry["longest"] = max(entry["longest"], value["len"])
+        entry["secret"] = max(entry["secret"], value["secret"])
+        hashed = mix(value["hash"])
+        rank = np.uint8(min(trailing_zeros(hashed >> U(6)), np.int64(57)) + 1)
+        register = np.int64(hashed & U(REGISTERS - 1))
+        entry["registers"][register] = max(entry["registers"][register], rank)
+
+
+@kernel
+def merge_parameter(entry, other):
+    """Add what is known of one parameter to another."""
+    if other["kinds"] >> np.uint32(INT) & np.uint32(1):
+        note_number(entry, other["low"])
+        entry["kinds"] |= np.uint32(1) << np.uint32(INT)
+        note_number(entry, other["high"])
+    entry["kinds"] |= other["kinds"]
+    entry["seen"] += other["seen"]
+    entry["shortest"] = min(entry["shortest"], other["shortest"])
+    entry["longest"] = max(entry["longest"], other["longest"])
+    entry["secret"] = max(entry["secret"], other["secret"])
+    if entry["name_len"] == 0:
+        entry["name_len"] = other["name_len"]
+        for k in range(NAME):
+            entry["name"][k] = other["name"][k]
+    for k in range(REGISTERS):
+        entry["registers"][k] = max(entry["registers"][k], other["registers"][k])
+
+
+@kernel
+def move_parameters(parameters, endpoints):
+    """Endpoints became parts of others: what is known of their parameters goes with them."""
+    for place in range(CAPACITY):
+        other = parameters.rows[place]
+        endpoint = np.int64(other["endpoint"])
+        if endpoint == 0 or other["seen"] == 0 or not endpoints[endpoint]["moved"]:
+            continue
+        onto = np.int64(endpoints[endpoint]["moved"])
+        while endpoints[onto]["moved"]:
+            onto = np.int64(endpoints[onto]["moved"])
+        found = find_parameter(parameters, onto, endpoints[onto]["generation"], other["slot"], other["in_query"])
+        if found >= 0:
+            merge_parameter(parameters.rows[found], other)
+        other["seen"] = 0  # it keeps its place: others may stand behind it
+
+
+def distinct_values(registers: np.ndarray) -> int:
+    """HyperLogLog's estimate, with linear counting for few (Flajolet et al. 2007)."""
+    estimate = 0.709 * REGISTERS**2 / np.sum(2.0 ** -registers.astype(np.float64))
+    empty = int((registers == 0).sum())
+    if estimate <= 2.5 * REGISTERS and empty:
+        estimate = REGISTERS * np.log(REGISTERS / empty)
+    return round(float(estimate))
+
+
+def describe(entry: np.void) -> dict:
+    """One parameter, as columns of the store without its endpoint."""
+    kinds = [name or "word" for code, name in enumerate(CLASSES) if int(entry["kinds"]) >> code & 1]
+    is_number = "int" in kinds
+    return {
+        "location": "query" if entry["in_query"] else "path",
+        "name": entry["name"][: entry["name_len"]].tobytes().decode("utf-8", "backslashreplace"),
+        "position": 0 if entry["in_query"] else int(entry["slot"]),
+        "seen": int(entry["seen"]),
+        "types": kinds,
+        "minimum": int(entry["low"]) if is_number else None,
+        "maximum": int(entry["high"]) if is_number else None,
+        "shortest": int(entry["shortest"]),
+        "longest": int(entry["longest"]),
+        "distinct_values": distinct_values(entry["registers"]),
+        "sensitive": SECRET_CLASSES[int(entry["secret"])],
+    }

@@ -1,0 +1,255 @@
+"""What is exported of an API is a valid document, holds no value, and fits the traffic that it was made of."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from openapi_spec_validator import validate
+
+from sensor.inventory.analyse import Inventory
+from sensor.outputs.documents import DocumentError, document_text, read_document
+from sensor.outputs.openapi import named_path, openapi
+from sensor.outputs.specdiff import differences, hosts_of, operations_of
+from tests.rows import batch_of
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
+HOST = "api.shop.test"
+
+
+def tapwatch(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([TAPWATCH, *arguments], capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def dsn(tmp_path_factory):
+    """A store with the bundled shop's traffic, and everything else that is bundled."""
+    store = f"chdb://{tmp_path_factory.mktemp('state')}/store"
+    captures = sorted(str(path) for path in (ROOT / "pcaps").rglob("*.pcap*"))
+    done = tapwatch("replay", "--each", "--store", store, *captures)
+    assert done.returncode == 0, done.stderr
+    return store
+
+
+@pytest.fixture(scope="module")
+def rows(dsn):
+    """Of every host: its endpoints and parameters, read by another process, for one process holds a store."""
+    script = (
+        "import json, sys\nfrom sensor.store import open_store, queries\n"
+        "with open_store(sys.argv[1], create=False) as store:\n"
+        "    hosts = [h for (h,) in store.rows('SELECT DISTINCT host FROM endpoints')]\n"
+        "    print(json.dumps({h: [queries.endpoints(store, h), queries.parameters(store, h)] for h in hosts}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, dsn], capture_output=True, text=True, check=True, cwd=ROOT, timeout=120
+    )
+    return json.loads(done.stdout)
+
+
+def test_exports_are_valid_and_fit_what_they_were_made_of(rows):
+    assert HOST in rows and len(rows[HOST][0]) > 20
+    for host, (endpoints, parameters) in rows.items():
+        document = openapi(host, endpoints, parameters)
+        validate(document)
+        assert differences(document, endpoints, parameters) == [], host
+        assert yaml.safe_load(document_text(document, "x.yaml")) == json.loads(document_text(document, "x.json")) == document
+
+
+def test_the_commands(dsn, tmp_path):
+    out = tmp_path / "shop.yaml"
+    assert tapwatch("export", "openapi", "--store", dsn, "--host", HOST, "-o", str(out)).returncode == 0
+    same = tapwatch("spec", "diff", str(out), "--store", dsn)  # the document names the host
+    assert same.returncode == 0 and same.stdout == f"{HOST} is called as it is documented.\n"
+    edited = read_document(str(out))
+    del edited["paths"]["/v1/login"]
+    (tmp_path / "edited.json").write_text(json.dumps(edited))
+    found = tapwatch("spec", "diff", str(tmp_path / "edited.json"), "--store", dsn, "--json")
+    assert found.returncode == 1
+    assert [(line["kind"], line["path"]) for line in map(json.loads, found.stdout.splitlines())] == [("shadow", "/v1/login")]
+    several = tapwatch("export", "openapi", "--store", dsn)
+    assert several.returncode == 1 and "name one with --host" in several.stderr
+    unknown = tapwatch("export", "openapi", "--store", dsn, "--host", "none.test")
+    assert unknown.returncode == 1 and "none.test" in unknown.stderr
+    for name, text in (("a.yaml", "a: [b"), ("b.json", "[1]"), ("c.json", "{}"), ("none.json", None)):
+        if text is not None:
+            (tmp_path / name).write_text(text)
+        wrong = tapwatch("spec", "diff", str(tmp_path / name), "--store", dsn, "--host", HOST)
+        assert wrong.returncode == 1 and "Traceback" not in wrong.stderr and wrong.stderr.count("\n") == 1
+
+
+def test_no_value_is_in_an_export(rows):
+    """What the bundled captures hold of addresses, cards, tokens and identifiers."""
+    text = json.dumps({host: openapi(host, *of_host) for host, of_host in rows.items()})
+    for value in ("10150", "10749", "@", "4111", "eyJ", "198.51.100"):
+        assert value not in text
+
+
+def edits(document: dict) -> dict[tuple[str, str], dict]:
+    """By the finding that it must cause: the document with one edit."""
+
+    def edited(change) -> dict:
+        copy = json.loads(json.dumps(document))
+        change(copy["paths"])
+        return copy
+
+    product = "/v1/products/{product_id}"
+    assert product in document["paths"]
+    search = next(
+        path
+        for path, item in document["paths"].items()
+        if any(p["in"] == "query" for p in item.get("get", {}).get("parameters", ()))
+    )
+
+    def drop_query(paths):
+        paths[search]["get"]["parameters"] = [p for p in paths[search]["get"]["parameters"] if p["in"] != "query"]
+
+    def retype(paths):
+        paths[product]["get"]["parameters"][0]["schema"] = {"type": "boolean"}
+        paths[product]["get"]["parameters"][0]["schema"] = {"type": "number"}
+
+    def newer(paths):
+        paths[product.replace("/v1/", "/v2/")] = paths.pop(product)
+
+    return {
+        ("shadow", "/v1/login"): edited(lambda paths: paths.pop("/v1/login")),
+        ("orphan", "/v1/wishlist"): edited(lambda paths: paths.update({"/v1/wishlist": {"get": {"responses": {}}}})),
+        ("deprecated", "/v1/cart"): edited(lambda paths: paths["/v1/cart"]["get"].update(deprecated=True)),
+        ("status", "/v1/login"): edited(lambda paths: paths["/v1/login"]["post"]["responses"].pop("4XX")),
+        ("parameter", search): edited(drop_query),
+        ("", "numbers take integers"): edited(retype),
+        ("zombie", "/v1/products/{int}"): edited(newer),
+    }
+
+
+def test_every_edit_is_found_and_nothing_else(rows):
+    endpoints, parameters = rows[HOST]
+    for (kind, path), document in edits(openapi(HOST, endpoints, parameters)).items():
+        found = {(one.kind, one.path) for one in differences(document, endpoints, parameters)}
+        wanted = {(kind, path)} if kind else set()
+        if kind == "zombie":
+            wanted.add(("orphan", "/v2/products/{product_id}"))
+        assert found == wanted, (kind, path)
+
+
+def test_types_that_do_not_fit_are_found():
+    endpoints, parameters = learned([f"/a/{k}?size={k}&q=word" for k in range(5)])
+    document = {
+        "openapi": "3.0.3", "info": {"title": "x", "version": "1"}, "servers": [{"url": "https://api.test:8443/"}],
+        "paths": {"/a/{id}": {
+            "parameters": [{"$ref": "#/components/parameters/Id"}],
+            "get": {"responses": {"200": {}}, "parameters": [
+                {"name": "size", "in": "query", "schema": {"$ref": "#/components/schemas/Size"}},
+                {"name": "q", "in": "query", "schema": {"type": "integer"}},
+            ]},
+        }},
+        "components": {
+            "parameters": {"Id": {"name": "id", "in": "path", "required": True, "schema": {"type": ["integer", "null"]}}},
+            "schemas": {"Size": {"type": "integer"}},
+        },
+    }  # fmt: skip
+    found = differences(document, endpoints, parameters)
+    assert [(one.kind, one.detail) for one in found] == [
+        ("type", "query parameter q is documented as integer, and values of type word were served")
+    ]
+    assert hosts_of(document) == ["api.test:8443"]
+
+
+def test_swagger_2_has_a_base_path():
+    endpoints, parameters = learned(["/api/v1/pets/7", "/api/v1/pets/8", "/api/v1/stores"])
+    document = {
+        "swagger": "2.0", "host": "API.test", "basePath": "/api/v1/", "info": {"title": "x", "version": "1"},
+        "paths": {"/pets/{id}": {"get": {"responses": {"default": {}}, "parameters": [{"name": "id", "in": "path", "type": "integer"}]}}},
+    }  # fmt: skip
+    assert [(one.kind, one.path) for one in differences(document, endpoints, parameters)] == [("shadow", "/api/v1/stores")]
+    assert hosts_of(document) == ["api.test"]
+
+
+def learned(targets: list[str]) -> tuple[list[dict], list[dict]]:
+    """Endpoints and parameters of some requests, times as the store gives them."""
+    inventory = Inventory((1, 2))
+    inventory.analyse(batch_of([dict(zip(("path", "query"), target.partition("?")[::2], strict=True)) for target in targets]))
+    endpoints = [row | dict.fromkeys(("first_seen", "last_seen"), "2026-03-03T09:00:00Z") for row in inventory.endpoints()]
+    return endpoints, inventory.parameters()
+
+
+@pytest.mark.parametrize(
+    ("template", "named", "names"),
+    [
+        ("/orders/{int}/items/{int}", "/orders/{order_id}/items/{item_id}", ["order_id", "item_id"]),
+        ("/a/{int}/{int}", "/a/{a_id}/{a_id_}", ["a_id", "a_id_"]),
+        ("/v1/products/{slug}.json", "/v1/products/{product_slug}.json", ["product_slug"]),
+        ("/{uuid}", "/{path_id}", ["path_id"]),
+        ("/plain", "/plain", []),
+    ],
+)
+def test_parameters_of_paths_have_names(template, named, names):
+    assert named_path(template) == (named, names)
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["#/paths", "#/", "http://[x", "/{a}/{b"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["paths", "get", "/a/{x}", "parameters", "servers", "url", "$ref", "schema", "type", "responses", "in", "name"]),
+        inner, max_size=5,
+    ),
+    max_leaves=25,
+)  # fmt: skip
+
+
+@given(junk, st.sampled_from([{"openapi": "3.1.0"}, {"swagger": "2.0"}, {}]))
+def test_no_document_breaks_the_comparison(value, head):
+    endpoints, parameters = learned(["/a/1?x=1", "/b"])
+    document = (value if isinstance(value, dict) else {"paths": value}) | head
+    try:
+        operations_of(document)
+    except DocumentError:
+        return
+    differences(document, endpoints, parameters)
+    hosts_of(document)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-(10**6), 10**6) | st.sampled_from(["x", "2026-01-01"]), st.booleans()), min_size=1, max_size=60
+    )
+)
+def test_parameters_are_what_a_plain_count_says(drawn):
+    """Of numbers and words of one query parameter, some of them answered 404."""
+    inventory = Inventory((1, 2))
+    batch = [{"path": "/p", "query": f"v={value}", "status": 200 if served else 404} for value, served in drawn]
+    for k in range(0, len(batch), 7):
+        inventory.analyse(batch_of(batch[k : k + 7]))
+    served = [value for value, was_served in drawn if was_served]
+    found = inventory.parameters()
+    if not served:
+        assert found == []
+        return
+    numbers = [value for value in served if isinstance(value, int)]
+    (row,) = found
+    assert (row["name"], row["seen"], row["location"]) == ("v", len(served), "query")
+    assert (row["minimum"], row["maximum"]) == ((min(numbers), max(numbers)) if numbers else (None, None))
+    assert set(row["types"]) == {{"x": "word", "2026-01-01": "date"}.get(value, "int") for value in served}
+    assert (row["shortest"], row["longest"]) == (min(len(str(v)) for v in served), max(len(str(v)) for v in served))
+
+
+def test_distinct_values_are_estimated():
+    inventory = Inventory((1, 2))
+    for size in (1, 20, 3_000):
+        inventory.analyse(batch_of([{"path": f"/n{size}", "query": f"v=w{np.int64(k) % size}"} for k in range(4_000)]))
+    for row in inventory.parameters():
+        size = int(row["endpoint"][2:])
+        assert 0.6 * size <= row["distinct_values"] <= 1.5 * size
+
+
+def test_secrets_are_told_by_class():
+    _, parameters = learned([f"/a/{k}?q=word&token=secret" for k in range(5)])
+    assert [(row["location"], row["name"], row["sensitive"]) for row in parameters] == [
+        ("path", "", ""), ("query", "q", ""), ("query", "token", "token"),
+    ]  # fmt: skip
