@@ -10,6 +10,7 @@ import click
 from sensor import __version__
 
 COMMANDS = {
+    "actors": "Who acts: API tokens, sessions, addresses.",
     "alert": "One alert with its whole explanation and evidence.",
     "alerts": "Alerts, as a table or JSON lines.",
     "bench": "Measure the sensor's own throughput, stage by stage.",
@@ -17,6 +18,7 @@ COMMANDS = {
     "endpoints": "API endpoints that are really called.",
     "export": "Write what other tools take in: OpenAPI.",
     "live": "Capture on interfaces and write what is seen to the store.",
+    "query": "Run a saved query, or list them.",
     "replay": "Read captures and write what is in them to the store.",
     "schema": "Print or apply the ClickHouse schema.",
     "spec": "Compare an OpenAPI document with what is really called.",

@@ -1,7 +1,5 @@
 """tapwatch sql"""
 
-import itertools
-
 import click
 
 from sensor.cli.options import common, json_option, store_dsn_of
@@ -15,18 +13,10 @@ from sensor.cli.options import common, json_option, store_dsn_of
 @common
 def sql(statement: str, as_json: bool, separator: str | None, store_dsn: str | None, config_path: str | None) -> None:
     """Run one read-only SQL STATEMENT on the store."""
-    from sensor.cli.tables import print_json, print_separated, print_table
+    from sensor.cli.tables import print_blocks
     from sensor.store import open_store
 
     if as_json and separator:
         raise click.UsageError("--json, --csv and --tsv exclude one another.")
     with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
-        blocks = store.stream(statement)
-        names, first = next(blocks)
-        parts = itertools.chain([first], (rows for _, rows in blocks))
-        if as_json:
-            print_json(dict(zip(names, row, strict=True)) for part in parts for row in part)
-        elif separator:
-            print_separated(names, parts, separator)
-        else:
-            print_table(names, [row for part in parts for row in part])
+        print_blocks(store.stream(statement), as_json, separator)

@@ -1,7 +1,8 @@
 """Prints rows for people and programs. Every value may come from an attacker: control characters and markup are made inert."""
 
+import itertools
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 import click
@@ -71,6 +72,18 @@ def print_separated(columns: Sequence[str], blocks: Iterable[Iterable[Sequence[A
     writer.writerow(columns)
     for block in blocks:
         writer.writerows([_flat(value) for value in row] for row in block)
+
+
+def print_blocks(blocks: Iterator[tuple[Any, Any]], as_json: bool, separator: str | None) -> None:
+    """What a query gave: (column names, rows) of each block, as JSON lines, separated by a character, or a table."""
+    names, first = next(blocks)
+    parts = itertools.chain([first], (rows for _, rows in blocks))
+    if as_json:
+        print_json(dict(zip(names, row, strict=True)) for part in parts for row in part)
+    elif separator:
+        print_separated(names, parts, separator)
+    else:
+        print_table(names, [row for part in parts for row in part])
 
 
 def _flat(value: Any) -> Any:

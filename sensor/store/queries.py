@@ -20,6 +20,16 @@ def endpoints(store: Store, host: str | None = None, since: str | None = None, u
     return store.dicts(f"SELECT * FROM endpoints{where} ORDER BY transactions DESC, host, endpoint, method", where.values)
 
 
+def actors(store: Store, since: str | None, until: str | None, limit: int) -> list[Row]:
+    """Rows of `actors`, most active first."""
+    where = _Where()
+    where.time("last_seen >=", "since", since)
+    where.time("first_seen <=", "until", until)
+    return store.dicts(
+        f"SELECT * FROM actors{where} ORDER BY transactions DESC, actor LIMIT {{limit:UInt32}}", where.values | {"limit": limit}
+    )
+
+
 def parameters(store: Store, host: str) -> list[Row]:
     """Rows of `endpoint_parameters` of one host."""
     where = _Where()

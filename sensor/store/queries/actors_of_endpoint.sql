@@ -1,0 +1,10 @@
+-- Who called an endpoint, most active first.
+-- param host = : host
+-- param endpoint = : template, as /v1/products/{int}
+-- param limit = 50: rows
+SELECT actor, count() AS transactions, countIf(status >= 400) AS refused, uniq(path) AS paths, min(ts) AS first_seen, max(ts) AS last_seen
+FROM transactions
+WHERE ({host:String} = '' OR host = {host:String}) AND endpoint = {endpoint:String}
+GROUP BY actor
+ORDER BY transactions DESC, actor
+LIMIT {limit:UInt32}
