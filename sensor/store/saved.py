@@ -1,4 +1,4 @@
-"""Saved queries: named questions as SQL files in sensor/store/queries, each with a line of help and defaults for its parameters.
+"""Saved queries: named questions as SQL files in sensor/store/queries, each with help and defaults for its parameters.
 
 A file begins with `-- help`, then a line `-- param NAME = DEFAULT: what it is` for each `{NAME:Type}` in its SQL.
 """
