@@ -18,6 +18,7 @@ import re
 import numpy as np
 
 from detectors.base import Alert, Detector, View, address_text, confidence_from, duration_text, place_text
+from detectors.incidents import claim, update
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
@@ -121,13 +122,9 @@ def keep(state, track, ts, raise_now):
     if raise_now:
         track["status"] = RAISED
         track["raised_ts"] = ts
-        if state.control[0]["raised"] < RAISED_LIMIT:
-            track["raised_at"] = state.control[0]["raised"]
-            state.control[0]["raised"] += 1
-        else:
-            state.control[0]["unkept"] += 1
-    if track["raised_at"] >= 0:
+        track["raised_at"] = claim(state.raised, state.control[0])
         state.raised[track["raised_at"]] = track
+    update(state.raised, track)
 
 
 @kernel

@@ -16,6 +16,7 @@ from detectors.enumeration_baseline import (
     measure_population,
     share_of_others,
 )
+from detectors.incidents import claim, update
 from detectors.sets import PairSet, add_pair, new_pair_set
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
 from sensor.core.bundle import Bundle
@@ -288,15 +289,11 @@ def raise_or_update(state, track, threshold, arena, value, row):
         forget_in_baseline(track, slot)
         track["status"] = RAISED
         track["raised_ts"] = row["end"]
-        if state.control[0]["raised"] < RAISED_LIMIT:
-            track["raised_at"] = state.control[0]["raised"]
-            state.control[0]["raised"] += 1
-        else:
-            state.control[0]["unkept"] += 1
+        track["raised_at"] = claim(state.raised, state.control[0])
+        state.raised[track["raised_at"]] = track
     track["nats"] = max(track["nats"], nats)
     keep_last(track, arena, value, row)
-    if track["raised_at"] >= 0:
-        state.raised[track["raised_at"]] = track
+    update(state.raised, track)
     return fresh
 
 

@@ -7,8 +7,9 @@ import pytest
 from rows import SECOND, START, batch_of
 
 from detectors.base import View, find_detectors
-from detectors.credential_stuffing import CredentialStuffing
+from detectors.credential_stuffing import CONTROL, TRACK, CredentialStuffing
 from detectors.enumeration import Enumeration
+from detectors.incidents import claim, update
 from detectors.sets import CAPACITY, add_pair, new_pair_set
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
 from sensor.inventory.analyse import Inventory
@@ -203,3 +204,17 @@ def test_pairs_are_remembered_and_rarely_mistaken():
     assert wrong < 200
     assert not any(add_pair(pairs, np.uint64(7), value) for value in values[-1000:])
     assert CAPACITY > 1_000_000
+
+
+def test_the_incident_that_was_quiet_for_longest_gives_way():
+    raised, control = np.zeros(4, TRACK), np.zeros(1, CONTROL)
+    tracks = np.zeros(6, TRACK)
+    for k, track in enumerate(tracks):
+        track["key"], track["first_ts"], track["last_ts"] = k + 1, 10 * k, 100 - k if k < 2 else 100 + k
+        track["raised_at"] = claim(raised, control[0])
+        raised[track["raised_at"]] = track
+    assert sorted(raised["key"].tolist()) == [3, 4, 5, 6] and control["unkept"][0] == 2
+    for track in tracks:
+        track["attempts"] = 9
+        update(raised, track)
+    assert sorted(raised["key"].tolist()) == [3, 4, 5, 6] and set(raised["attempts"].tolist()) == {9}
