@@ -50,6 +50,16 @@ class StoreSink:
         self._writer.transactions(batch, encaps, capture)
 
 
+class LinesSink:
+    """Writes transactions as lines, as far as they can be written."""
+
+    def __init__(self, lines: Lines, attempt: Callable[[Callable[[], None]], None]):
+        self._lines, self._attempt = lines, attempt
+
+    def transactions(self, batch: Batch, wire: dict[str, np.ndarray], encaps: list[str], capture: str) -> None:
+        self._attempt(lambda: self._lines.transactions(batch, wire, encaps, capture))
+
+
 class Live:
     """One run of `tapwatch live`. Raises CaptureError, FilterError, StoreError, ConfigError at the start, and nothing later.
 
@@ -65,13 +75,15 @@ class Live:
         if not lasting:
             say(WARNING, "The key file cannot be written: hashes of credentials will match those of no other run.")
         self._told_alerts: dict[str, int] = {}
-        self._told_problem, self._told_changes = "", 0
+        self._told_problem, self._told_changes, self._lines_failed = "", 0, False
+        self._before: collections.Counter[str] = collections.Counter()
         self._told_seen: dict[tuple, int] = {}
         self._files = self._open_files()
+        Taps(config.live, say).close()  # what is wrong with them is told before a minute of compiling
+        ready_kernels(config, store, lambda text: say(NOTICE, text))
         self.taps = Taps(config.live, say)
         self.store = self._open_store() if store else None
-        ready_kernels(config, store, lambda text: say(NOTICE, text))
-        sinks: list = [Lines(transactions, config.sensor, reveal)] if transactions else []
+        sinks: list = [LinesSink(Lines(transactions, config.sensor, reveal), self._try_lines)] if transactions else []
         self.pipeline = Pipeline(config, key, [])
         self._shedding = Shedding(self.pipeline)
         self._state_file = state_folder() / f"live-{self.name}.state" if store else None
@@ -124,8 +136,14 @@ class Live:
         if meta is None:
             return source
         self._told_alerts = dict(meta["alerts"])
+        self._before = collections.Counter(meta["counters"])
+        self._told_changes = self.pipeline.take_up_changes(meta["changes"])
         self._say(NOTICE, f"Taken up from {self._state_file}: what was learned until {meta['until']}.")
         return meta["source"]
+
+    def _counters(self) -> dict[str, int]:
+        """Since the beginning of what the store knows under this run's name: over restarts."""
+        return dict(self._before + collections.Counter(named(self.pipeline.totals())))
 
     def _keep(self) -> None:
         """Keep what was learned."""
@@ -133,9 +151,11 @@ class Live:
             return
         until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         try:
-            save(
-                self._state_file, self.pipeline.learned(), {"source": self.source, "alerts": self._told_alerts, "until": until}
-            )
+            meta = {
+                "source": self.source, "alerts": self._told_alerts, "until": until,
+                "counters": self._counters(), "changes": self.pipeline.template_changes(),
+            }  # fmt: skip
+            save(self._state_file, self.pipeline.learned(), meta)
         except CheckpointError as error:
             self._say(WARNING, str(error))
 
@@ -176,6 +196,7 @@ class Live:
             if (count and self.taps.packets >= count) or (seconds and now - begin >= seconds):
                 break
             if not busy:
+                self.pipeline.settle()  # a block that is not given back would end the wait at once
                 self.taps.wait(POLL_MS)
 
     def _capture(self) -> bool:
@@ -191,12 +212,12 @@ class Live:
 
     def _each_second(self) -> None:
         self._count()
-        self.taps.look_after(lambda: self.pipeline.look(self.name))
+        self.taps.look_after(self._empty_rings)
         self._tell_alerts()
         if self._metrics:
             self._metrics.figures = self._figures()
         if self._lines:
-            self._lines.flush()
+            self._try_lines(self._lines.flush)
         if self._files:
             self._files.flush()
             if self._files.problem != self._told_problem:
@@ -226,6 +247,21 @@ class Live:
             endpoints=self.pipeline.known_endpoints, alerts=dict(self._raised), store=store, made=time.monotonic(),
         )  # fmt: skip
 
+    def _try_lines(self, write: Callable[[], None]) -> None:
+        """Write lines; where the disk is full or the reader went away, say so once and go on."""
+        try:
+            write()
+            self._lines_failed = False
+        except (OSError, ValueError) as error:
+            if not self._lines_failed:
+                self._say(WARNING, f"Lines of transactions or alerts cannot be written: {error}.")
+            self._lines_failed = True
+
+    def _empty_rings(self) -> None:
+        """Take what lies in the rings, and see to it that nobody reads them any more."""
+        self._capture()
+        self.pipeline.settle()
+
     def _count(self) -> None:
         """Take over what the operating system counts."""
         self.taps.count()
@@ -243,9 +279,9 @@ class Live:
                 self._raised[row["detector"], row["severity"]] += 1
                 self._say(WARNING, f"{row['severity'].upper()} {row['detector']} {row['alert_id']}: {row['explanation']}")
         self._told_alerts |= {row["alert_id"]: row["transactions"] for row in fresh}
-        if self._alert_lines:
-            self._alert_lines.writelines(alert_line(row) for row in fresh)
-            self._alert_lines.flush()
+        if (lines := self._alert_lines) is not None:
+            self._try_lines(lambda: lines.writelines(alert_line(row) for row in fresh))
+            self._try_lines(lines.flush)
         if self.writer:
             self.writer.alerts(fresh)
 
@@ -270,7 +306,7 @@ class Live:
             changes = self.pipeline.template_changes(self._told_changes)
             self._told_changes += len(changes)
             self.writer.changes(changes)
-            self.writer.stats({"ts": time.time_ns(), "capture": self.name, "counters": counters})
+            self.writer.stats({"ts": time.time_ns(), "capture": self.name, "counters": self._counters()})
             self.writer.flush()
         self._manager.status(
             f"{counters.get('frames', 0):,} packets, {counters.get('transactions', 0):,} transactions, "
@@ -300,7 +336,7 @@ class Live:
         self.taps.no_more()
         end = time.monotonic() + LAST_PACKETS
         while (self._capture() or self.taps.wait(2 * RETIRE_MS)) and time.monotonic() < end:
-            pass
+            self.pipeline.settle()
         self._count()
         self.pipeline.finish(self.name)
         self._tell_alerts()

@@ -24,6 +24,7 @@ from sensor.config import Config, ConfigError
 from sensor.core.reasons import REASON, REASONS
 from sensor.core.records import PACKET, Batch
 from sensor.inventory.analyse import Inventory
+from sensor.inventory.merging import TemplateChange
 from sensor.inventory.samples import grant_samples, new_grants
 from sensor.packets.decode import decode, new_decoder
 from sensor.packets.encap import encap_texts
@@ -131,6 +132,10 @@ class Pipeline:
         self._analyse(capture)
         self._finish_analysis()
 
+    def settle(self) -> None:
+        """Wait until the workers have taken all chunks, and given them back."""
+        self._wait(0)
+
     def age(self, now: int) -> None:
         """It is `now` (ns since the epoch), whether packets say so or not: connections that are idle for too long end."""
         self._wait(0)
@@ -145,6 +150,7 @@ class Pipeline:
 
     def set_thresholds(self, settings: dict[str, dict[str, float]]) -> None:
         """Settings of detectors by name, their defaults where none is named. ConfigError: all are as before."""
+        self._finish_analysis()
         for name, kind in find_detectors().items():
             self._make(name, kind, settings)
         for detector in self._detectors:
@@ -153,6 +159,7 @@ class Pipeline:
 
     def finish(self, name: str) -> None:
         """End of the traffic: what was still open is told under the capture's name."""
+        self.settle()
         for worker in self._workers:
             worker.finish()
         self.look(name)
@@ -163,23 +170,32 @@ class Pipeline:
 
     def endpoints(self) -> list[dict]:
         """Endpoint profiles, as rows of the store."""
+        self._finish_analysis()
         return self._inventory.endpoints()
 
     def parameters(self) -> list[dict]:
         """Parameters of endpoints, as rows of the store."""
+        self._finish_analysis()
         return self._inventory.parameters()
 
     def template_changes(self, first: int = 0) -> list[dict]:
         """What was learned of paths, from the `first` decision on, as rows of the store."""
         return [dataclasses.asdict(change) for change in self._inventory.changes[first:]]
 
+    def take_up_changes(self, rows: list[dict]) -> int:
+        """Take up the decisions of an earlier run, as `template_changes` gave them: how many there are."""
+        self._inventory.changes[:] = [TemplateChange(**{**row, "names": tuple(row["names"])}) for row in rows]
+        return len(rows)
+
     def alerts(self) -> list[Alert]:
         """All incidents, in the order in which they were raised."""
+        self._finish_analysis()
         found = [alert for detector in self._detectors for alert in detector.alerts(self._inventory.table)]
         return sorted(found, key=lambda alert: (alert.raised_at, alert.detector, alert.alert_id))
 
     def learned(self) -> dict[str, np.ndarray]:
         """Everything that inventory and detectors remember, by name. The arrays are theirs: what is written to them counts."""
+        self._finish_analysis()
         found = {f"inventory.{name}": array for name, array in self._inventory.table.arrays().items()}
         for detector in self._detectors:
             found |= {f"{detector.name}.{name}": array for name, array in detector.state().items()}

@@ -1,5 +1,6 @@
 """What a service manager is told, and how: sd_notify(3) and log lines of sd-daemon(3)."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -54,4 +55,5 @@ def log(level: int, text: str) -> None:
     """One line on stderr; under journald with its level before it."""
     line = "".join(c if c.isprintable() else " " for c in text)
     prefix = f"<{level}>" if "JOURNAL_STREAM" in os.environ else "tapwatch: "
-    print(prefix + line, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError, ValueError):  # nobody listens, or the disk of the log is full: capturing goes on
+        print(prefix + line, file=sys.stderr, flush=True)

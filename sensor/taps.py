@@ -78,7 +78,7 @@ class Taps:
             trouble = self._state(tap, unused)
             if trouble != tap.trouble:
                 tap.trouble = trouble
-                self._say(WARNING, f"The interface {tap.name} is {trouble or 'back'}.")
+                self._say(WARNING, f"The interface {tap.name} is {trouble or 'back'}".rstrip(".") + ".")
 
     def count(self) -> None:
         """Ask the operating system what it passed on and what it dropped."""
@@ -121,6 +121,8 @@ class Taps:
                 self._open(tap)
             except CaptureError:
                 return "gone"
+            except ValueError as error:  # it is of another kind now, which the filter does not fit
+                return f"back, and cannot be read: {error}"
             return ""
         return trouble
 

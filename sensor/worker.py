@@ -59,7 +59,8 @@ class Worker:
         self._http.control["body_limit"] = self._samples if bodies else (0, 0)
         control = self._streams.control
         control["refused"] = refused
-        control["refused_before"] = max(int(control["refused_before"][0]), refused)
+        past = int(control["refused_before"][0]) if control["now"][0] < control["refused_until"][0] else 0
+        control["refused_before"] = max(past, refused)
         control["refused_until"] = control["now"] + IDLE_OPEN
 
     def age(self, now: int) -> None:

@@ -26,6 +26,7 @@ from sensor.core.wide import padded
 from sensor.outputs.metrics import Figures, InterfaceFigures, MetricsServer
 from sensor.shedding import ALL, BODIES_AT, CONNECTIONS_AT, Shedding
 from sensor.store import patient
+from sensor.store import writer as writing
 from sensor.store.errors import StoreAwayError, StoreError
 from sensor.store.patient import PatientWriter
 from tests.rows import batch_of
@@ -113,6 +114,53 @@ def test_what_finds_no_room_in_the_queue_is_counted(quick, monkeypatch):
     assert writer.dropped >= 20 and writer.lag >= 0
     writer.close(0.2)
     assert writer.written == 0 and writer.dropped == 60
+
+
+def test_an_outage_that_ends_in_a_refusal_loses_nothing(quick):
+    """As a server does that is being started: away for long, then not ready, then there."""
+    failures = [StoreAwayError("It cannot be reached.") for _ in range(3 * patient.TRIES)] + [StoreError("Not yet.")]
+    writer = PatientWriter(Disk(failures), "s", "0" * 16, lambda _: None)
+    writer.transactions(batch_of([{}] * 10), [""], "eth1")
+    writer.flush()
+    writer.close(20)
+    assert (writer.written, writer.dropped) == (10, 0)
+
+
+@pytest.mark.parametrize("good", [0, 1, 2, 5])
+def test_every_transaction_is_written_or_counted(quick, monkeypatch, good):
+    """Blocks of 64 rows, refused for good but for some of them."""
+    monkeypatch.setattr(writing, "BLOCK_ROWS", 64)
+
+    class Picky(Disk):
+        calls = 0
+
+        def insert(self, *given):
+            self.calls += 1
+            if (self.calls // patient.TRIES) % 3 >= (good > 0) + (good > 2):
+                raise StoreError("It is no good.")
+            super().insert(*given)
+
+    writer = PatientWriter(Picky([]), "s", "0" * 16, lambda _: None)
+    for size in (10, 70, 200, 1, 64, 63, 5):
+        writer.transactions(batch_of([{}] * size), [""], "eth1")
+    writer.flush()
+    writer.close(30)
+    assert writer.written + writer.dropped == 413 and (good == 0) == (writer.written == 0)
+
+
+def test_samples_of_bodies_do_not_wait_for_the_store(quick):
+    batch = batch_of([{}] * 10)
+    batch.bodies, batch.bodies_used = np.zeros(1 << 20, np.uint8), (1 << 20) - 128
+    writer = PatientWriter(Disk([StoreAwayError("It cannot be reached.") for _ in range(1_000)]), "s", "0" * 16, lambda _: None)
+    for _ in range(3):
+        writer.transactions(batch, [""], "eth1")
+        writer.flush()
+    with writer._changed:
+        assert all(job[1][0].bodies_used == 0 for job in writer._jobs if job[2])
+    for _ in range(5_000):
+        writer.stats({"ts": 0, "capture": "", "counters": {}})
+    assert len(writer._jobs) <= patient.WAITING_JOBS + 1
+    writer.close(0.1)
 
 
 def connection(port: int, ts: int) -> list[tuple[int, bytes]]:

@@ -83,6 +83,14 @@ def test_a_ring_of_files_stays_within_its_bytes(tmp_path):
         assert sum(len(chunk.frames) for chunk in CaptureFile(str(path)).chunks()) in (0, 10, 20)
 
 
+def test_the_newest_file_has_the_highest_number(tmp_path):
+    for number in (99_998, 99_999, 100_000):
+        (tmp_path / f"tap_{number:05d}_20260101T000000.pcapng").write_bytes(bytes(20_000))
+    ring = FileRing(str(tmp_path / "tap"), 10_000, 3600, 40_000)
+    ring.close()
+    assert [path.name[:10] for path in ring.files()] == ["tap_100000", "tap_100001"]
+
+
 def test_files_change_with_time(tmp_path, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(pcapng.time, "monotonic", lambda: clock[0])
@@ -95,6 +103,8 @@ def test_files_change_with_time(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_is_told_and_counted(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(pcapng.time, "monotonic", lambda: clock[0])
     ring = FileRing(str(tmp_path / "tap"), 1 << 20, 60, 1 << 30)
 
     def full(*_):
@@ -104,6 +114,8 @@ def test_a_full_disk_is_told_and_counted(tmp_path, monkeypatch):
         patch.setattr(PcapngWriter, "write", full)
         assert ring.write(*chunk_of([b"x", b"y"]), "eth1") == 2
         assert "No space left" in ring.problem
+    assert ring.write(*chunk_of([b"x"] * 3), "eth1") == 3 and len(ring.files()) == 1, "no file is begun for every chunk"
+    clock[0] += pcapng.PAUSE
     assert ring.write(*chunk_of([b"x"]), "eth1") == 0 and ring.problem == ""
     ring.close()
 

@@ -19,6 +19,10 @@ ENHANCED, INTERFACE, SECTION = 6, 1, 0x0A0D0D0A
 NAME, RESOLUTION, NANOSECONDS, HARDWARE_NAME = 2, 9, 9, 4
 
 
+PAUSE = 10.0
+"""Seconds after a failure before the next file is begun: every attempt leaves one behind."""
+
+
 @kernel
 def put32(out, at, value):
     """A little-endian number."""
@@ -122,6 +126,7 @@ class FileRing:
         self._count, self._begun = self._last_number(), 0.0
         self._file: BinaryIO | None = None
         self._writer: PcapngWriter | None = None
+        self._again = 0.0
         self.problem = ""
         try:
             self._begin()
@@ -134,6 +139,8 @@ class FileRing:
 
     def write(self, chunk: np.ndarray, frames: np.ndarray, interface: str) -> int:
         """Write frames: how many could not be."""
+        if self._writer is None and time.monotonic() < self._again:
+            return len(frames)
         try:
             if self._writer is None or self._writer.size >= self._file_bytes or time.monotonic() - self._begun >= self._seconds:
                 self._begin()
@@ -142,7 +149,8 @@ class FileRing:
             self.problem = ""
         except OSError as error:
             self.problem = f"Packets cannot be written to {self._folder}: {error.strerror}."
-            self._writer = None
+            self._close_quietly()
+            self._again = time.monotonic() + PAUSE
             return len(frames)
         return 0
 
@@ -180,10 +188,15 @@ class FileRing:
             sizes.pop(0)
 
     def _last_number(self) -> int:
-        numbers = [path.stem.removeprefix(self._stem + "_").split("_")[0] for path in self.files()]
-        return max((int(number) for number in numbers if number.isdecimal()), default=0)
+        return max((_number_of(path, self._stem) for path in self.files()), default=0)
 
 
 def ring_files(path: pathlib.Path) -> list[pathlib.Path]:
     """The files of a ring that was written as `path`, oldest first."""
-    return sorted(path.parent.glob(f"{path.stem}_[0-9]*_[0-9]*T[0-9]*.pcapng"), key=lambda found: found.name)
+    found = path.parent.glob(f"{path.stem}_[0-9]*_[0-9]*T[0-9]*.pcapng")
+    return sorted(found, key=lambda one: (_number_of(one, path.stem), one.name))
+
+
+def _number_of(path: pathlib.Path, stem: str) -> int:
+    number = path.stem.removeprefix(stem + "_").split("_")[0]
+    return int(number) if number.isdecimal() else 0

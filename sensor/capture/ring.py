@@ -35,8 +35,8 @@ LINKS = {1: 1, HARDWARE_LOOPBACK: 1, 65534: 101, 801: 105, 802: 119, 803: 127, 5
 raw IP of a modem, IP tunnels."""
 BLOCK = 1 << 20
 """Bytes of a block: as many as one chunk of a capture file."""
-FRAMES_PER_BLOCK = BLOCK // 128
-"""A frame of one byte takes more than 128 with its headers."""
+FRAMES_PER_BLOCK = BLOCK // 64
+"""A frame takes more than 64 bytes with its headers, however short it is."""
 RETIRE_MS = 64
 """Milliseconds after which a block is handed over that is not full."""
 ROOM = 16

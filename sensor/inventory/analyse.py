@@ -27,6 +27,8 @@ from sensor.inventory.targets import (
     write_template,
 )
 
+AGAIN = 1.1
+"""Transactions by which there must be more before paths are learned from again, when endpoints are asked for."""
 SHAPED = 16
 """JSON answers of an endpoint whose shape is looked at."""
 SLUG_BYTES = CLASS_LENGTHS[SLUG]
@@ -188,8 +190,9 @@ class Inventory:
         """All endpoints that some answer showed to exist, as rows of the store, by host, template and method."""
         found = []
         counts = self.table.profiles.counts
-        if int(self.table.learned.control[SEEN]) > self._learned_at:
-            self._learned_at = int(self.table.learned.control[SEEN])
+        seen = int(self.table.learned.control[SEEN])
+        if seen > self._learned_at * AGAIN:
+            self._learned_at = seen
             self.learn(int(counts["last_ts"].max()))
         for place in np.flatnonzero(self.table.rows["used"] & counts["served"]).tolist():
             found.append(self._describe(place))

@@ -101,9 +101,7 @@ def find_endpoint(table, arena, row, template, template_len):
             continue
         entry = table.rows[place]
         if not entry["used"]:
-            if left == 0:
-                table.control[0] += 1
-            place = place if left == 0 else left
+            table.control[0] += 1
             take_place(table, place, hashed, arena, row, template, template_len)
             return place
         if entry["hash"] == hashed and not entry["moved"]:

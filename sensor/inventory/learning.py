@@ -42,7 +42,8 @@ HOT, HOT_REQUESTS = 5.0, 20
 FEW_SHAPES = 3
 OWN_REQUESTS = 8
 """Requests after which a word whose structure is its own is a name."""
-VERSION = re.compile(r"v\d+(\.\d+)*(alpha\d*|beta\d*)?\Z|\d+\.\d+\Z", re.IGNORECASE)
+VERSION = re.compile(r"v\d[\d.]*([ab].*)?\Z", re.IGNORECASE)
+"""`v1`, `v2.1`, `v1beta1`: as the kernel `is_version` has it."""
 Sign = tuple[str, str, int]
 
 

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,6 +32,18 @@ CHANGES = 10_000
 """Changes that are kept in memory."""
 GROWTH = 1.25
 """Endpoints by which the table must have grown before it is looked at again; transactions must have doubled."""
+
+
+DEEPEST = 16
+"""Segments of paths that are learned from."""
+
+
+class Standing(NamedTuple):
+    """An endpoint as it stands in the table."""
+
+    place: int
+    method: str
+    template: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +79,8 @@ class _Places:
         raw = word.encode()
         return bool(holds(self.table.learned.names, U(name_hash_at(self._place(prefix), padded(raw), 0, len(raw)))))
 
-    def learn(self, decision: Decision) -> None:
-        """Have the kernels know a decision."""
+    def learn(self, decision: Decision) -> bool:
+        """Have the kernels know a decision: False when there is no room for it any more."""
         before = (decision.prefix + "/").encode()
         for word in (None, *decision.names):
             raw = word.encode() if word else b""
@@ -77,6 +90,7 @@ class _Places:
                 learn_place(self.table.learned, text, *span)
             else:
                 learn_name(self.table.learned, text, *span, len(self.host) + len(before), len(raw))
+        return self.is_known(decision.prefix)
 
     def _place(self, prefix: str) -> np.uint64:
         raw = (prefix + "/").encode()
@@ -85,17 +99,16 @@ class _Places:
 
 def learn_templates(table: Endpoints, now: int, changes: list[TemplateChange]) -> None:
     """Decide for every host, join what became one endpoint, append to the changes, and set the next time."""
-    anything = False
-    for host, leaves in _leaves_by_host(table).items():
+    anything, standing = False, _standing(table)
+    for host, leaves in _leaves_by_host(table, standing).items():
         places = _Places(table, host)
-        decisions = list(decide(leaves, places.is_known, places.is_name))
-        for decision in decisions:
-            places.learn(decision)
-        anything |= bool(decisions)
+        decisions = [decision for decision in decide(leaves, places.is_known, places.is_name) if places.learn(decision)]
+        if not decisions:
+            continue
+        anything = True
         moved: collections.Counter[str] = collections.Counter()
-        if decisions:
-            for endpoint in _current(table, host):
-                moved.update(_move(table, host, endpoint, places))
+        for endpoint in standing[host]:
+            moved.update(_move(table, host, endpoint, places))
         changes += [
             TemplateChange(now, host, decision.prefix, decision.names, moved[decision.prefix], decision.reason)
             for decision in decisions[: CHANGES - len(changes)]
@@ -151,19 +164,38 @@ def rehearse() -> None:
     add(table.learned.names, 0, 1, U(1))
     move_parameters(table.parameters, table.rows)
     assert places.is_known("") and places.is_name("", "name")
-    _move(table, "host", (1, "GET", "/value"), places)
+    _move(table, "host", Standing(1, "GET", "/value"), places)
 
 
-def _leaves_by_host(table: Endpoints) -> dict[str, list[Leaf]]:
+def _standing(table: Endpoints) -> dict[str, list[Standing]]:
+    """Endpoints as they stand now, by host: those whose paths can be learned from."""
+    found: dict[str, list[Standing]] = collections.defaultdict(list)
+    for place in np.flatnonzero((table.rows["used"] > 0) & (table.rows["moved"] == 0)).tolist():
+        host, method, template = endpoint_text(table, place)
+        if _is_plain(host + template) and template.count("/") <= DEEPEST and not _is_grpc(table, place):
+            found[host].append(Standing(place, method, template))
+    return dict(sorted(found.items()))
+
+
+def _leaves_by_host(table: Endpoints, standing: dict[str, list[Standing]]) -> dict[str, list[Leaf]]:
+    """Those that were served."""
     found: dict[str, list[Leaf]] = collections.defaultdict(list)
     counts = table.profiles.counts
-    for place in np.flatnonzero((table.rows["used"] > 0) & (table.rows["moved"] == 0) & (counts["served"] > 0)).tolist():
-        host, method, template = endpoint_text(table, place)
-        served = int(counts["classes"][place][2] + counts["classes"][place][3])
-        if served and _is_plain(host + template) and not _is_grpc(table, place):
-            shape = int(counts["shape"][place])
-            found[host].append(Leaf(place, method, tuple(template.split("/")[1:]), served, shape))
-    return dict(sorted(found.items()))
+    served = (counts["classes"][:, 2] + counts["classes"][:, 3]).tolist()
+    for host, endpoints in standing.items():
+        for place, method, template in endpoints:
+            if served[place]:
+                segments = _segments(template)
+                found[host].append(Leaf(place, method, segments, served[place], int(counts["shape"][place])))
+    return found
+
+
+def _segments(template: str) -> tuple[str, ...]:
+    """Segments of a path; an operation that the body names belongs to the last, whatever is in its name."""
+    path, mark, operation = template.partition("#")
+    segments = path.split("/")[1:]
+    segments[-1] += mark + operation
+    return tuple(segments)
 
 
 def _is_plain(text: str) -> bool:
@@ -175,20 +207,10 @@ def _is_grpc(table: Endpoints, place: int) -> bool:
     return any(kind.startswith("application/grpc") for kind in media_types(table.profiles, place, 0))
 
 
-def _current(table: Endpoints, host: str) -> list[tuple[int, str, str]]:
-    """(id, method, template) of a host's endpoints as they stand now, unserved ones, too."""
-    found = []
-    for place in np.flatnonzero((table.rows["used"] > 0) & (table.rows["moved"] == 0)).tolist():
-        own, method, template = endpoint_text(table, place)
-        if own == host and _is_plain(own + template) and not _is_grpc(table, place):
-            found.append((place, method, template))
-    return found
-
-
-def _move(table: Endpoints, host: str, endpoint: tuple[int, str, str], places: _Places) -> list[str]:
+def _move(table: Endpoints, host: str, endpoint: Standing, places: _Places) -> list[str]:
     """Give an endpoint the template that it would have now: the prefixes behind which a word became a value."""
     place, method, template = endpoint
-    segments, prefix, found = template.split("/")[1:], "", []
+    segments, prefix, found = list(_segments(template)), "", []
     for k, segment in enumerate(segments):
         if may_be_value(segment) and places.is_known(prefix) and not places.is_name(prefix, segment):
             segments[k] = SLUG

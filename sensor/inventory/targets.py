@@ -88,8 +88,13 @@ def segment_class(arena, at, end):
 
 @kernel
 def is_version(arena, at, end):
-    """`v1`, `V2.1`: never a value."""
-    return end - at >= 2 and arena[at] | 32 == 118 and KIND[arena[at + 1]] & DIGIT != 0
+    """`v1`, `V2.1`, `v1beta1`: never a value."""
+    if end - at < 2 or arena[at] | 32 != 118 or not KIND[arena[at + 1]] & DIGIT:
+        return False
+    at += 2
+    while at < end and (KIND[arena[at]] & DIGIT or arena[at] == DOT):
+        at += 1
+    return at == end or arena[at] | 32 == 97 or arena[at] | 32 == 98
 
 
 @kernel

@@ -97,6 +97,9 @@ def _gauge(name: str, text: str, labels: list[str], values: dict) -> Metric:
 
 
 class _Quiet(WSGIRequestHandler):
+    timeout = 10
+    """seconds after which a client that says nothing is let go"""
+
     def log_message(self, *_) -> None:
         """Nothing: requests of probes are no news."""
 

@@ -15,7 +15,11 @@ class StoreAwayError(StoreError):
 
 
 EMPTY = "The store {} is empty; fill it with `tapwatch replay` or run `tapwatch schema apply`."
-_UNREACHABLE = re.compile(r"Max retries|Connection refused|NewConnectionError|timed out|Name or service|getaddrinfo")
+_UNREACHABLE = re.compile(
+    r"Max retries|Connection refused|NewConnectionError|timed out|Name or service|getaddrinfo"
+    r"|Connection aborted|Connection reset|RemoteDisconnected|Remote end closed|Broken pipe|unreachable"
+    r"|HTTP(?: status)? 50[234]"
+)
 _NOISE = re.compile(r"\(version [^()]*(\([^()]*\))?[^()]*\)|^.*?DB::Exception: (Code: \d+\. DB::Exception: )*", re.DOTALL)
 _TAIL = re.compile(r": In scope |, expected one of|\. Expected one of|: While processing ", re.IGNORECASE)
 _BAD_LOGIN = {192, 193, 194, 516}

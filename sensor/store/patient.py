@@ -1,16 +1,20 @@
 """The way to the store of a sensor that does not stop: rows wait in a bounded queue, and inserts are tried again.
 
-While the store is away rows wait; once the queue is full new transactions are dropped and counted, endpoints and alerts are
-kept, for they are few. A block is sent again under the same deduplication token, so that it is taken once.
+While the store is away rows wait; once the queue is full new transactions are dropped and counted, and of news of endpoints and
+alerts the oldest give way. A block is sent again under the same deduplication token, so that it is taken once.
 """
 
 import collections
+import dataclasses
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from sensor.core.records import Batch
+from sensor.core.wide import SLACK
 from sensor.store.errors import StoreAwayError, StoreError
 from sensor.store.open import Store
 from sensor.store.writer import Writer
@@ -19,6 +23,9 @@ WAITING_ROWS = 200_000
 """Transactions that may wait."""
 WAITING_TEXT = 96 << 20
 """Bytes of their text."""
+WAITING_JOBS = 1_000
+"""Of endpoints, alerts, counters and flushes that may wait."""
+NO_BODIES = np.zeros(SLACK, np.uint8)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 """Seconds between tries, doubled from the first to the longest."""
 GRACE = 5.0
@@ -68,9 +75,10 @@ class PatientWriter:
         """Copy a batch into the queue, or drop it where that is full."""
         rows, text = len(batch.rows), batch.used
         if self._waiting_rows + rows > WAITING_ROWS or self._waiting_text + text > WAITING_TEXT:
-            self.dropped += rows
+            self._drop(rows)
             return
-        self._add(self._writer.transactions, (batch.copy(), list(encaps), capture), rows, text)
+        own = dataclasses.replace(batch, bodies=NO_BODIES, bodies_used=0).copy()  # the store has no use for samples
+        self._add(self._writer.transactions, (own, list(encaps), capture), rows, text)
 
     def endpoints(self, rows: list[dict[str, Any]]) -> None:
         self._add(self._writer.endpoints, (rows,))
@@ -91,7 +99,8 @@ class PatientWriter:
         """What was handed over goes to the store, however little it is."""
         with self._changed:
             idle = not self._jobs and not self._oldest
-        if not idle or self._writer.gathered:
+            asked = bool(self._jobs) and self._jobs[-1][0] == self._writer.flush
+        if not asked and (not idle or self._writer.gathered):
             self._add(self._writer.flush, ())
 
     def close(self, patience: float) -> None:
@@ -102,14 +111,27 @@ class PatientWriter:
             self._changed.notify()
         self._thread.join(patience + GRACE)
         if self._thread.is_alive():  # in the midst of an insert that does not return
-            self.dropped += self._waiting_rows
+            self._drop(self._waiting_rows + self._writer.gathered)
+
+    def _drop(self, rows: int) -> None:
+        with self._changed:
+            self.dropped += rows
 
     def _add(self, call: Callable, arguments: tuple, rows: int = 0, text: int = 0) -> None:
         with self._changed:
+            if rows == 0 and len(self._jobs) >= WAITING_JOBS:
+                self._forget_oldest()
             self._jobs.append((call, arguments, rows, text, time.monotonic()))
             self._waiting_rows += rows
             self._waiting_text += text
             self._changed.notify()
+
+    def _forget_oldest(self) -> None:
+        """Make room for news of endpoints, alerts and counters: what they replace is older, and the next ones say it again."""
+        for k, (_, _, rows, _, _) in enumerate(self._jobs):
+            if rows == 0:
+                del self._jobs[k]
+                return
 
     def _run(self) -> None:
         while True:
@@ -130,17 +152,20 @@ class PatientWriter:
         try:
             call(*arguments)
         except StoreError as error:
-            self.dropped += error.rows
+            self._drop(error.rows)
             self._say(f"{error} {error.rows} transactions were given up.")
+        except Exception as error:  # no memory, no thread: the sensor goes on, and says so
+            self._say(f"Rows were given up for want of resources: {type(error).__name__} {error}.")
 
     def failed(self, error: StoreError) -> bool:
         """A block was not taken: waits, and says whether it is sent again."""
         if not self.trouble:
             self._say(f"{error} Rows wait for it.")
         self.trouble = str(error)
-        self._tries += 1
+        if not isinstance(error, StoreAwayError):
+            self._tries += 1
         late = self._deadline is not None and time.monotonic() + FIRST_PAUSE > self._deadline
-        if late or (self._tries >= TRIES and not isinstance(error, StoreAwayError)):
+        if late or self._tries >= TRIES:
             self._pause, self._tries = FIRST_PAUSE, 0
             return False
         if self._closing.wait(self._pause):

@@ -86,14 +86,16 @@ class Writer:
     def transactions(self, batch: Batch, encaps: list[str], capture: str) -> None:
         """Take over a batch (copied: its arrays may be reused); `encaps[i]` is the text of TRANSACTION.encap == i."""
         start = 0
+        failures: list[StoreError | None] = []
         while start < len(batch.rows):
             if self._block.count == BLOCK_ROWS or self._block.used + batch.used > BLOCK_TEXT:
-                self._send()
+                failures.append(self._sent())
             taken = min(BLOCK_ROWS - self._block.count, len(batch.rows) - start)
             self._take(batch, start, taken, encaps, capture)
             start += taken
         if self._block.count == BLOCK_ROWS:
-            self._send()
+            failures.append(self._sent())
+        _raise(failures)
 
     def endpoints(self, rows: list[dict[str, Any]]) -> None:
         """Write endpoint profiles of this run: columns of `endpoint_profiles`, times in ns since the epoch."""
@@ -122,8 +124,7 @@ class Writer:
 
     def flush(self) -> None:
         """Insert the transactions gathered so far, and wait until the store has them."""
-        self._send()
-        self._wait()
+        _raise([self._sent(), self._failure()])
 
     def close(self) -> None:
         """Insert what is left; the store stays open."""
@@ -132,15 +133,32 @@ class Writer:
         finally:
             self._thread.shutdown()
 
+    def _sent(self) -> StoreError | None:
+        """`_send`, its failure given back."""
+        try:
+            self._send()
+        except StoreError as error:
+            return error
+        return None
+
     def _send(self) -> None:
-        """Start the insert of the gathered block, once the one before is done."""
-        self._wait()
-        if not self._block.count:
-            return
-        block, self._block = self._block, self._spare
-        self._spare = block
-        self._sequence += 1
-        self._inserting = self._thread.submit(self._insert_block, block, list(self._encaps), self._sequence)
+        """Start the insert of the gathered block, once the one before is done; that one's failure is raised behind it."""
+        failure = self._failure()
+        if self._block.count:
+            block, self._block = self._block, self._spare
+            self._spare = block
+            self._sequence += 1
+            self._inserting = self._thread.submit(self._insert_block, block, list(self._encaps), self._sequence)
+        if failure is not None:
+            raise failure
+
+    def _failure(self) -> StoreError | None:
+        """Wait for the insert that is under way: how it failed, if it did."""
+        try:
+            self._wait()
+        except StoreError as error:
+            return error
+        return None
 
     def _wait(self) -> None:
         if self._inserting is not None:
@@ -201,6 +219,15 @@ class Writer:
                 if self._patience is not None:
                     self._patience.worked()
                 return
+
+
+def _raise(failures: list[StoreError | None]) -> None:
+    """Raise the first failure, if there is one, with the rows that all of them cost."""
+    found = [failure for failure in failures if failure is not None]
+    if found:
+        error = type(found[0])(*found[0].args)
+        error.rows = sum(failure.rows for failure in found)
+        raise error
 
 
 def _make_room(block: _Block, size: int) -> None:

@@ -38,12 +38,15 @@ from sensor.streams.state import (
     RESET_LINGERS,
     ROOM_DELIVERIES,
     ROOM_STORED,
+    SECOND,
     STORED,
     SWEEP_EVERY,
 )
 from sensor.streams.table import find, remove
 
 R_SHED = REASON["shed"]
+CLOCK_SET_BACK = 60 * SECOND
+"""The clock was set back, and packets are not just late."""
 R_NONE, R_RETRANSMISSION, R_RESET = REASON["no_connection"], REASON["retransmission"], REASON["reset"]
 R_URGENT, R_IDLE = REASON["urgent"], REASON["evicted_idle"]
 
@@ -187,6 +190,9 @@ def age(streams, now):
     control = streams.control[0]
     control["deliveries"] = 0
     control["stored"] = 0
+    if now + CLOCK_SET_BACK < control["now"]:  # packets will bear earlier times, too: begin to count anew
+        control["now"] = now
+        control["next_sweep"] = now
     control["now"] = max(control["now"], now)
     if control["sweep_at"] < 0:
         if control["now"] < control["next_sweep"]:

@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from routes import ROUTES
 from traffic import Zipf, requests, value
 
-from sensor.core.records import MEDIA, Batch
+from sensor.core.records import MEDIA, OPERATION, Batch
 from sensor.core.wide import SLACK, padded
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.endpoints import CAPACITY, endpoint_text
 from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN
-from sensor.inventory.learning import Leaf, decide, unseen_mass
+from sensor.inventory.learning import VERSION, Leaf, decide, unseen_mass
 from sensor.inventory.shapes import DEPTH, NO_SHAPE, json_shape
+from sensor.inventory.targets import is_version
 from tests.rows import SECOND, START, batch_of
 
 TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
@@ -164,6 +165,50 @@ def test_versions_and_typed_segments_are_no_words():
     leaves = [Leaf(k, "GET", (f"v{k}", "users"), 1, 5) for k in range(60)]
     leaves += [Leaf(k, "GET", ("a", "{int}", f"x{k % 3}"), 1, 5) for k in range(60)]
     assert not list(decide(leaves, lambda _: False, lambda *_: False))
+
+
+@given(st.from_regex(r"[vV][0-9.]{0,3}[A-Za-z0-9.-]{0,6}", fullmatch=True))
+def test_the_kernel_knows_versions_as_learning_does(word):
+    raw = word.encode()
+    assert bool(is_version(padded(raw), 0, len(raw))) == bool(VERSION.match(word))
+
+
+def test_learning_comes_to_an_end_whatever_hosts_are_made_up():
+    """More places than there is room for: nothing is decided twice."""
+    traffic = [
+        ("", {"host": f"h{k}", "path": f"/{word}", "status": 301})
+        for k in range(6_000)
+        for word in ("a1b2c3d4e5f6a7b8", "a9z8x7w6v5")
+    ]
+    inventory, _ = learn_from(traffic)
+    decided = len(inventory.changes)
+    assert decided == len({(change.host, change.prefix) for change in inventory.changes})
+    inventory.learn(0)
+    assert len(inventory.changes) == decided
+
+
+def test_very_deep_paths_teach_nothing():
+    traffic = [("", {"host": "h", "path": "/x" * 60 + f"/word-{k}", "status": 200}) for k in range(300)]
+    inventory, _ = learn_from(traffic)
+    assert inventory.changes == []
+
+
+def test_operations_with_slashes_are_one_segment():
+    """JSON-RPC methods as `tools/call`, at a place whose words are values."""
+    batch = batch_of([{"host": "h", "path": f"/t/team-{k}/mcp", "status": 200} for k in range(300)])
+    text = b"tools/call"
+    batch = batch.with_room(len(text))
+    batch.arena[batch.used : batch.used + len(text)] = np.frombuffer(text, np.uint8)
+    batch.rows["operation_type"], batch.rows["operation_at"], batch.rows["operation_len"] = (
+        OPERATION["jsonrpc"],
+        batch.used,
+        len(text),
+    )
+    batch.used += len(text)
+    inventory = Inventory((1, 2))
+    inventory.analyse(batch)
+    found = {row["endpoint"]: row["transactions"] for row in inventory.endpoints()}
+    assert found == {"/t/{slug}/mcp#tools/call": 300}
 
 
 def test_a_hot_name_stays_beside_values():
