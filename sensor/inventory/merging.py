@@ -172,7 +172,8 @@ def _standing(table: Endpoints) -> dict[str, list[Standing]]:
     found: dict[str, list[Standing]] = collections.defaultdict(list)
     for place in np.flatnonzero((table.rows["used"] > 0) & (table.rows["moved"] == 0)).tolist():
         host, method, template = endpoint_text(table, place)
-        if _is_plain(host + template) and template.count("/") <= DEEPEST and not _is_grpc(table, place):
+        is_path = template.startswith("/") and template.count("/") <= DEEPEST and _is_plain(host + template)
+        if is_path and not _is_grpc(table, place):
             found[host].append(Standing(place, method, template))
     return dict(sorted(found.items()))
 

@@ -193,6 +193,23 @@ def test_very_deep_paths_teach_nothing():
     assert inventory.changes == []
 
 
+targets = st.sampled_from(["*", "h:443", "", "/", "//", "/a#b/c", "#", "/{slug}/x", "/{", "/\\x00"]) | st.binary(max_size=30)
+
+
+@given(st.lists(st.tuples(targets, targets, st.sampled_from([200, 301, 404])), min_size=1, max_size=80))
+def test_no_target_breaks_learning(drawn):
+    """Any bytes as path and host; every word there is asked for is learned as soon as it can be."""
+    inventory = Inventory((1, 2))
+    rows = [{"path": path, "host": host, "status": status} for path, host, status in drawn]
+    rows += [{"path": f"/p/a{k}b{k}c{k}d{k}", "host": drawn[0][1]} for k in range(100, 112)]
+    inventory.table.learned.control[NEXT_SEEN] = 10
+    for k in range(0, len(rows), 9):
+        inventory.analyse(batch_of(rows[k : k + 9]))
+        inventory.learn(k)
+    assert sum(row["transactions"] for row in inventory.endpoints()) <= len(rows)
+    inventory.parameters()
+
+
 def test_operations_with_slashes_are_one_segment():
     """JSON-RPC methods as `tools/call`, at a place whose words are values."""
     batch = batch_of([{"host": "h", "path": f"/t/team-{k}/mcp", "status": 200} for k in range(300)])
