@@ -22,6 +22,8 @@ from sensor.inventory.endpoints import Endpoints, endpoint_text
 
 MAX_SOURCES = 10_000
 MAX_EVIDENCE = 20
+MAX_TOLD = 4_096
+"""Incidents whose names are remembered: more than a detector keeps."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -75,6 +77,7 @@ class Detector(abc.ABC):
     severity: str
 
     def __init__(self, **settings: float):
+        self._told: dict[tuple[int, int], tuple[str, str, str]] = {}
         for key, value in settings.items():
             if key not in self.settings():
                 known = ", ".join(sorted(self.settings()))
@@ -91,6 +94,18 @@ class Detector(abc.ABC):
             and isinstance(getattr(cls, key), (int, float))
             and not isinstance(getattr(cls, key), bool)
         }
+
+    def place_of(self, track: np.void, endpoints: Endpoints) -> tuple[str, str, str]:
+        """(host, method, template) of a raised track's endpoint, as it was when somebody first asked.
+
+        An incident that was told keeps its name, and so its id, when its endpoint becomes a part of another.
+        """
+        key = int(track["key"]), int(track["first_ts"])
+        if key not in self._told:
+            if len(self._told) >= MAX_TOLD:
+                self._told.pop(next(iter(self._told)))
+            self._told[key] = place_text(endpoints, int(track["endpoint"]))
+        return self._told[key]
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that it remembers: every array and bundle among its attributes, by name."""

@@ -205,7 +205,7 @@ class CredentialStuffing(Detector):
         return [self._describe(track, endpoints) for track in raised]
 
     def _describe(self, track, endpoints) -> Alert:
-        host, method, template = place_text(endpoints, int(track["endpoint"]))
+        host, method, template = self.place_of(track, endpoints)
         source = address_text(int(track["source_hi"]), int(track["source_lo"]))
         attempts, failures = int(track["attempts"]), int(track["failures"])
         span = duration_text(int(track["last_ts"]) - int(track["first_ts"]))

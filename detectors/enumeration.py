@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-from detectors.base import Alert, Detector, View, address_text, confidence_from, duration_text, place_text, printable
+from detectors.base import Alert, Detector, View, address_text, confidence_from, duration_text, printable
 from detectors.enumeration_kernels import RAISED, TEXT, enumerate_rows, new_enumeration
 from sensor.inventory.secrets import SECRET_CLASSES
 
@@ -67,7 +67,7 @@ class Enumeration(Detector):
         return sorted((self._describe(track, endpoints) for track in best.values()), key=lambda a: (a.raised_at, a.alert_id))
 
     def _describe(self, track, endpoints) -> Alert:
-        host, method, template = place_text(endpoints, int(track["endpoint"]))
+        host, method, template = self.place_of(track, endpoints)
         source = address_text(int(track["source_hi"]), int(track["source_lo"]))
         actor = f"token:{int(track['actor_lo']):016x}" if track["rung"] else f"ip:{source}"
         return Alert(

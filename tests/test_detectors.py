@@ -218,3 +218,19 @@ def test_the_incident_that_was_quiet_for_longest_gives_way():
         track["attempts"] = 9
         update(raised, track)
     assert sorted(raised["key"].tolist()) == [3, 4, 5, 6] and set(raised["attempts"].tolist()) == {9}
+
+
+def test_an_incident_keeps_its_name_when_its_endpoint_becomes_part_of_another():
+    inventory, detector = Inventory((1, 2)), Enumeration()
+
+    def take(transactions: list[dict]) -> list:
+        batch, values, _ = inventory.analyse(batch_of(transactions))
+        detector.update(View(batch, values, inventory.table))
+        return detector.alerts(inventory.table)
+
+    walk = [{"path": "/p/some-thing", "query": f"id={k}", "client": "192.0.2.9", "ts": START + k * SECOND} for k in range(200)]
+    before = take(walk)
+    products = [{"path": f"/p/thing-{max(0, k - 100)}-x", "ts": START + (300 + k) * SECOND} for k in range(400)]
+    after = take(products)
+    assert [row["endpoint"] for row in inventory.endpoints()] == ["/p/{slug}"]
+    assert len(before) == 1 and [alert.alert_id for alert in after] == [before[0].alert_id]
