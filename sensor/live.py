@@ -94,7 +94,6 @@ class Live:
         self._manager = Manager()
         self._stopping = self._reload = False
         self._raised: collections.Counter[tuple[str, str]] = collections.Counter()
-        self._told_endpoints: dict[tuple, int] = {}
 
     def _open_files(self) -> FileRing | None:
         live = self.config.live
@@ -289,13 +288,9 @@ class Live:
         """Endpoints that saw traffic, the counters, and one line for the service manager."""
         counters = named(self.pipeline.totals())
         if self.writer:
-            rows = self.pipeline.endpoints()
-            keys = [tuple(row[name] for name in KEY) for row in rows]
-            fresh = [row for key, row in zip(keys, rows, strict=True) if self._told_endpoints.get(key) != row["transactions"]]
+            fresh, gone = self.pipeline.news_of_endpoints()
             # Of an endpoint that became part of another the store still has what was counted before.
-            gone = [dict(zip(KEY, key, strict=True)) | {"transactions": 0} for key in self._told_endpoints.keys() - set(keys)]
-            self._told_endpoints = {key: row["transactions"] for key, row in zip(keys, rows, strict=True)}
-            self.writer.endpoints(gone)
+            self.writer.endpoints([dict(zip(KEY, key, strict=True)) | {"transactions": 0} for key in gone])
             self.writer.endpoints(fresh)
             parameters = self.pipeline.parameters()
             seen = {tuple(row[name] for name in PARAMETER_KEY): row["seen"] for row in parameters}

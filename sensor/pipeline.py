@@ -173,6 +173,11 @@ class Pipeline:
         self._finish_analysis()
         return self._inventory.endpoints()
 
+    def news_of_endpoints(self) -> tuple[list[dict], list[tuple[str, str, str]]]:
+        """(profiles that changed since the last call, as rows of the store; keys of those that became part of others)."""
+        self._finish_analysis()
+        return self._inventory.news()
+
     def parameters(self) -> list[dict]:
         """Parameters of endpoints, as rows of the store."""
         self._finish_analysis()

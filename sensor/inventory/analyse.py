@@ -6,7 +6,7 @@ from sensor.core.hashing import U, hash_bytes, siphash
 from sensor.core.jit import kernel
 from sensor.core.records import AUTH, AUTH_KINDS, MEDIA, Batch
 from sensor.core.wide import SLACK, copy
-from sensor.inventory.endpoints import TEXT_LIMIT, Endpoints, endpoint_text, find_endpoint, new_endpoints
+from sensor.inventory.endpoints import CAPACITY, TEXT_LIMIT, Endpoints, endpoint_text, find_endpoint, new_endpoints
 from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN, SEEN, name_hash_at, place_hash, watch
 from sensor.inventory.lexical import SLUG
 from sensor.inventory.merging import TemplateChange, learn_templates
@@ -143,6 +143,8 @@ class Inventory:
         """what was learned, oldest first; the first CHANGES alone are kept"""
         self._key = np.uint64(key[0]), np.uint64(key[1])
         self._learned_at = 0
+        self._told: dict[int, tuple[int, tuple[str, str, str]]] = {}
+        self._told_counts = np.zeros(CAPACITY, np.uint64)
         self._stack = np.zeros(DEPTH, np.uint64)
         self._arena = np.empty(0, np.uint8)
         self._values = np.empty(0, VALUE)
@@ -190,13 +192,37 @@ class Inventory:
         """All endpoints that some answer showed to exist, as rows of the store, by host, template and method."""
         found = []
         counts = self.table.profiles.counts
-        seen = int(self.table.learned.control[SEEN])
-        if seen > self._learned_at * AGAIN:
-            self._learned_at = seen
-            self.learn(int(counts["last_ts"].max()))
+        self._learn_again()
         for place in np.flatnonzero(self.table.rows["used"] & counts["served"]).tolist():
             found.append(self._describe(place))
         return sorted(found, key=lambda row: (row["host"], row["endpoint"], row["method"]))
+
+    def news(self) -> tuple[list[dict], list[tuple[str, str, str]]]:
+        """(endpoints whose counts changed since the last call, those told before that became part of others or gave way)."""
+        self._learn_again()
+        rows, counts = self.table.rows, self.table.profiles.counts
+        standing = (rows["used"] > 0) & (rows["moved"] == 0) & (counts["served"] > 0)
+        gone = [
+            place
+            for place, (generation, _) in self._told.items()
+            if not standing[place] or rows["generation"][place] != generation
+        ]
+        gone_keys = [self._told.pop(place)[1] for place in gone]
+        changed = np.flatnonzero(standing & (counts["transactions"] != self._told_counts)).tolist()
+        self._told_counts = counts["transactions"].copy()
+        found = []
+        for place in changed:
+            row = self._describe(place)
+            self._told[place] = int(rows["generation"][place]), (row["host"], row["method"], row["endpoint"])
+            found.append(row)
+        return found, gone_keys
+
+    def _learn_again(self) -> None:
+        """Learn from paths once more, if much was seen since it was done."""
+        seen = int(self.table.learned.control[SEEN])
+        if seen > self._learned_at * AGAIN:
+            self._learned_at = seen
+            self.learn(int(self.table.profiles.counts["last_ts"].max()))
 
     def parameters(self) -> list[dict]:
         """Parameters of all endpoints, as rows of the store, in the order of these."""

@@ -250,6 +250,22 @@ def test_counts_of_joined_endpoints_are_those_of_one():
     assert first == second
 
 
+def test_news_of_endpoints_come_to_the_whole():
+    """Told piece by piece, with what became part of others taken back, endpoints are in the end what they are at once."""
+    traffic = requests("shop.test", 3_000, 8, True)
+    inventory, told = Inventory((1, 2)), {}
+    for k in range(0, len(traffic), 100):
+        inventory.analyse(with_bodies([transaction for _, transaction in traffic[k : k + 100]]))
+        fresh, gone = inventory.news()
+        for key in gone:
+            del told[key]
+        told |= {(row["host"], row["method"], row["endpoint"]): row for row in fresh}
+    again, gone = inventory.news()
+    assert again == [] and gone == []
+    assert sorted(told) == sorted((row["host"], row["method"], row["endpoint"]) for row in inventory.endpoints())
+    assert all(told[row["host"], row["method"], row["endpoint"]] == row for row in inventory.endpoints())
+
+
 def test_the_log_says_what_was_decided_and_why():
     inventory, _ = learn_from(requests("petstore.test", COUNT, 1, True))
     first, last = inventory.changes[0], inventory.changes[-1]
