@@ -34,6 +34,8 @@ LOOK_EVERY, FLUSH_EVERY, TELL_EVERY, KEEP_EVERY = 0.25, 1.0, 10.0, 60.0
 kept."""
 BEHIND_NS = 2_000_000_000
 """How far the clock that ends idle connections stays behind the time: packets may still lie in a ring."""
+TURNS_AT_THE_END = 32
+"""Turns of all rings, at the most, for what lies in that of an interface which is gone."""
 LAST_PACKETS, LAST_ROWS = 5.0, 10.0
 """Seconds at the end, at the most, for what is left in the rings, and for the store."""
 R_SEEN, R_DROPPED, R_UNWRITTEN = REASON["kernel_frames"], REASON["kernel_dropped"], REASON["unwritten"]
@@ -258,7 +260,9 @@ class Live:
 
     def _empty_rings(self) -> None:
         """Take what lies in the rings, and see to it that nobody reads them any more."""
-        self._capture()
+        for _ in range(TURNS_AT_THE_END):
+            if not self._capture():
+                break
         self.pipeline.settle()
 
     def _count(self) -> None:
