@@ -1,6 +1,7 @@
 """Compiles every kernel of the replay path before the first real packet, or loads it from the cache."""
 
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from parsers.http.state import HttpLimits, new_http
 from sensor.capture.blocks import BLOCK_HEADER, index_block
 from sensor.capture.files import CaptureFile
 from sensor.config import Config
-from sensor.core.cache import CACHE_FOLDER, is_cached
+from sensor.core.cache import CACHE_FOLDER, PROJECT, is_cached
 from sensor.core.reasons import REASONS
 from sensor.core.records import DELIVERY, FRAME, PACKET, TRANSACTION, Batch
 from sensor.core.wide import SLACK
@@ -117,7 +118,9 @@ def warm_up(config: Config, store: bool = False) -> float:
     """
     begin = time.perf_counter()
     if not is_cached():
-        with subprocess.Popen([sys.executable, "-m", "sensor.warmup"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        # The very same files: kernels of others, as in a checkout in the working folder, would be kept under other names.
+        command, environment = [sys.executable, "-P", "-m", "sensor.warmup"], os.environ | {"PYTHONPATH": str(PROJECT)}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             _compile_rest(config, store)
     pipeline = Pipeline(Config(detectors=config.detectors), (1, 2), [_EncodeSink()] if store else [])
     for example in (example_capture(), example_pcapng()):
