@@ -122,8 +122,7 @@ def keep(state, track, ts, raise_now):
     if raise_now:
         track["status"] = RAISED
         track["raised_ts"] = ts
-        track["raised_at"] = claim(state.raised, state.control[0])
-        state.raised[track["raised_at"]] = track
+        claim(state.raised, state.control[0], track)
     update(state.raised, track)
 
 

@@ -289,8 +289,7 @@ def raise_or_update(state, track, threshold, arena, value, row):
         forget_in_baseline(track, slot)
         track["status"] = RAISED
         track["raised_ts"] = row["end"]
-        track["raised_at"] = claim(state.raised, state.control[0])
-        state.raised[track["raised_at"]] = track
+        claim(state.raised, state.control[0], track)
     track["nats"] = max(track["nats"], nats)
     keep_last(track, arena, value, row)
     update(state.raised, track)

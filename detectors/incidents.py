@@ -9,8 +9,8 @@ from sensor.core.jit import kernel
 
 
 @kernel
-def claim(raised, control):
-    """Place for a new incident in raised[:], whose rows bear `last_ts`. control: `raised` in use, `unkept` that gave way."""
+def free_place(raised, control):
+    """Place for a new incident in raised[:]. control: `raised` in use, `unkept` that gave way."""
     if control["raised"] < raised.shape[0]:
         control["raised"] += 1
         return np.int64(control["raised"] - 1)
@@ -20,6 +20,14 @@ def claim(raised, control):
             oldest = np.int64(k)
     control["unkept"] += 1
     return oldest
+
+
+@kernel
+def claim(raised, control, track):
+    """Make a track an incident, which from here on is `update`d."""
+    at = free_place(raised, control)
+    track["raised_at"] = at
+    raised[at] = track
 
 
 @kernel

@@ -211,8 +211,7 @@ def test_the_incident_that_was_quiet_for_longest_gives_way():
     tracks = np.zeros(6, TRACK)
     for k, track in enumerate(tracks):
         track["key"], track["first_ts"], track["last_ts"] = k + 1, 10 * k, 100 - k if k < 2 else 100 + k
-        track["raised_at"] = claim(raised, control[0])
-        raised[track["raised_at"]] = track
+        claim(raised, control[0], track)
     assert sorted(raised["key"].tolist()) == [3, 4, 5, 6] and control["unkept"][0] == 2
     for track in tracks:
         track["attempts"] = 9
