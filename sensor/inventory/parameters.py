@@ -8,15 +8,16 @@ import numpy as np
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
-from sensor.core.wide import trailing_zeros
 from sensor.inventory.lexical import CLASSES, INT
+from sensor.inventory.loglog import add_hash, estimate
 from sensor.inventory.secrets import SECRET_CLASSES
 
 CAPACITY = 32_768
 PROBES = 16
 """Places looked at before a parameter finds no room."""
 NAME = 64
-REGISTERS = 64
+REGISTER_BITS = 6
+REGISTERS = 1 << REGISTER_BITS
 """HyperLogLog registers: a standard error of 13 %."""
 SERVED_FROM, SERVED_TO = 200, 400
 
@@ -85,6 +86,14 @@ def find_parameter(parameters, endpoint, generation, slot, in_query):
 
 
 @kernel
+def standing(endpoints, endpoint):
+    """The endpoint that an endpoint has become a part of, itself where it has not. endpoints: ENDPOINT[:]"""
+    while endpoints[endpoint]["moved"]:
+        endpoint = np.int64(endpoints[endpoint]["moved"])
+    return endpoint
+
+
+@kernel
 def note_number(entry, number):
     """Widen the range of a parameter's numbers."""
     first = not entry["kinds"] >> np.uint32(INT) & np.uint32(1)
@@ -103,8 +112,7 @@ def note_parameters(parameters, endpoints, rows, arena, values):
         endpoint = np.int64(row["endpoint"])
         if endpoint == 0 or not SERVED_FROM <= row["status"] < SERVED_TO:
             continue
-        while endpoints[endpoint]["moved"]:
-            endpoint = np.int64(endpoints[endpoint]["moved"])
+        endpoint = standing(endpoints, endpoint)
         place = find_parameter(parameters, endpoint, endpoints[endpoint]["generation"], value["slot"], value["in_query"])
         if place < 0:
             continue
@@ -121,10 +129,7 @@ def note_parameters(parameters, endpoints, rows, arena, values):
         entry["shortest"] = min(entry["shortest"], value["len"])
         entry["longest"] = max(entry["longest"], value["len"])
         entry["secret"] = max(entry["secret"], value["secret"])
-        hashed = mix(value["hash"])
-        rank = np.uint8(min(trailing_zeros(hashed >> U(6)), np.int64(57)) + 1)
-        register = np.int64(hashed & U(REGISTERS - 1))
-        entry["registers"][register] = max(entry["registers"][register], rank)
+        add_hash(entry["registers"], REGISTER_BITS, mix(value["hash"]))
 
 
 @kernel
@@ -155,22 +160,11 @@ def move_parameters(parameters, endpoints):
         endpoint = np.int64(other["endpoint"])
         if endpoint == 0 or other["seen"] == 0 or not endpoints[endpoint]["moved"]:
             continue
-        onto = np.int64(endpoints[endpoint]["moved"])
-        while endpoints[onto]["moved"]:
-            onto = np.int64(endpoints[onto]["moved"])
+        onto = standing(endpoints, endpoint)
         found = find_parameter(parameters, onto, endpoints[onto]["generation"], other["slot"], other["in_query"])
         if found >= 0:
             merge_parameter(parameters.rows[found], other)
         other["seen"] = 0  # it keeps its place: others may stand behind it
-
-
-def distinct_values(registers: np.ndarray) -> int:
-    """HyperLogLog's estimate, with linear counting for few (Flajolet et al. 2007)."""
-    estimate = 0.709 * REGISTERS**2 / np.sum(2.0 ** -registers.astype(np.float64))
-    empty = int((registers == 0).sum())
-    if estimate <= 2.5 * REGISTERS and empty:
-        estimate = REGISTERS * np.log(REGISTERS / empty)
-    return round(float(estimate))
 
 
 def describe(entry: np.void) -> dict:
@@ -187,6 +181,6 @@ def describe(entry: np.void) -> dict:
         "maximum": int(entry["high"]) if is_number else None,
         "shortest": int(entry["shortest"]),
         "longest": int(entry["longest"]),
-        "distinct_values": distinct_values(entry["registers"]),
+        "distinct_values": round(estimate(entry["registers"])),
         "sensitive": SECRET_CLASSES[int(entry["secret"])],
     }

@@ -5,12 +5,14 @@ import numpy as np
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
-from sensor.core.wide import SLACK, copy, trailing_zeros
+from sensor.core.wide import SLACK, copy
+from sensor.inventory.loglog import add_hash, estimate
 
 EXACT_CLIENTS = 64
 """Clients counted one by one; more are estimated."""
-REGISTERS = 1_024
-"""HyperLogLog registers: a standard error of 1.04 / sqrt(1024) = 3.3 % (Flajolet et al. 2007)."""
+REGISTER_BITS = 10
+REGISTERS = 1 << REGISTER_BITS
+"""HyperLogLog registers: a standard error of 1.04 / sqrt(1024) = 3.3 %."""
 BUCKETS = 160
 """Four to an octave up to 2^40: a quantile is off by at most an eighth."""
 TYPES = 8
@@ -181,10 +183,7 @@ def measure(profiles, place, which, value):
 @kernel
 def add_register(profiles, place, hashed):
     """One hash into the HyperLogLog."""
-    index = np.int64(hashed & U(REGISTERS - 1))
-    rank = np.uint8(min(trailing_zeros(hashed >> U(10)), np.int64(53)) + 1)
-    if rank > profiles.registers[place, index]:
-        profiles.registers[place, index] = rank
+    add_hash(profiles.registers[place], REGISTER_BITS, hashed)
 
 
 @kernel
@@ -282,12 +281,7 @@ def distinct_clients(profiles: Profiles, place: int) -> int:
     exact = int(profiles.counts["clients"][place])
     if exact <= EXACT_CLIENTS:
         return exact
-    registers = profiles.registers[place].astype(np.float64)
-    estimate = 0.7213 / (1 + 1.079 / REGISTERS) * REGISTERS**2 / np.sum(2.0**-registers)
-    empty = int((registers == 0).sum())
-    if estimate <= 2.5 * REGISTERS and empty:
-        estimate = REGISTERS * np.log(REGISTERS / empty)
-    return max(EXACT_CLIENTS + 1, round(estimate))
+    return max(EXACT_CLIENTS + 1, round(estimate(profiles.registers[place])))
 
 
 def media_types(profiles: Profiles, place: int, side: int) -> list[str]:
