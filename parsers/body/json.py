@@ -3,8 +3,9 @@
 import numpy as np
 
 from sensor.core.jit import kernel
+from sensor.core.quoted import BACKSLASH, QUOTE, string_end
 
-QUOTE, BACKSLASH, COLON, COMMA, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = 34, 92, 58, 44, 123, 125, 91, 93
+COLON, COMMA, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = 58, 44, 123, 125, 91, 93
 LETTER_U, SOMETHING = 117, 63
 ESCAPES = np.zeros(256, np.uint8)
 """What a letter behind a backslash stands for."""
@@ -18,14 +19,6 @@ def skip_space(text, at, end):
     while at < end and (text[at] == 32 or 9 <= text[at] <= 13):
         at += 1
     return at
-
-
-@kernel
-def string_end(text, at, end):
-    """Offset of the quote that ends the string whose first character is text[at], `end` when it is cut off."""
-    while at < end and text[at] != QUOTE:
-        at += 2 if text[at] == BACKSLASH else 1
-    return min(at, end)
 
 
 @kernel

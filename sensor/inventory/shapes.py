@@ -4,6 +4,7 @@ import numpy as np
 
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
+from sensor.core.quoted import QUOTE, string_end
 
 DEPTH = 32
 """Nesting beyond which a body has no shape."""
@@ -11,16 +12,8 @@ COUNTED = 2
 """Nesting down to which keys count: what lies deeper is often optional."""
 LEAST_KEYS = 2
 """A shape of fewer keys says nothing: any two services have `{"data": …}` in common."""
-QUOTE, BACKSLASH, COLON, COMMA, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = 34, 92, 58, 44, 123, 125, 91, 93
+COLON, COMMA, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = 58, 44, 123, 125, 91, 93
 NO_SHAPE = U(0)
-
-
-@kernel
-def string_end(text, at, end):
-    """Offset of the quote that ends the string whose first character is text[at]; `end` when it is cut off."""
-    while at < end and text[at] != QUOTE:
-        at += 2 if text[at] == BACKSLASH else 1
-    return min(at, end)
 
 
 @kernel
