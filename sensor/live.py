@@ -20,7 +20,7 @@ from sensor.core.records import Batch
 from sensor.hygiene import hygiene
 from sensor.outputs.lines import Lines, alert_line
 from sensor.outputs.metrics import Figures, InterfaceFigures, MetricsServer
-from sensor.pipeline import Pipeline
+from sensor.pipeline import Pipeline, StoreSink
 from sensor.service import INFO, NOTICE, WARNING, Manager
 from sensor.shedding import Shedding
 from sensor.taps import Taps
@@ -40,16 +40,6 @@ LAST_PACKETS, LAST_ROWS = 5.0, 10.0
 """Seconds at the end, at the most, for what is left in the rings, and for the store."""
 R_SEEN, R_DROPPED, R_UNWRITTEN = REASON["kernel_frames"], REASON["kernel_dropped"], REASON["unwritten"]
 R_LOST = REASON["store_dropped"]
-
-
-class StoreSink:
-    """Hands transactions to the store's queue."""
-
-    def __init__(self, writer):
-        self._writer = writer
-
-    def transactions(self, batch: Batch, wire: dict[str, np.ndarray], encaps: list[str], capture: str) -> None:
-        self._writer.transactions(batch, encaps, capture)
 
 
 class LinesSink:

@@ -50,6 +50,16 @@ class Sink(Protocol):
     def transactions(self, batch: Batch, wire: dict[str, np.ndarray], encaps: list[str], capture: str) -> None: ...
 
 
+class StoreSink:
+    """Hands transactions to the store's writer."""
+
+    def __init__(self, writer):
+        self._writer = writer
+
+    def transactions(self, batch: Batch, wire: dict[str, np.ndarray], encaps: list[str], capture: str) -> None:
+        self._writer.transactions(batch, encaps, capture)
+
+
 class Pipeline:
     """State of one run. `run` may be called for several captures in a row: connections go on from one into the next."""
 
@@ -128,7 +138,7 @@ class Pipeline:
 
     def look(self, capture: str) -> None:
         """Have inventory and detectors look at everything that was taken so far, and wait for it."""
-        self._wait(0)
+        self.settle()
         self._analyse(capture)
         self._finish_analysis()
 
@@ -138,13 +148,13 @@ class Pipeline:
 
     def age(self, now: int) -> None:
         """It is `now` (ns since the epoch), whether packets say so or not: connections that are idle for too long end."""
-        self._wait(0)
+        self.settle()
         for worker in self._workers:
             worker.age(now)
 
     def shed(self, bodies: bool, refused: int) -> None:
         """Under load: whether bodies are sampled, and how many 256ths of the new connections are refused."""
-        self._wait(0)
+        self.settle()
         for worker in self._workers:
             worker.shed(bodies, refused)
 

@@ -4,16 +4,13 @@ import dataclasses
 from collections.abc import Callable
 from typing import BinaryIO
 
-import numpy as np
-
 from sensor.capture.files import CaptureError, CaptureFile, fingerprint
 from sensor.capture.filter import Filter
 from sensor.config import Config, hash_key
 from sensor.core.reasons import REASON, named
-from sensor.core.records import Batch
 from sensor.hygiene import hygiene
 from sensor.outputs.lines import Lines, alert_line
-from sensor.pipeline import Pipeline
+from sensor.pipeline import Pipeline, StoreSink
 from sensor.warmup import ready_kernels
 
 
@@ -25,16 +22,6 @@ class Totals:
     alerts: list[dict] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
     captures: int = 0
-
-
-class StoreSink:
-    """Hands transactions to the store's writer."""
-
-    def __init__(self, writer):
-        self._writer = writer
-
-    def transactions(self, batch: Batch, wire: dict[str, np.ndarray], encaps: list[str], capture: str) -> None:
-        self._writer.transactions(batch, encaps, capture)
 
 
 class Replay:

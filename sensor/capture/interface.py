@@ -42,7 +42,7 @@ def look_at(name: str) -> Interface | None:
     folder = pathlib.Path("/sys/class/net") / name
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            flags = struct.unpack("16sH14x", fcntl.ioctl(probe, SIOCGIFFLAGS, struct.pack("16sH14x", name.encode(), 0)))[1]
+            flags = flags_of(probe, name)
         except OSError:
             return None
         driver, gro, flag_bits = _ask(probe, name, DRIVER, 196), _ask(probe, name, GRO, 8), _ask(probe, name, FLAGS, 8)
@@ -63,6 +63,11 @@ def look_at(name: str) -> Interface | None:
         received=_number(folder / "statistics/rx_packets"),
         dropped=sum(_number(folder / "statistics" / name) for name in ("rx_dropped", "rx_missed_errors", "rx_fifo_errors")),
     )
+
+
+def flags_of(probe: socket.socket, name: str) -> int:
+    """IFF_ flags of an interface, asked for through any socket. Raises OSError."""
+    return struct.unpack("16sH14x", fcntl.ioctl(probe, SIOCGIFFLAGS, struct.pack("16sH14x", name.encode(), 0)))[1]
 
 
 def _ask(probe: socket.socket, name: str, question: int, size: int) -> bytes | None:

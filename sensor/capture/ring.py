@@ -18,6 +18,7 @@ import numpy as np
 
 from sensor.capture.blocks import OURS, STATUS, index_block
 from sensor.capture.files import BUFFERS, CaptureError, Chunk
+from sensor.capture.interface import UP, flags_of
 from sensor.core.records import FRAME
 from sensor.core.wide import SLACK
 
@@ -27,8 +28,7 @@ ADD_MEMBERSHIP, RX_RING, STATISTICS, VERSION, RESERVE, TX_RING, TIMESTAMP, IGNOR
 TPACKET_V3, PROMISCUOUS, HARDWARE_CLOCK = 2, 1, 1 << 6
 SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
 ETH_P_ALL = 3
-SIOCGIFFLAGS, SIOCGIFHWADDR = 0x8913, 0x8927
-IS_UP = 1
+SIOCGIFHWADDR = 0x8927
 HARDWARE_LOOPBACK = 772
 LINKS = {1: 1, HARDWARE_LOOPBACK: 1, 65534: 101, 801: 105, 802: 119, 803: 127, 519: 101, 768: 101, 769: 101, 776: 101}
 """LINKTYPE_* by the kind of the hardware (linux/if_arp.h): Ethernet, loopback, none (tun), IEEE 802.11 and with its headers,
@@ -158,11 +158,11 @@ class Ring:
         self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # else poll goes on telling of it
         try:
             name = socket.if_indextoname(self.number)
-            answer = fcntl.ioctl(self._socket, SIOCGIFFLAGS, struct.pack("16sH14x", name.encode(), 0))
+            flags = flags_of(self._socket, name)
         except OSError:
             return "gone"
         self.name = name  # it may have been renamed, which changes nothing else
-        return "" if struct.unpack("16sH14x", answer)[1] & IS_UP else "down"
+        return "" if flags & UP else "down"
 
     def close(self) -> None:
         """The ring must not be read any more."""

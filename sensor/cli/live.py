@@ -1,14 +1,12 @@
 """`tapwatch live`: an interface through the whole pipeline, until it is told to end."""
 
 import contextlib
-import pathlib
 import signal
-import sys
 
 import click
 import msgspec
 
-from sensor.cli.options import common, json_option, load_settings
+from sensor.cli.options import common, figure_text, json_option, lines_file, load_settings
 
 
 @click.command()
@@ -53,8 +51,8 @@ def live(interfaces, expression, write, ring, count, duration, workers, memory, 
     with contextlib.ExitStack() as stack:
         sensor = Live(
             config,
-            transactions=_output(stack, transactions_path),
-            alerts=_output(stack, alerts_path),
+            transactions=lines_file(stack, transactions_path, "ab"),
+            alerts=lines_file(stack, alerts_path, "ab"),
             reveal=reveal,
             store=not no_store,
             fresh=fresh,
@@ -73,19 +71,9 @@ def live(interfaces, expression, write, ring, count, duration, workers, memory, 
         _print(summary)
 
 
-def _output(stack: contextlib.ExitStack, path: str | None):
-    """A file that lines are appended to, or None."""
-    if path is None:
-        return None
-    if path == "-":
-        return sys.stdout.buffer
-    return stack.enter_context(pathlib.Path(path).open("ab"))
-
-
 def _print(summary: dict) -> None:
     for name, tap in summary["interfaces"].items():
         click.echo(f"{name}: {tap['packets']:,} packets ({tap['bytes'] / 1e6:,.1f} MB), {tap['dropped']:,} dropped", err=True)
     for figure in summary["hygiene"]:
-        text = f"{figure['count']:,} of {figure['of']:,} ({figure['share']:.2%}) {figure['name']}. {figure['advice']}"
-        click.echo(f"  {text}", err=True)
+        click.echo(f"  {figure_text(figure)}", err=True)
     click.echo(f"{summary['transactions']:,} transactions, {summary['alerts']:,} alerts", err=True)

@@ -1,9 +1,11 @@
 """Options that several commands share."""
 
+import contextlib
 import logging
+import pathlib
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import click
 
@@ -61,3 +63,17 @@ def store_dsn_of(given: str | None, config_path: str | None) -> str | None:
     if given or not config_path:
         return given or None
     return load_settings(config_path).store
+
+
+def lines_file(stack: contextlib.ExitStack, path: str | None, mode: str) -> BinaryIO | None:
+    """A file for JSON lines, `-` for standard output, open until the stack closes; None where none was asked for."""
+    if path is None:
+        return None
+    if path == "-":
+        return sys.stdout.buffer
+    return stack.enter_context(cast(BinaryIO, pathlib.Path(path).open(mode)))
+
+
+def figure_text(figure: dict[str, Any]) -> str:
+    """One figure of the hygiene report (`sensor.hygiene.Figure.as_dict`) as a line."""
+    return f"{figure['count']:,} of {figure['of']:,} ({figure['share']:.2%}) {figure['name']}. {figure['advice']}"

@@ -1,7 +1,6 @@
 """`tapwatch replay`: captures through the whole pipeline."""
 
 import contextlib
-import pathlib
 import sys
 import time
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from sensor.cli.options import common, json_option, load_settings
+from sensor.cli.options import common, figure_text, json_option, lines_file, load_settings
 from sensor.cli.progress import Progress
 
 LOSSES = (
@@ -55,8 +54,8 @@ def replay(captures, more, expression, count, each, workers, memory, transaction
         replayed = Replay(
             config,
             expression=expression,
-            transactions=_output(stack, transactions_path),
-            alerts=_output(stack, alerts_path),
+            transactions=lines_file(stack, transactions_path, "wb"),
+            alerts=lines_file(stack, alerts_path, "wb"),
             reveal=reveal,
             store=not no_store,
             say=lambda text: click.echo(text, err=True),
@@ -72,15 +71,6 @@ def replay(captures, more, expression, count, each, workers, memory, transaction
         _print(summary)
     if summary["problems"]:
         sys.exit(1)
-
-
-def _output(stack: contextlib.ExitStack, path: str | None):
-    """An open file for lines, or None."""
-    if path is None:
-        return None
-    if path == "-":
-        return sys.stdout.buffer
-    return stack.enter_context(pathlib.Path(path).open("wb"))
 
 
 def _print(summary: dict[str, Any]) -> None:
@@ -104,6 +94,6 @@ def _print(summary: dict[str, Any]) -> None:
     if summary["hygiene"]:
         click.echo("\nbefore you trust an absence:")
     for figure in summary["hygiene"]:
-        click.echo(f"  {figure['count']:,} of {figure['of']:,} ({figure['share']:.2%}) {figure['name']}. {figure['advice']}")
+        click.echo(f"  {figure_text(figure)}")
     for alert in summary["raised"]:
         click.echo(f"\n{alert['severity'].upper()} {alert['detector']} {alert['alert_id']}\n  {alert['explanation']}")

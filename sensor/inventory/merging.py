@@ -68,7 +68,7 @@ class _Places:
     def __init__(self, table: Endpoints, host: str):
         self.table = table
         self.host = host.encode()
-        self._hash = U(hash_bytes(padded(self.host), 0, len(self.host), U(1)))
+        self._hash = _host_hash(host)
 
     def is_known(self, prefix: str) -> bool:
         """Whether words behind a prefix are values."""
@@ -93,8 +93,7 @@ class _Places:
         return self.is_known(decision.prefix)
 
     def _place(self, prefix: str) -> np.uint64:
-        raw = (prefix + "/").encode()
-        return U(place_hash(self._hash, padded(raw), 0, len(raw)))
+        return _place_hash(self._hash, prefix)
 
 
 def learn_templates(table: Endpoints, now: int, changes: list[TemplateChange]) -> None:
@@ -126,7 +125,7 @@ def _release_names(learned: Learned, now: int, changes: list[TemplateChange]) ->
     by_place: dict[int, list[np.void]] = collections.defaultdict(list)
     for entry in learned.watched[learned.watched["served"] > 0]:
         by_place[int(entry["place"])].append(entry)
-    prefixes = {_hash_of(change.host, change.prefix): change for change in changes}
+    prefixes = {int(_place_hash(_host_hash(change.host), change.prefix)): change for change in changes}
     for place, entries in sorted(by_place.items()):
         words = [
             Word(_text(entry), int(entry["served"]), int(entry["shape"]) if entry["shape_votes"] > 1 else 0)
@@ -151,9 +150,15 @@ def _text(entry: np.void) -> str:
     return entry["text"][: entry["length"]].tobytes().decode("ascii", "backslashreplace")
 
 
-def _hash_of(host: str, prefix: str) -> int:
-    raw, behind = host.encode(), (prefix + "/").encode()
-    return int(place_hash(U(hash_bytes(padded(raw), 0, len(raw), U(1))), padded(behind), 0, len(behind)))
+def _host_hash(host: str) -> np.uint64:
+    raw = host.encode()
+    return U(hash_bytes(padded(raw), 0, len(raw), U(1)))
+
+
+def _place_hash(host: np.uint64, prefix: str) -> np.uint64:
+    """Hash of the place behind a prefix, as the kernels have it."""
+    raw = (prefix + "/").encode()
+    return U(place_hash(host, padded(raw), 0, len(raw)))
 
 
 def rehearse() -> None:
