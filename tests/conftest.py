@@ -1,6 +1,24 @@
-"""Settings of the property tests."""
+"""Settings of the property tests, and the store that several tests ask."""
 
+import pathlib
+import subprocess
+import sys
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 settings.load_profile("project")
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def bundled_store(tmp_path_factory):
+    """DSN of a store with everything that is bundled, each capture on its own; only to be read."""
+    store = f"chdb://{tmp_path_factory.mktemp('state')}/store"
+    captures = sorted(str(path) for path in (ROOT / "pcaps").rglob("*.pcap*"))
+    command = [pathlib.Path(sys.executable).with_name("tapwatch"), "replay", "--each", "--store", store, *captures]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return store

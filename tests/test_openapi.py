@@ -28,17 +28,7 @@ def tapwatch(*arguments: str) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture(scope="module")
-def dsn(tmp_path_factory):
-    """A store with the bundled shop's traffic, and everything else that is bundled."""
-    store = f"chdb://{tmp_path_factory.mktemp('state')}/store"
-    captures = sorted(str(path) for path in (ROOT / "pcaps").rglob("*.pcap*"))
-    done = tapwatch("replay", "--each", "--store", store, *captures)
-    assert done.returncode == 0, done.stderr
-    return store
-
-
-@pytest.fixture(scope="module")
-def rows(dsn):
+def rows(bundled_store):
     """Of every host: its endpoints and parameters, read by another process, for one process holds a store."""
     script = (
         "import json, sys\nfrom sensor.store import open_store, queries\n"
@@ -47,7 +37,7 @@ def rows(dsn):
         "    print(json.dumps({h: [queries.endpoints(store, h), queries.parameters(store, h)] for h in hosts}))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, dsn], capture_output=True, text=True, check=True, cwd=ROOT, timeout=120
+        [sys.executable, "-c", script, bundled_store], capture_output=True, text=True, check=True, cwd=ROOT, timeout=120
     )
     return json.loads(done.stdout)
 
@@ -61,25 +51,25 @@ def test_exports_are_valid_and_fit_what_they_were_made_of(rows):
         assert yaml.safe_load(document_text(document, "x.yaml")) == json.loads(document_text(document, "x.json")) == document
 
 
-def test_the_commands(dsn, tmp_path):
+def test_the_commands(bundled_store, tmp_path):
     out = tmp_path / "shop.yaml"
-    assert tapwatch("export", "openapi", "--store", dsn, "--host", HOST, "-o", str(out)).returncode == 0
-    same = tapwatch("spec", "diff", str(out), "--store", dsn)  # the document names the host
+    assert tapwatch("export", "openapi", "--store", bundled_store, "--host", HOST, "-o", str(out)).returncode == 0
+    same = tapwatch("spec", "diff", str(out), "--store", bundled_store)  # the document names the host
     assert same.returncode == 0 and same.stdout == f"{HOST} is called as it is documented.\n"
     edited = read_document(str(out))
     del edited["paths"]["/v1/login"]
     (tmp_path / "edited.json").write_text(json.dumps(edited))
-    found = tapwatch("spec", "diff", str(tmp_path / "edited.json"), "--store", dsn, "--json")
+    found = tapwatch("spec", "diff", str(tmp_path / "edited.json"), "--store", bundled_store, "--json")
     assert found.returncode == 1
     assert [(line["kind"], line["path"]) for line in map(json.loads, found.stdout.splitlines())] == [("shadow", "/v1/login")]
-    several = tapwatch("export", "openapi", "--store", dsn)
+    several = tapwatch("export", "openapi", "--store", bundled_store)
     assert several.returncode == 1 and "name one with --host" in several.stderr
-    unknown = tapwatch("export", "openapi", "--store", dsn, "--host", "none.test")
+    unknown = tapwatch("export", "openapi", "--store", bundled_store, "--host", "none.test")
     assert unknown.returncode == 1 and "none.test" in unknown.stderr
     for name, text in (("a.yaml", "a: [b"), ("b.json", "[1]"), ("c.json", "{}"), ("none.json", None)):
         if text is not None:
             (tmp_path / name).write_text(text)
-        wrong = tapwatch("spec", "diff", str(tmp_path / name), "--store", dsn, "--host", HOST)
+        wrong = tapwatch("spec", "diff", str(tmp_path / name), "--store", bundled_store, "--host", HOST)
         assert wrong.returncode == 1 and "Traceback" not in wrong.stderr and wrong.stderr.count("\n") == 1
 
 

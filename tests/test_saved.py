@@ -10,7 +10,6 @@ import pytest
 
 from sensor.store.saved import saved_queries
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
 ANSWERS = {
     # query: (parameters, a row's part that must be there, rows at least)
@@ -50,14 +49,6 @@ def tapwatch(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([TAPWATCH, *arguments], capture_output=True, text=True, timeout=300, check=False)
 
 
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory):
-    store = f"chdb://{tmp_path_factory.mktemp('state')}/store"
-    captures = sorted(str(path) for path in (ROOT / "pcaps").rglob("*.pcap*"))
-    assert tapwatch("replay", "--each", "--store", store, *captures).returncode == 0
-    return store
-
-
 def test_every_query_has_an_answer_here():
     assert set(ANSWERS) == set(saved_queries()) and len(ANSWERS) >= 25
 
@@ -70,17 +61,17 @@ def test_queries_say_what_they_answer_and_take():
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_answers(dsn, name):
+def test_answers(bundled_store, name):
     given, part, least = ANSWERS[name]
     parameters = [word for key, value in given.items() for word in ("-p", f"{key}={value}")]
-    done = tapwatch("query", name, *parameters, "--store", dsn, "--json")
+    done = tapwatch("query", name, *parameters, "--store", bundled_store, "--json")
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) >= least
     assert not part or any(part.items() <= row.items() for row in rows), rows[:3]
 
 
-def test_the_command_lists_and_refuses(dsn):
+def test_the_command_lists_and_refuses(bundled_store):
     listed = tapwatch("query", "--json")
     assert {json.loads(line)["name"] for line in listed.stdout.splitlines()} == set(ANSWERS)
     for arguments, status, words in (
@@ -89,10 +80,12 @@ def test_the_command_lists_and_refuses(dsn):
         (("walkers", "-p", "size=1"), 1, "it takes: limit"),
         (("walkers", "-p", "limit"), 2, "NAME=VALUE"),
     ):
-        done = tapwatch("query", *arguments, "--store", dsn)
+        done = tapwatch("query", *arguments, "--store", bundled_store)
         assert done.returncode == status and words in done.stderr and "Traceback" not in done.stderr
 
 
-def test_actors(dsn):
-    rows = [json.loads(line) for line in tapwatch("actors", "--limit", "3", "--store", dsn, "--json").stdout.splitlines()]
+def test_actors(bundled_store):
+    rows = [
+        json.loads(line) for line in tapwatch("actors", "--limit", "3", "--store", bundled_store, "--json").stdout.splitlines()
+    ]
     assert len(rows) == 3 and rows[0]["actor"] == "ip:198.51.100.77" and rows[0]["transactions"] == 600
