@@ -58,15 +58,20 @@ class Alert:
     threshold: float
     explanation: str
     evidence: list[str]
+    identity: str = ""
+    """who and since when, where members may join that were there before"""
 
     @property
     def alert_id(self) -> str:
         """Stable over replays: what, where, who and since when."""
-        key = "\0".join((self.detector, self.host, self.method, self.endpoint, self.actor, str(self.first_seen)))
+        who = self.identity or f"{self.actor}\0{self.first_seen}"
+        key = "\0".join((self.detector, self.host, self.method, self.endpoint, who))
         return hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
 
     def as_row(self) -> dict:
-        return {"alert_id": self.alert_id, **dataclasses.asdict(self)}
+        row = {"alert_id": self.alert_id, **dataclasses.asdict(self)}
+        del row["identity"]
+        return row
 
 
 class Detector(abc.ABC):
@@ -95,17 +100,16 @@ class Detector(abc.ABC):
             and not isinstance(getattr(cls, key), bool)
         }
 
-    def place_of(self, track: np.void, endpoints: Endpoints) -> tuple[str, str, str]:
-        """(host, method, template) of a raised track's endpoint, as it was when somebody first asked.
+    def place_of(self, identity: tuple[int, int], place: int, endpoints: Endpoints) -> tuple[str, str, str]:
+        """(host, method, template) of an incident's endpoint, as it was when somebody first asked. identity: (key, since when)
 
         An incident that was told keeps its name, and so its id, when its endpoint becomes a part of another.
         """
-        key = int(track["key"]), int(track["first_ts"])
-        if key not in self._told:
+        if identity not in self._told:
             if len(self._told) >= MAX_TOLD:
                 self._told.pop(next(iter(self._told)))
-            self._told[key] = place_text(endpoints, int(track["endpoint"]))
-        return self._told[key]
+            self._told[identity] = place_text(endpoints, place)
+        return self._told[identity]
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that it remembers: every array and bundle among its attributes, by name."""
@@ -150,6 +154,14 @@ def address_text(high: int, low: int) -> str:
 def place_text(endpoints: Endpoints, place: int) -> tuple[str, str, str]:
     """(host, method, template) of an endpoint."""
     return endpoint_text(endpoints, place)
+
+
+SEVERITIES = ("low", "medium", "high", "critical")
+
+
+def severity_above(severity: str) -> str:
+    """The next higher severity."""
+    return SEVERITIES[min(SEVERITIES.index(severity) + 1, len(SEVERITIES) - 1)]
 
 
 def duration_text(ns: int) -> str:

@@ -22,6 +22,7 @@ import numpy as np
 from detectors.base import Alert, Detector, View, address_text, confidence_from, duration_text, printable
 from detectors.enumeration_kernels import RAISED, TEXT, enumerate_rows, new_enumeration
 from sensor.inventory.secrets import SECRET_CLASSES
+from sensor.inventory.values import IN_PATH, IN_QUERY
 
 
 class Enumeration(Detector):
@@ -67,7 +68,7 @@ class Enumeration(Detector):
         return sorted((self._describe(track, endpoints) for track in best.values()), key=lambda a: (a.raised_at, a.alert_id))
 
     def _describe(self, track, endpoints) -> Alert:
-        host, method, template = self.place_of(track, endpoints)
+        host, method, template = self.place_of((int(track["key"]), int(track["first_ts"])), int(track["endpoint"]), endpoints)
         source = address_text(int(track["source_hi"]), int(track["source_lo"]))
         actor = f"token:{int(track['actor_lo']):016x}" if track["rung"] else f"ip:{source}"
         return Alert(
@@ -93,8 +94,7 @@ class Enumeration(Detector):
 
     def _explain(self, track, actor: str, host: str, method: str, template: str) -> str:
         span = duration_text(int(track["last_ts"]) - int(track["first_ts"]))
-        name = track["name"][: int(track["name_len"])].tobytes()
-        slot = f"query parameter {printable(name)}" if track["in_query"] else f"path segment {int(track['slot']) + 1}"
+        slot = slot_text(track)
         parts = [
             (
                 f"{actor} asked {host} {method} {template} for {int(track['distinct'])} different values of {slot} in "
@@ -118,6 +118,14 @@ class Enumeration(Detector):
         if track["misses"]:
             parts.append(f"{int(track['misses'])} answers said that the value does not exist or is not allowed.")
         return " ".join(parts)
+
+
+def slot_text(track) -> str:
+    """What a track's parameter is called."""
+    name = printable(track["name"][: int(track["name_len"])].tobytes())
+    if track["location"] == IN_PATH:
+        return f"path segment {int(track['slot']) + 1}"
+    return f"{'query parameter' if track['location'] == IN_QUERY else 'body field'} {name}"
 
 
 def _value_text(track, which: str) -> str:

@@ -24,6 +24,7 @@ from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.inventory.lexical import INT
 from sensor.inventory.secrets import plain_name_hash
+from sensor.inventory.values import IN_PATH
 
 TRACKS = 65_536
 """Actors times parameters watched at once."""
@@ -46,7 +47,7 @@ PRIOR_WALK, PRIOR_REPEATS, PRIOR_MISSES = 0.1, 0.05, 0.05
 
 SAMPLE = np.dtype([("ts", "<i8"), ("port", "<u2"), ("status", "<u2")])
 TRACK = np.dtype([
-    ("key", "<u8"), ("status", "u1"), ("rung", "u1"), ("in_query", "u1"), ("secret", "u1"),
+    ("key", "<u8"), ("status", "u1"), ("rung", "u1"), ("location", "u1"), ("secret", "u1"),
     ("endpoint", "<u4"), ("slot", "<u8"), ("place", "<u4"),
     ("actor_hi", "<u8"), ("actor_lo", "<u8"), ("source_hi", "<u8"), ("source_lo", "<u8"),
     ("first_ts", "<i8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("raised_at", "<i4"),
@@ -103,7 +104,7 @@ def start_track(track, key, row, value, rung, place):
     track["key"] = key
     track["status"] = 0
     track["rung"] = rung
-    track["in_query"] = value["in_query"]
+    track["location"] = value["location"]
     track["secret"] = value["secret"]
     track["endpoint"] = row["endpoint"]
     track["slot"] = value["slot"]
@@ -299,7 +300,7 @@ def raise_or_update(state, track, threshold, arena, value, row):
 @kernel
 def is_ignored(state, value):
     """Whether a parameter counts pages or time, which everybody walks through."""
-    if not value["in_query"]:
+    if value["location"] == IN_PATH:
         return False
     for k in range(state.ignored.shape[0]):
         if state.ignored[k] == value["slot"]:

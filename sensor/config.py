@@ -8,6 +8,7 @@ import tomllib
 import msgspec
 
 from sensor.core.limits import DUPLICATE_WINDOW_MS, REQUEST_SAMPLE, RESPONSE_SAMPLE, SAMPLE_LIMIT
+from sensor.core.records import FLOW
 from sensor.packets.layers import TUNNELS
 
 
@@ -99,6 +100,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     privacy: Privacy = Privacy()
     live: Live = Live()
     metrics: Metrics = Metrics()
+    flows: dict[str, str] = {}
+    """what endpoints do, where their names do not tell: `"POST /v1/enter" = "login"` (a host may stand before the path)"""
     detectors: dict[str, dict[str, float]] = {}
     """settings of detectors by name, as [detectors.enumeration]"""
 
@@ -126,6 +129,11 @@ def load_config(path: str | None) -> Config:
             raise ConfigError(f"{path}: sizes in `bodies` must be from 0 to {SAMPLE_LIMIT}.")
     if config.metrics.listen and not re.fullmatch(r".+:\d{1,5}", config.metrics.listen):
         raise ConfigError(f"{path}: `metrics.listen` must be ADDRESS:PORT, or empty.")
+    for key, flow in config.flows.items():
+        if flow not in FLOW or not re.fullmatch(r"[A-Z]+ \S*/\S*", key):
+            raise ConfigError(
+                f'{path}: `flows` takes lines as "POST /v1/enter" = "login"; flows are {", ".join(filter(None, FLOW))}.'
+            )
     for name, ports in config.capture.tunnel_ports.items():
         if name not in TUNNELS or any(not 0 < port < 65_536 for port in ports):
             raise ConfigError(f"{path}: `capture.tunnel_ports` takes lists of UDP ports for {', '.join(sorted(TUNNELS))}.")

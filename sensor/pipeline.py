@@ -98,7 +98,7 @@ class Pipeline:
     def reset(self) -> None:
         """Forget all traffic."""
         self._decoder = new_decoder(fragment_bytes=self._budget.fragment_bytes, **msgspec.structs.asdict(self._config.capture))
-        self._inventory = Inventory(self._key)
+        self._inventory = Inventory(self._key, self._config.flows)
         self._grants = new_grants()
         self._detectors = [self._make(name, kind, self._config.detectors) for name, kind in find_detectors().items()]
         self._frames = 0
@@ -211,7 +211,7 @@ class Pipeline:
     def learned(self) -> dict[str, np.ndarray]:
         """Everything that inventory and detectors remember, by name. The arrays are theirs: what is written to them counts."""
         self._finish_analysis()
-        found = {f"inventory.{name}": array for name, array in self._inventory.table.arrays().items()}
+        found = {f"inventory.{name}": array for name, array in self._inventory.arrays().items()}
         for detector in self._detectors:
             found |= {f"{detector.name}.{name}": array for name, array in detector.state().items()}
         return found

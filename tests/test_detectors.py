@@ -7,8 +7,9 @@ import pytest
 from rows import SECOND, START, batch_of
 
 from detectors.base import View, find_detectors
-from detectors.credential_stuffing import CONTROL, TRACK, CredentialStuffing
+from detectors.credential_stuffing import CredentialStuffing
 from detectors.enumeration import Enumeration
+from detectors.enumeration_kernels import CONTROL, TRACK
 from detectors.incidents import claim, update
 from detectors.sets import CAPACITY, add_pair, new_pair_set
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
@@ -214,9 +215,9 @@ def test_the_incident_that_was_quiet_for_longest_gives_way():
         claim(raised, control[0], track)
     assert sorted(raised["key"].tolist()) == [3, 4, 5, 6] and control["unkept"][0] == 2
     for track in tracks:
-        track["attempts"] = 9
+        track["requests"] = 9
         update(raised, track)
-    assert sorted(raised["key"].tolist()) == [3, 4, 5, 6] and set(raised["attempts"].tolist()) == {9}
+    assert sorted(raised["key"].tolist()) == [3, 4, 5, 6] and set(raised["requests"].tolist()) == {9}
 
 
 def test_an_incident_keeps_its_name_when_its_endpoint_becomes_part_of_another():

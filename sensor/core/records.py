@@ -96,6 +96,7 @@ TRANSACTION = np.dtype(
         ("credential", "<u8"),     # keyed hash of the API token or password; 0: none
         ("session", "<u8"),        # keyed hash of the session cookie; 0: none
         ("endpoint", "<u4"),       # id in the endpoint table; set by the inventory
+        ("flow", "u1"),            # FLOWS: what its endpoint does; set by the inventory
         ("request_media", "u1"), ("response_media", "u1"),    # MEDIA
         ("request_coding", "u1"), ("response_coding", "u1"),  # CODINGS; of the sample: identity once it is decoded
         ("request_partial", "u1"), ("response_partial", "u1"),  # the sample is not the whole body
@@ -118,6 +119,10 @@ MEDIA = {name: code for code, name in enumerate(MEDIA_KINDS)}
 OPERATIONS = ("", "query", "mutation", "subscription", "jsonrpc", "soap")
 OPERATION = {name: code for code, name in enumerate(OPERATIONS)}
 """What names an operation in a request's body: GraphQL's three, JSON-RPC, SOAP."""
+
+FLOWS = ("", "login", "signup", "reset", "payment", "code", "cart", "search", "content")
+FLOW = {name: code for code, name in enumerate(FLOWS)}
+"""Business flows that an endpoint may serve; `code`: coupons, vouchers, gift cards."""
 
 CODINGS = ("identity", "gzip", "deflate", "br", "zstd", "other")
 CODING = {name: code for code, name in enumerate(CODINGS)}

@@ -6,19 +6,21 @@ from sensor.core.hashing import U, hash_bytes, siphash
 from sensor.core.jit import kernel
 from sensor.core.records import AUTH, AUTH_KINDS, MEDIA, Batch
 from sensor.core.wide import SLACK, copy
+from sensor.inventory.body_values import DEPTH as BODY_DEPTH
+from sensor.inventory.body_values import ROOM_PER_VALUE, read_body_values
 from sensor.inventory.endpoints import CAPACITY, TEXT_LIMIT, Endpoints, endpoint_text, find_endpoint, new_endpoints
+from sensor.inventory.flows import Flows
 from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN, SEEN, name_hash_at, place_hash, watch
 from sensor.inventory.lexical import SLUG
 from sensor.inventory.merging import TemplateChange, learn_templates
 from sensor.inventory.operations import OPERATION_LIMIT, copy_procedure, is_grpc, write_operation
 from sensor.inventory.parameters import describe, note_parameters
 from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, profile_row, quantile
+from sensor.inventory.secrets import NAME_LIMIT
 from sensor.inventory.shapes import DEPTH, NO_SHAPE, json_shape, vote
 from sensor.inventory.targets import (
     CLASS_LENGTHS,
     TEMPLATE_LIMIT,
-    VALUE,
-    VALUES_PER_ROW,
     is_plain_url,
     read_query,
     redact_path,
@@ -26,6 +28,7 @@ from sensor.inventory.targets import (
     redact_url,
     write_template,
 )
+from sensor.inventory.values import VALUE, VALUES_OF_BODY, VALUES_PER_ROW
 
 AGAIN = 1.1
 """Transactions by which there must be more before paths are learned from again, when endpoints are asked for."""
@@ -81,11 +84,12 @@ def place_template(table, place, arena, template, template_len, used, batch):
 
 
 @kernel
-def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, key0, key1, values, count):
+def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, lengths, key0, key1, values, count):
     """Fill in endpoint and template of rows[first_row:], profile them, and replace secrets.
 
     Returns (the row at which it is time to learn, or their number; bytes used; number of values). arena: has room behind
-    `used` for the worst case; scratch: offset behind that, room for one template; bodies: samples; stack: as json_shape wants.
+    `used` for the worst case; scratch: offset behind that, room for one template; bodies: samples; stack, lengths: as
+    json_shape and read_json_values want.
     """
     learned = table.learned
     batch = np.uint32(table.control[1])
@@ -108,6 +112,7 @@ def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, ke
         if key >= 0 and row["auth"] == 0:
             row["auth"] = A_API_KEY
             row["credential"] = siphash(arena, np.int64(values[key]["at"]), np.int64(values[key]["len"]), key0, key1)
+        count, used = read_body_values(bodies, row, index, values, count, arena, used, scratch + length, lengths)
         if row["method_len"] == 0 or row["path_len"] == 0:
             count = first  # a request of which too little was seen belongs to no endpoint
             row["endpoint"] = 0
@@ -134,24 +139,36 @@ def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, ke
     return np.int64(rows.shape[0]), used, count
 
 
+def body_room(rows: np.ndarray) -> int:
+    """Bytes of the arena that the values of the rows' bodies may take: names in full, before each value."""
+    per_row = np.minimum(rows["request_body_len"].astype(np.int64) * NAME_LIMIT, VALUES_OF_BODY * ROOM_PER_VALUE)
+    return int(per_row.sum())
+
+
 class Inventory:
     """Endpoints of all traffic so far."""
 
-    def __init__(self, key: tuple[int, int]):
+    def __init__(self, key: tuple[int, int], flows: dict[str, str] | None = None):
         self.table: Endpoints = new_endpoints()
         self.changes: list[TemplateChange] = []
         """what was learned, oldest first; the first CHANGES alone are kept"""
+        self.flows = Flows(flows)
         self._key = np.uint64(key[0]), np.uint64(key[1])
         self._learned_at = 0
         self._told: dict[int, tuple[int, tuple[str, str, str]]] = {}
         self._told_counts = np.zeros(CAPACITY, np.uint64)
         self._stack = np.zeros(DEPTH, np.uint64)
+        self._lengths = np.zeros(BODY_DEPTH, np.int64)
         self._arena = np.empty(0, np.uint8)
         self._values = np.empty(0, VALUE)
 
     def learn(self, now: int) -> None:
         """See which words of paths are values. now: packet time, ns, for the log of changes."""
         learn_templates(self.table, now, self.changes)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything that it remembers, by name."""
+        return self.table.arrays() | self.flows.arrays()
 
     @property
     def known(self) -> int:
@@ -167,8 +184,8 @@ class Inventory:
         rows = batch.rows
         targets = sum(int(rows[name + "_len"].sum()) for name in TARGETS)
         longest = TEMPLATE_LIMIT + OPERATION_LIMIT
-        room = batch.used + 4 * targets + longest * len(rows) + 64
-        needed = room + longest + TEXT_LIMIT + SLACK
+        room = batch.used + 4 * targets + longest * len(rows) + body_room(rows) + 64
+        needed = room + longest + TEXT_LIMIT + NAME_LIMIT + SLACK
         if len(self._arena) < needed:
             self._arena = np.empty(needed + needed // 2, np.uint8)
         if len(self._values) < len(rows) * VALUES_PER_ROW + 1:
@@ -180,11 +197,12 @@ class Inventory:
         at, used, count = 0, batch.used, 0
         while True:
             at, used, count = analyse_rows(
-                self.table, rows, at, arena, used, room, batch.bodies, self._stack, *self._key, values, count
+                self.table, rows, at, arena, used, room, batch.bodies, self._stack, self._lengths, *self._key, values, count
             )
             if at >= len(rows):
                 break
             self.learn(int(rows["ts"][at]))
+        self.flows.mark(self.table, rows, values[:count])
         note_parameters(self.table.parameters, self.table.rows, rows, arena, values[:count])
         return Batch(rows, arena, int(used), batch.bodies, batch.bodies_used), values[:count], wire
 

@@ -11,6 +11,7 @@ from sensor.core.jit import kernel
 from sensor.inventory.lexical import CLASSES, INT
 from sensor.inventory.loglog import add_hash, estimate
 from sensor.inventory.secrets import SECRET_CLASSES
+from sensor.inventory.values import IN_PATH, LOCATIONS
 
 CAPACITY = 32_768
 PROBES = 16
@@ -24,14 +25,14 @@ SERVED_FROM, SERVED_TO = 200, 400
 PARAMETER = np.dtype([
     ("endpoint", "<u4"),    # id of its endpoint, 0 free
     ("generation", "<u4"),  # of the endpoint's place
-    ("slot", "<u8"), ("in_query", "u1"),  # as in VALUE
+    ("slot", "<u8"), ("location", "u1"),  # as in VALUE
     ("seen", "<u8"),        # requests that bore it
     ("kinds", "<u4"),       # bits of lexical.CLASSES
     ("low", "<i8"), ("high", "<i8"),  # of INT values
     ("shortest", "<u4"), ("longest", "<u4"),  # bytes
     ("secret", "u1"),       # class in secrets.SECRET_CLASSES, 0 harmless
     ("registers", "u1", (REGISTERS,)),  # of the values' hashes
-    ("name", "u1", (NAME,)), ("name_len", "u1"),  # query parameters alone
+    ("name", "u1", (NAME,)), ("name_len", "u1"),  # of query and body
 ])  # fmt: skip
 
 
@@ -49,12 +50,12 @@ def new_parameters() -> Parameters:
 
 
 @kernel
-def clear_parameter(entry, endpoint, generation, slot, in_query):
+def clear_parameter(entry, endpoint, generation, slot, location):
     """Make an entry that of a parameter of which nothing is known."""
     entry["endpoint"] = endpoint
     entry["generation"] = generation
     entry["slot"] = slot
-    entry["in_query"] = in_query
+    entry["location"] = location
     entry["seen"] = 0
     entry["kinds"] = 0
     entry["low"] = 0
@@ -68,18 +69,18 @@ def clear_parameter(entry, endpoint, generation, slot, in_query):
 
 
 @kernel
-def find_parameter(parameters, endpoint, generation, slot, in_query):
+def find_parameter(parameters, endpoint, generation, slot, location):
     """Place of a parameter, new or known; -1 when there is no room."""
-    first = np.int64(mix(U(endpoint) * U(0x9E3779B97F4A7C15) ^ mix(slot + U(in_query))) & U(CAPACITY - 1))
+    first = np.int64(mix(U(endpoint) * U(0x9E3779B97F4A7C15) ^ mix(slot + U(location))) & U(CAPACITY - 1))
     for step in range(PROBES):
         place = (first + step) & (CAPACITY - 1)
         entry = parameters.rows[place]
         if entry["endpoint"] == 0:
-            clear_parameter(entry, endpoint, generation, slot, in_query)
+            clear_parameter(entry, endpoint, generation, slot, location)
             return place
-        if entry["endpoint"] == endpoint and entry["slot"] == slot and entry["in_query"] == in_query:
+        if entry["endpoint"] == endpoint and entry["slot"] == slot and entry["location"] == location:
             if entry["generation"] != generation:  # the place was given to another endpoint
-                clear_parameter(entry, endpoint, generation, slot, in_query)
+                clear_parameter(entry, endpoint, generation, slot, location)
             return place
     parameters.control[0] += 1
     return np.int64(-1)
@@ -113,11 +114,11 @@ def note_parameters(parameters, endpoints, rows, arena, values):
         if endpoint == 0 or not SERVED_FROM <= row["status"] < SERVED_TO:
             continue
         endpoint = standing(endpoints, endpoint)
-        place = find_parameter(parameters, endpoint, endpoints[endpoint]["generation"], value["slot"], value["in_query"])
+        place = find_parameter(parameters, endpoint, endpoints[endpoint]["generation"], value["slot"], value["location"])
         if place < 0:
             continue
         entry = parameters.rows[place]
-        if entry["seen"] == 0 and value["in_query"]:
+        if entry["seen"] == 0 and value["location"] != IN_PATH:
             length = min(np.int64(value["name_len"]), NAME)
             entry["name_len"] = length
             for k in range(length):
@@ -161,7 +162,7 @@ def move_parameters(parameters, endpoints):
         if endpoint == 0 or other["seen"] == 0 or not endpoints[endpoint]["moved"]:
             continue
         onto = standing(endpoints, endpoint)
-        found = find_parameter(parameters, onto, endpoints[onto]["generation"], other["slot"], other["in_query"])
+        found = find_parameter(parameters, onto, endpoints[onto]["generation"], other["slot"], other["location"])
         if found >= 0:
             merge_parameter(parameters.rows[found], other)
         other["seen"] = 0  # it keeps its place: others may stand behind it
@@ -172,9 +173,9 @@ def describe(entry: np.void) -> dict:
     kinds = [name or "word" for code, name in enumerate(CLASSES) if int(entry["kinds"]) >> code & 1]
     is_number = "int" in kinds
     return {
-        "location": "query" if entry["in_query"] else "path",
+        "location": LOCATIONS[int(entry["location"])],
         "name": entry["name"][: entry["name_len"]].tobytes().decode("utf-8", "backslashreplace"),
-        "position": 0 if entry["in_query"] else int(entry["slot"]),
+        "position": 0 if entry["location"] != IN_PATH else int(entry["slot"]),
         "seen": int(entry["seen"]),
         "types": kinds,
         "minimum": int(entry["low"]) if is_number else None,

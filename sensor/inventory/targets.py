@@ -29,36 +29,15 @@ from sensor.inventory.secrets import (
     secret_by_name,
     secret_by_value,
 )
+from sensor.inventory.values import AMPERSAND, EQUALS, IN_PATH, IN_QUERY, VALUES_OF_PATH, VALUES_OF_QUERY, find_in
 
-VALUE = np.dtype([
-    ("row", "<u4"),      # row of the batch
-    ("kind", "u1"),      # class in lexical.CLASSES
-    ("secret", "u1"),    # class in secrets.SECRET_CLASSES
-    ("in_query", "u1"),  # a query parameter; else a segment of the path
-    ("slot", "<u8"),     # what parameter: number of the segment, or hash of the name
-    ("hash", "<u8"),     # of the value
-    ("number", "<i8"),   # value of an INT, else -1
-    ("name_at", "<u4"), ("name_len", "<u4"),  # query: the parameter's name
-    ("at", "<u4"), ("len", "<u4"),            # the value, in the batch's arena, as on the wire
-])  # fmt: skip
-"""One parameter of one request."""
-
-VALUES_PER_ROW = 24
 TEMPLATE_LIMIT = 512
-SLASH, EQUALS, AMPERSAND, SEMICOLON, DOT, QUESTION, AT, COLON = 47, 61, 38, 59, 46, 63, 64, 58
+SLASH, SEMICOLON, DOT, QUESTION, AT, COLON = 47, 59, 46, 63, 64, 58
 CLASS_TEXTS = padded(b"".join(f"{{{name}}}".encode().ljust(16, b"\0") for name in CLASSES))
 CLASS_LENGTHS = np.array([len(name) + 2 for name in CLASSES])
 PLAIN = np.array([chr(c) not in "?#@;%y0123456789" for c in range(256)])
 """Bytes of a URL that are no sign of a secret."""
 REST = padded(b"/{rest}")
-
-
-@kernel
-def find_in(arena, at, end, byte):
-    """Offset of the first such byte in arena[at:end]; `end` when there is none."""
-    while at < end and arena[at] != byte:
-        at += 1
-    return at
 
 
 @kernel
@@ -98,13 +77,13 @@ def is_version(arena, at, end):
 
 
 @kernel
-def note_value(values, count, row, kind, secret, in_query, slot, arena, at, end):
+def note_value(values, count, row, kind, secret, location, slot, arena, at, end):
     """Append a parameter value: the new count."""
     value = values[count]
     value["row"] = row
     value["kind"] = kind
     value["secret"] = secret
-    value["in_query"] = in_query
+    value["location"] = location
     value["slot"] = slot
     value["hash"] = hash_bytes(arena, at, end - at, U(11))
     value["number"] = decimal(arena, at, end - at) if kind == INT else np.int64(-1)
@@ -149,8 +128,8 @@ def write_template(arena, at, end, to, row, values, count, learned, host):
             to += matrix - part
             secret = secret_by_value(arena, begin, part - begin, kind)
             secret_seen |= secret != HARMLESS
-            if count - first < VALUES_PER_ROW // 3:
-                count = note_value(values, count, row, kind, secret, False, U(segment), arena, begin, part)
+            if count - first < VALUES_OF_PATH:
+                count = note_value(values, count, row, kind, secret, IN_PATH, U(segment), arena, begin, part)
         segment += 1
         at = stop
     return to - start, count, secret_seen
@@ -173,8 +152,8 @@ def read_query(arena, at, end, row, values, count):
                 secret_seen = True
                 if (secret == 2 or secret == 3) and key < 0:
                     key = count
-            if count - first < VALUES_PER_ROW - VALUES_PER_ROW // 3:
-                count = note_value(values, count, row, kind, secret, True, slot, arena, equals + 1, stop)
+            if count - first < VALUES_OF_QUERY:
+                count = note_value(values, count, row, kind, secret, IN_QUERY, slot, arena, equals + 1, stop)
                 values[count - 1]["name_at"] = at
                 values[count - 1]["name_len"] = min(equals - at, 64)
             elif key == count:

@@ -1,0 +1,145 @@
+"""What all detectors of guessing share: settings, the run over trials, and their alerts. Statistic: detectors/attempts.py."""
+
+import abc
+import json
+import math
+
+import numpy as np
+
+from detectors.attempts import new_attempts, take_attempts
+from detectors.base import (
+    MAX_SOURCES,
+    Alert,
+    Detector,
+    View,
+    address_text,
+    confidence_from,
+    duration_text,
+    severity_above,
+)
+from detectors.campaigns import BY_PLACE, MEMBER, distinct_bits, members_by_incident, open_incidents
+from detectors.trials import TrialRoom
+
+MINUTE = 60 * 1_000_000_000
+FEW, MANY = 3, 8
+"""Different values, of at most 64 that can be told apart: below FEW they are few, from MANY on many."""
+
+
+class Guessing(Detector):
+    """Attempts that fail too often: by one address, by addresses with one fingerprint, or at one endpoint by all."""
+
+    run_length: float = 1e6
+    """attempts of ordinary traffic in which a group's sum rises above its threshold once, at the earliest"""
+    threshold: float = 13.8
+    """nats of an address's own sum; ordinary attempts reach it once in e^13.8 = 1,000,000 at the earliest"""
+    min_attempts: int = 20
+    """attempts of one address below which it may be a person who errs"""
+    min_addresses: int = 10
+    """addresses below which a group's failures may be those of a few people"""
+    idle_minutes: int = 60
+    """silence after which an address begins anew, and an incident is over"""
+    usual_failures: float = 0.15
+    """share of failures before the endpoint is known"""
+
+    what: str
+    """what an attempt is, for sentences: `log-in`"""
+    success_matters: bool = True
+    """a success of a guesser makes the incident worse"""
+
+    def __init__(self, **settings: float):
+        super().__init__(**settings)
+        self._state = new_attempts()
+        self._room = TrialRoom()
+
+    @abc.abstractmethod
+    def trials(self, view: View, room: TrialRoom) -> tuple[np.ndarray, int]:
+        """(TRIAL[:], how many of them are the batch's)"""
+
+    def update(self, view: View) -> None:
+        limits = np.array(
+            [self.threshold, math.log(self.run_length), self.min_attempts, self.min_addresses, self.idle_minutes * MINUTE,
+             self.usual_failures]
+        )  # fmt: skip
+        trials, count = self.trials(view, self._room)
+        take_attempts(self._state, view.batch.rows, trials, count, limits)
+
+    def alerts(self, endpoints) -> list[Alert]:
+        members = members_by_incident(self._state.campaigns)
+        nobody = np.zeros(0, MEMBER)
+        return [
+            self._describe(incident, members.get(int(incident["serial"]), nobody), endpoints)
+            for incident in open_incidents(self._state.campaigns)
+        ]
+
+    def _describe(self, incident, members, endpoints) -> Alert:
+        guilty = members[2 * members["failures"].astype(np.int64) > members["transactions"]]
+        sources = [address_text(int(member["hi"]), int(member["lo"])) for member in guilty[:MAX_SOURCES]]
+        attempts, failures = int(guilty["transactions"].sum()), int(guilty["failures"].sum())
+        host, method, template = self.place(incident, endpoints)
+        hits = attempts - failures
+        return Alert(
+            detector=self.name,
+            owasp=self.owasp,
+            severity=severity_above(self.severity) if hits and self.success_matters else self.severity,
+            confidence=confidence_from(float(incident["nats"]) - float(incident["threshold"])),
+            first_seen=int(incident["first_ts"]),
+            last_seen=int(incident["last_ts"]),
+            raised_at=int(incident["raised_ts"]),
+            host=host,
+            method=method,
+            endpoint=template,
+            actor=_actor(incident, sources),
+            actors=len(guilty),
+            sources=sources,
+            transactions=attempts,
+            statistic={"name": f"CUSUM of failed {self.what}s (nats)", "value": round(float(incident["nats"]), 2)},
+            threshold=round(float(incident["threshold"]), 2),
+            explanation=self.explain(incident, sources, attempts, failures, f"{host} {method} {template}".strip()),
+            evidence=_evidence(incident, method),
+            identity=f"{int(incident['key']):016x}\0{int(incident['began'])}",
+        )
+
+    def place(self, incident, endpoints) -> tuple[str, str, str]:
+        """(host, method, template) of an incident."""
+        return self.place_of((int(incident["key"]), int(incident["began"])), int(incident["endpoint"]), endpoints)
+
+    def explain(self, incident, sources: list[str], attempts: int, failures: int, place: str) -> str:
+        """The whole incident in sentences."""
+        span = duration_text(int(incident["last_ts"]) - int(incident["first_ts"]))
+        share = f"{failures} attempts ({failures / max(attempts, 1):.1%}) failed, where {incident['usual']:.1%} is usual here."
+        if len(sources) == 1:
+            told = f"ip:{sources[0]} made {attempts} {self.what}s at {place} within {span}: {share}"
+        else:
+            alike = "" if incident["group"] == BY_PLACE else " that send the same headers in the same order"
+            told = (
+                f"{len(sources):,} addresses{alike} made {attempts} {self.what}s at {place} within {span}, "
+                f"{attempts / max(len(sources), 1):.1f} each: {share}"
+            )
+        if failures < attempts and self.success_matters:
+            hits = attempts - failures
+            told += f" {hits} attempt{'s' * (hits != 1)} succeeded: what was guessed there is to be held for known."
+        return told
+
+
+def tried(bits: int) -> str:
+    """`no`, `one`, `few` or `many` different ones."""
+    count = distinct_bits(np.uint64(bits))
+    return "no" if count == 0 else "one" if count == 1 else "few" if count <= FEW else "many" if count >= MANY else "several"
+
+
+def _actor(incident, sources: list[str]) -> str:
+    if len(sources) == 1:
+        return f"ip:{sources[0]}"
+    if incident["group"] == BY_PLACE:
+        return f"campaign:{int(incident['key']):016x}"
+    return f"fingerprint:{int(incident['fingerprint']):016x}"
+
+
+def _evidence(incident, method: str) -> list[str]:
+    return [
+        json.dumps(
+            {"ts": int(one["ts"]), "client_ip": address_text(int(one["hi"]), int(one["lo"])), "client_port": int(one["port"]),
+             "method": method, "status": int(one["status"])}
+        )
+        for one in incident["sample"][: int(incident["samples"])]
+    ]  # fmt: skip

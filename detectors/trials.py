@@ -1,0 +1,122 @@
+"""Which requests are attempts at guessing something, and what their answers mean: rows of a batch to TRIAL rows."""
+
+import numpy as np
+
+from detectors.attempts import FAILURE, NEUTRAL, SUCCESS, TRIAL
+from sensor.core.hashing import U, hash_bytes, mix
+from sensor.core.jit import kernel
+from sensor.inventory.endpoints import CAPACITY
+from sensor.inventory.secrets import EMAIL_SECRET, OTP, PASSWORD, plain_name_hash
+from sensor.inventory.values import IN_PATH
+
+USERS = np.array(
+    [
+        plain_name_hash(name.encode())
+        for name in ("user", "username", "user_name", "login", "email", "account", "phone", "userid")
+    ],
+    np.uint64,
+)
+"""Names of parameters that say which account is meant."""
+
+
+def outcomes(failures: tuple[int, ...], successes: tuple[int, ...] = ()) -> np.ndarray:
+    """uint8[1000]: outcome by status. successes: hundreds of all that succeed (2 and 3 where none are named)."""
+    table = np.full(1_000, NEUTRAL, np.uint8)
+    for hundred in successes or (2, 3):
+        table[hundred * 100 : hundred * 100 + 100] = SUCCESS
+    table[list(failures)] = FAILURE
+    return table
+
+
+class TrialRoom:
+    """Rows for trials, used again by every batch."""
+
+    def __init__(self) -> None:
+        self._trials = np.empty(0, TRIAL)
+
+    def of(self, size: int) -> np.ndarray:
+        """TRIAL[size or more]"""
+        if len(self._trials) < size:
+            self._trials = np.empty(size, TRIAL)
+        return self._trials
+
+
+@kernel
+def note_value(trial, value, users):
+    """Add one value of the request to what was tried."""
+    trial["what"] = mix(trial["what"] ^ mix(value["hash"] ^ value["slot"]))
+    if value["secret"] == PASSWORD or value["secret"] == OTP:
+        trial["secret"] = mix(value["hash"])
+    elif value["secret"] == EMAIL_SECRET:
+        trial["user"] = mix(value["hash"])
+    elif value["location"] != IN_PATH:
+        for k in range(users.shape[0]):
+            if users[k] == value["slot"]:
+                trial["user"] = mix(value["hash"])
+
+
+@kernel
+def start_trial(trial, index, row, outcome, place):
+    """A trial of which nothing but the length of its body is known."""
+    trial["row"] = index
+    trial["outcome"] = outcome
+    trial["place"] = place
+    trial["what"] = mix(U(row["request_bytes"]))
+    trial["user"] = 0
+    trial["secret"] = 0
+
+
+@kernel
+def trials_of_flow(rows, values, flow, outcomes_by_status, users, trials):
+    """Attempts at endpoints of one business flow, to trials[:]: their number."""
+    count, at = 0, 0
+    for index in range(rows.shape[0]):
+        row = rows[index]
+        if row["flow"] != flow or row["endpoint"] == 0:
+            continue
+        outcome = outcomes_by_status[min(row["status"], 999)]
+        if outcome == NEUTRAL:
+            continue
+        start_trial(trials[count], index, row, outcome, row["endpoint"])
+        while at < values.shape[0] and values[at]["row"] < index:
+            at += 1
+        while at < values.shape[0] and values[at]["row"] == index:
+            note_value(trials[count], values[at], users)
+            at += 1
+        count += 1
+    return count
+
+
+@kernel
+def trials_elsewhere(rows, values, judged, outcomes_by_status, users, trials):
+    """Requests at all endpoints but those of flows that others watch (judged[flow]), to trials[:]: their number."""
+    count, at = 0, 0
+    for index in range(rows.shape[0]):
+        row = rows[index]
+        outcome = outcomes_by_status[min(row["status"], 999)]
+        if outcome == NEUTRAL or row["endpoint"] == 0 or judged[row["flow"]]:
+            continue
+        start_trial(trials[count], index, row, outcome, row["endpoint"])
+        while outcome == FAILURE and at < values.shape[0] and values[at]["row"] < index:
+            at += 1
+        while outcome == FAILURE and at < values.shape[0] and values[at]["row"] == index:
+            note_value(trials[count], values[at], users)
+            at += 1
+        count += 1
+    return count
+
+
+@kernel
+def trials_of_hosts(rows, arena, outcomes_by_status, trials):
+    """Requests for endpoints that may exist or not, held against what is usual at their host: their number."""
+    count = 0
+    for index in range(rows.shape[0]):
+        row = rows[index]
+        outcome = outcomes_by_status[min(row["status"], 999)]
+        if outcome == NEUTRAL or row["method_len"] == 0:
+            continue
+        host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
+        start_trial(trials[count], index, row, outcome, np.uint32(host & U(CAPACITY - 1)))
+        trials[count]["what"] = mix(U(row["endpoint"])) if row["endpoint"] else mix(U(index))
+        count += 1
+    return count

@@ -1,0 +1,149 @@
+"""Values within request bodies: the leaves of a JSON object and the fields of a form, as VALUE rows like those of targets.
+
+Of a list the first element counts alone, as everywhere in the inventory. What is longer than TEXT_BYTES has its first
+bytes in the arena; its hash is that of the whole.
+"""
+
+import numpy as np
+
+from sensor.core.hashing import U, hash_bytes
+from sensor.core.jit import kernel
+from sensor.core.quoted import QUOTE, string_end
+from sensor.core.records import MEDIA
+from sensor.core.wide import copy
+from sensor.inventory.lexical import INT, LITERAL, classify_value, decimal
+from sensor.inventory.secrets import HARMLESS, NAME_LIMIT, name_hash, secret_by_name, secret_by_value
+from sensor.inventory.shapes import CLOSE, CLOSE_LIST, COMMA, OPEN, OPEN_LIST, colon_behind
+from sensor.inventory.values import AMPERSAND, EQUALS, IN_BODY, VALUES_OF_BODY, find_in
+
+SCANNED = 4_096
+"""Bytes of a body that are looked at."""
+DEPTH = 8
+"""Nesting beyond which leaves do not count."""
+TEXT_BYTES = 64
+ROOM_PER_VALUE = TEXT_BYTES + NAME_LIMIT
+DOT = 46
+M_JSON, M_FORM = MEDIA["json"], MEDIA["form"]
+
+
+@kernel
+def note_leaf(values, count, row, bodies, at, end, quoted, leaf, leaf_end, arena, name, name_len, used):
+    """Append the value bodies[at:end] of the key path arena[name:]; leaf: its last key, in bodies. (count, used)"""
+    kind = classify_value(bodies, at, end - at)
+    if not quoted and kind != INT:
+        kind = np.int64(LITERAL)  # true, false, null and numbers with fractions
+    secret = secret_by_name(name_hash(bodies, leaf, leaf_end - leaf))
+    if secret == HARMLESS:
+        secret = secret_by_value(bodies, at, end - at, kind)
+    value = values[count]
+    value["row"] = row
+    value["kind"] = kind
+    value["secret"] = secret
+    value["location"] = IN_BODY
+    value["slot"] = name_hash(arena, name, name_len)
+    value["hash"] = hash_bytes(bodies, at, end - at, U(11))
+    value["number"] = decimal(bodies, at, end - at) if kind == INT else np.int64(-1)
+    copy(arena, used, arena, name, name_len)
+    value["name_at"] = used
+    value["name_len"] = name_len
+    used += name_len
+    value["at"] = used
+    value["len"] = end - at
+    shown = min(end - at, TEXT_BYTES)
+    copy(arena, used, bodies, at, shown)
+    return count + 1, used + shown
+
+
+@kernel
+def enter_key(arena, name, length, bodies, at, end):
+    """Append a key to the path arena[name : name + length]: its length, cut at NAME_LIMIT."""
+    if length > 0 and length < NAME_LIMIT:
+        arena[name + length] = DOT
+        length += 1
+    taken = max(np.int64(0), min(end - at, NAME_LIMIT - length))
+    copy(arena, name + length, bodies, at, taken)
+    return length + taken
+
+
+@kernel
+def end_of_bare(text, at, end):
+    """Offset behind a number, true, false or null."""
+    while at < end and text[at] > 32 and text[at] != COMMA and text[at] != CLOSE and text[at] != CLOSE_LIST:
+        at += 1
+    return at
+
+
+@kernel
+def read_json_values(bodies, at, end, row, values, count, arena, used, scratch, lengths):
+    """Leaves of the JSON text bodies[at:end]: (number of values, bytes of the arena used).
+
+    scratch: offset in the arena with room for a key path; lengths: int64[DEPTH], its length at each depth.
+    """
+    depth, first, muted, lists = np.int64(0), count, np.int64(0), U(0)
+    length, leaf, leaf_end = np.int64(0), np.int64(at), np.int64(at)
+    lengths[0] = 0
+    while at < end and count - first < VALUES_OF_BODY:
+        byte = bodies[at]
+        if byte == OPEN or byte == OPEN_LIST:
+            depth += 1
+            if depth >= DEPTH:
+                break
+            lengths[depth] = length
+            lists = lists | U(1) << U(depth) if byte == OPEN_LIST else lists & ~(U(1) << U(depth))
+        elif byte == CLOSE or byte == CLOSE_LIST:
+            muted = np.int64(0) if muted == depth else muted
+            depth -= 1
+            if depth < 0:
+                break
+        elif byte == COMMA:
+            if muted == 0 and lists >> U(depth) & U(1):
+                muted = depth
+        elif byte > 32:
+            quoted = byte == QUOTE
+            begin = at + 1 if quoted else at
+            stop = string_end(bodies, begin, end) if quoted else end_of_bare(bodies, begin, end)
+            behind = colon_behind(bodies, stop + 1, end) if quoted else np.int64(-1)
+            if stop >= end and depth > 0:
+                break  # cut off: a part of a value is another value
+            if behind >= 0:
+                length = enter_key(arena, scratch, lengths[depth], bodies, begin, stop)
+                leaf, leaf_end, at = begin, stop, behind
+                continue
+            if muted == 0 and depth > 0 and stop > begin:
+                count, used = note_leaf(
+                    values, count, row, bodies, begin, stop, quoted, leaf, leaf_end, arena, scratch, length, used
+                )
+            at = max(stop + 1, at + 1) if quoted else max(stop, at + 1)
+            continue
+        at += 1
+    return count, used
+
+
+@kernel
+def read_form_values(bodies, at, end, row, values, count, arena, used, scratch):
+    """Fields of the form bodies[at:end]: (number of values, bytes of the arena used)."""
+    first = count
+    while at < end and count - first < VALUES_OF_BODY:
+        stop = find_in(bodies, at, end, AMPERSAND)
+        equals = find_in(bodies, at, stop, EQUALS)
+        if equals + 1 < stop and equals > at:
+            length = enter_key(arena, scratch, np.int64(0), bodies, at, equals)
+            count, used = note_leaf(
+                values, count, row, bodies, equals + 1, stop, True, at, equals, arena, scratch, length, used
+            )
+        at = stop + 1
+    return count, used
+
+
+@kernel
+def read_body_values(bodies, row, index, values, count, arena, used, scratch, lengths):
+    """Values of one request's body, where its sample can be read: (number of values, bytes of the arena used)."""
+    if row["request_body_len"] == 0 or row["request_coding"] != 0:
+        return count, used
+    at = np.int64(row["request_body_at"])
+    end = at + min(np.int64(row["request_body_len"]), SCANNED)
+    if row["request_media"] == M_JSON:
+        return read_json_values(bodies, at, end, index, values, count, arena, used, scratch, lengths)
+    if row["request_media"] == M_FORM:
+        return read_form_values(bodies, at, end, index, values, count, arena, used, scratch)
+    return count, used

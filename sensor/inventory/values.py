@@ -1,0 +1,32 @@
+"""One parameter of one request: the layout in which the inventory hands values on, and where they stood."""
+
+import numpy as np
+
+from sensor.core.jit import kernel
+
+VALUE = np.dtype([
+    ("row", "<u4"),       # row of the batch
+    ("kind", "u1"),       # class in lexical.CLASSES
+    ("secret", "u1"),     # class in secrets.SECRET_CLASSES
+    ("location", "u1"),   # IN_PATH, IN_QUERY, IN_BODY
+    ("slot", "<u8"),      # what parameter: number of the path's segment, or hash of the name or key path
+    ("hash", "<u8"),      # of the value
+    ("number", "<i8"),    # value of an INT, else -1
+    ("name_at", "<u4"), ("name_len", "<u4"),  # query and body: the parameter's name, in the batch's arena
+    ("at", "<u4"), ("len", "<u4"),            # the value there, as on the wire; of a long one in a body only the beginning
+])  # fmt: skip
+
+IN_PATH, IN_QUERY, IN_BODY = range(3)
+LOCATIONS = ("path", "query", "body")
+
+VALUES_OF_PATH, VALUES_OF_QUERY, VALUES_OF_BODY = 8, 16, 16
+VALUES_PER_ROW = VALUES_OF_PATH + VALUES_OF_QUERY + VALUES_OF_BODY
+EQUALS, AMPERSAND = 61, 38
+
+
+@kernel
+def find_in(arena, at, end, byte):
+    """Offset of the first such byte in arena[at:end]; `end` when there is none."""
+    while at < end and arena[at] != byte:
+        at += 1
+    return at
