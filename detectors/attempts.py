@@ -57,8 +57,10 @@ TRACK = np.dtype([
     ("users", "<u8"), ("secrets", "<u8"),  # of account names and of passwords
     ("sum", "<f8"), ("joined", "u1"),      # takes part in an incident
 ])  # fmt: skip
-GROUP = np.dtype([("key", "<u8"), ("sum", "<f8"), ("failing", "<u4"), ("onset", "<i8"), ("last_ts", "<i8")])
-"""failing: addresses that failed since the sum left zero, at `onset`."""
+GROUP = np.dtype(
+    [("key", "<u8"), ("sum", "<f8"), ("failing", "<u4"), ("different", "<u8"), ("onset", "<i8"), ("last_ts", "<i8")]
+)
+"""failing: addresses that failed since the sum left zero, at `onset`; different: bits of hashes of what they tried."""
 TRIAL = np.dtype([
     ("row", "<u4"), ("outcome", "u1"), ("place", "<u4"), ("what", "<u8"), ("user", "<u8"), ("secret", "<u8"),
 ])  # fmt: skip
@@ -173,13 +175,16 @@ def step(total, failed, usual, attack):
 
 
 @kernel
-def step_group(group, failed, usual, attack, limit, ts):
+def step_group(group, failed, what, usual, attack, limit, ts):
     """The same for a group, whose onset is where its sum left zero."""
     if group["sum"] == 0.0:
         group["onset"] = ts
         group["failing"] = 0
+        group["different"] = 0
     group["sum"] = min(BACKLOG * limit, step(group["sum"], failed, usual, attack))
-    group["failing"] += np.uint32(failed)
+    if failed:
+        group["failing"] += np.uint32(1)
+        group["different"] |= U(1) << (what & U(63))
     group["last_ts"] = ts
 
 
@@ -257,6 +262,8 @@ def raise_group(state, track, trial, row, group, fingerprint, limits, usual):
     """Where a group's sum came above its threshold: its incident, wide from here on; NOBODY else."""
     if group["sum"] < limits[OF_GROUP] or group["failing"] < limits[MIN_ADDRESSES]:
         return np.int64(NOBODY)
+    if distinct_bits(group["different"]) < MIN_DIFFERENT:
+        return np.int64(NOBODY)
     key = group_key(trial["place"], fingerprint)
     at = incident_of(state.campaigns, key, row["ts"], np.int64(limits[IDLE]))
     if at == NOBODY:
@@ -309,9 +316,9 @@ def take_success(state, trial, row, usual, limits):
     """An attempt that succeeded: it speaks against an attack by its group, and by its address, if that has failed before."""
     group = find_group(state, group_key(trial["place"], row["fingerprint"]), False)
     if group != NOBODY:
-        step_group(state.groups[group], False, usual, GROUP_FAILS, limits[OF_GROUP], row["ts"])
+        step_group(state.groups[group], False, trial["what"], usual, GROUP_FAILS, limits[OF_GROUP], row["ts"])
     place = state.places[trial["place"]]
-    step_group(place, False, usual, usual + MIXED, limits[OF_GROUP], row["ts"])
+    step_group(place, False, trial["what"], usual, usual + MIXED, limits[OF_GROUP], row["ts"])
     learn(state, trial["place"], group, False, limits[OF_GROUP])
     found = find_track(state, trial, row, np.int64(limits[IDLE]), False)
     if found == NOBODY:
@@ -333,9 +340,9 @@ def take_failure(state, trial, row, usual, limits):
     at = open_for(state, track, trial, row, np.int64(limits[IDLE]))
     if first:
         learn(state, trial["place"], group, True, limits[OF_GROUP])
-        step_group(state.groups[group], True, usual, GROUP_FAILS, limits[OF_GROUP], row["ts"])
+        step_group(state.groups[group], True, trial["what"], usual, GROUP_FAILS, limits[OF_GROUP], row["ts"])
         if at == NOBODY or not state.campaigns.incidents[at]["wide"]:  # what an incident explains counts for no other
-            step_group(state.places[trial["place"]], True, usual, usual + MIXED, limits[OF_GROUP], row["ts"])
+            step_group(state.places[trial["place"]], True, trial["what"], usual, usual + MIXED, limits[OF_GROUP], row["ts"])
     if at != NOBODY and go_on(state, at, track, trial, row, usual, limits):
         return
     at = np.int64(NOBODY)

@@ -29,6 +29,7 @@ INCIDENT = np.dtype([
     ("began", "<i8"), ("first_ts", "<i8"), ("last_ts", "<i8"), ("raised_ts", "<i8"),  # began: first_ts as it was when raised
     ("actors", "<u4"), ("transactions", "<u4"), ("failures", "<u4"),
     ("nats", "<f8"), ("threshold", "<f8"), ("usual", "<f8"),
+    ("order", "<i8"),                      # of the transaction that was counted last
     ("users", "<u8"), ("secrets", "<u8"),  # bits of hashes: how many different ones, roughly
     ("sample", SAMPLE, (SAMPLES,)), ("samples", "u1"),
 ])  # fmt: skip
@@ -93,6 +94,7 @@ def open_incident(campaigns, key, group, track, now):
     incident["secrets"] = 0
     incident["samples"] = 0
     incident["nats"] = 0.0
+    incident["order"] = -1
     return place
 
 

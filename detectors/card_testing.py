@@ -1,7 +1,8 @@
 """Stolen or made-up cards are tried where something is paid (API6:2023, unrestricted access to sensitive business flows).
 
 Statistic: the CUSUM of declined against accepted payments, for each address, for all addresses with one fingerprint, and for
-the endpoint as a whole (detectors/attempts.py). Declined: 400, 402, 403, 409 and 422.
+the endpoint as a whole (detectors/attempts.py). Declined: 400, 402, 403 and 422; 409 says
+that something is sold out.
 
 Threshold: as for log-ins, once in 1,000,000 ordinary payments at the earliest. A person tries two or three cards:
 `min_attempts` = 10 of one address, and they must differ.
@@ -15,7 +16,7 @@ from detectors.guessing import Guessing
 from detectors.trials import USERS, TrialRoom, outcomes, trials_of_flow
 from sensor.core.records import FLOW
 
-OUTCOMES = outcomes((400, 402, 403, 409, 422))
+OUTCOMES = outcomes((400, 402, 403, 422))
 
 
 class CardTesting(Guessing):

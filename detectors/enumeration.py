@@ -1,4 +1,4 @@
-"""One actor walks through the values of one parameter (API1:2023, broken object level authorisation).
+"""Somebody walks through the values of one parameter: an actor, or many as one (API1:2023, broken object level authorisation).
 
 Statistic: four independent votes on (actor, endpoint, parameter), each the surprise in nats of what was seen under
 the endpoint's own ordinary traffic, capped at VOTE_CAP so that none decides alone:
@@ -8,25 +8,32 @@ the endpoint's own ordinary traffic, capped at VOTE_CAP so that none decides alo
 - novelty: too few repeats, as ordinary interest returns to popular values (binomial, share of repeats of the others);
 - misses: too many answers that say the value does not exist or is forbidden (binomial, share of misses of the others).
 
+For a group (addresses with one fingerprint that do nothing else) volume gives way to focus: too many addresses for which
+this endpoint is all (binomial, share of the other groups); novelty is that of the union over the sum of its value sets
+(detectors/enumeration_groups.py). An address that stands for many sessions or tokens counts as so many actors.
+
 Threshold: Fisher's method (Fisher 1925): under the null the sum of four votes is Erlang(4) distributed, and exceeds
 `threshold` = 29.2 nats with probability 1e-9 for each actor and parameter. The votes are bounds or have heavy tails, so take
-this as an order of magnitude. Volume is required besides: what one actor in a hundred does is no attack.
-Cold start: until MIN_POPULATION actors were seen, the priors below stand for them.
+this as an order of magnitude. Volume is required of an actor besides: what one actor in a hundred does is no attack. A client
+that calls itself a crawler, is no faster than one and neither walks nor misses is left alone.
+Cold start: until MIN_POPULATION actors were seen, the priors below stand for them; fields of bodies wait for a population.
 """
-
-import json
-import math
 
 import numpy as np
 
-from detectors.base import Alert, Detector, View, address_text, confidence_from, duration_text, printable
-from detectors.enumeration_kernels import RAISED, TEXT, enumerate_rows, new_enumeration
-from sensor.inventory.secrets import SECRET_CLASSES
-from sensor.inventory.values import IN_PATH, IN_QUERY
+from detectors.base import MAX_SOURCES, Alert, Detector, View, address_text, confidence_from
+from detectors.campaigns import MEMBER, members_by_incident
+from detectors.enumeration_baseline import RAISED
+from detectors.enumeration_groups import campaign_key
+from detectors.enumeration_kernels import enumerate_rows, new_enumeration
+from detectors.enumeration_text import actor_text, evidence_of_actor, evidence_of_campaign, explain_actor, explain_group
+from detectors.enumeration_tracks import BY_PLACE, BY_TOKEN
+
+MINUTE = 60 * 1_000_000_000
 
 
 class Enumeration(Detector):
-    """Values of one parameter tried one after the other by one actor."""
+    """Values of one parameter tried one after the other."""
 
     name = "enumeration"
     owasp = "API1:2023"
@@ -44,108 +51,102 @@ class Enumeration(Detector):
         self._state = new_enumeration()
 
     def update(self, view: View) -> None:
-        idle = self.idle_minutes * 60 * 1_000_000_000
         enumerate_rows(
             self._state, view.batch.rows, view.batch.arena, view.values, len(view.values),
-            float(self.threshold), int(self.min_distinct), idle,
+            float(self.threshold), int(self.min_distinct), self.idle_minutes * MINUTE,
         )  # fmt: skip
 
     def alerts(self, endpoints) -> list[Alert]:
-        """One alert for each endpoint and actor, told by the parameter that shows it best."""
-        best: dict[tuple, np.void] = {}
-        for track in self._state.raised[: self._state.control["raised"][0]]:
-            if track["status"] != RAISED:
-                continue
-            key = (
-                int(track["endpoint"]),
-                int(track["actor_hi"]),
-                int(track["actor_lo"]),
-                int(track["rung"]),
-                int(track["first_ts"]),
-            )
-            if key not in best or track["nats"] > best[key]["nats"]:
-                best[key] = track
-        return sorted((self._describe(track, endpoints) for track in best.values()), key=lambda a: (a.raised_at, a.alert_id))
+        """One alert for each endpoint and actor, or for those who share a fingerprint there."""
+        raised = self._state.raised[: self._state.control["raised"][0]]
+        found = [self._describe(tracks, endpoints) for tracks in self._incidents(raised[raised["status"] == RAISED])]
+        return sorted(found, key=lambda alert: (alert.raised_at, alert.alert_id))
 
-    def _describe(self, track, endpoints) -> Alert:
-        host, method, template = self.place_of((int(track["key"]), int(track["first_ts"])), int(track["endpoint"]), endpoints)
-        source = address_text(int(track["source_hi"]), int(track["source_lo"]))
-        actor = f"token:{int(track['actor_lo']):016x}" if track["rung"] else f"ip:{source}"
+    def _incidents(self, raised: np.ndarray) -> list[list[np.void]]:
+        """Raised tracks put together: of one endpoint, and of one fingerprint or actor, with no long silence between them."""
+        units: dict[tuple, list[list[np.void]]] = {}
+        for track in sorted(raised, key=lambda track: (int(track["first_ts"]), int(track["raised_ts"]), int(track["key"]))):
+            clusters = units.setdefault(_unit_of(track), [])
+            if clusters and track["first_ts"] - max(one["last_ts"] for one in clusters[-1]) <= self.idle_minutes * MINUTE:
+                clusters[-1].append(track)
+            else:
+                clusters.append([track])
+        return [cluster for clusters in units.values() for cluster in clusters]
+
+    def _describe(self, tracks: list[np.void], endpoints) -> Alert:
+        first = min(tracks, key=lambda track: (int(track["raised_ts"]), int(track["key"])))
+        host, method, template = self.place_of((int(first["key"]), int(first["first_ts"])), int(first["endpoint"]), endpoints)
+        place = f"{host} {method} {template}"
+        groups = [track for track in tracks if track["rung"] > BY_TOKEN]
+        told = max(groups or tracks, key=lambda track: (float(track["nats"]), -int(track["raised_ts"])))
+        by_actor = _best_by_actor([track for track in tracks if track["rung"] <= BY_TOKEN])
+        incident, members = self._campaign(groups)
+        sources = [address_text(int(one["hi"]), int(one["lo"])) for one in members]
+        known = set(sources)
+        others = [address_text(int(track["source_hi"]), int(track["source_lo"])) for track in by_actor]
+        sources += [source for source in dict.fromkeys(others) if source not in known]
+        alone = not groups and len(by_actor) == 1
+        transactions = int(members["transactions"].sum()) or sum(int(track["requests"]) for track in by_actor)
+        explained = (
+            explain_actor(told, place)
+            if alone
+            else explain_group(told, place, len(sources), transactions, sum(int(track["distinct"]) for track in by_actor))
+        )
         return Alert(
             detector=self.name,
             owasp=self.owasp,
             severity=self.severity,
-            confidence=confidence_from(float(track["nats"]) - self.threshold),
-            first_seen=int(track["first_ts"]),
-            last_seen=int(track["last_ts"]),
-            raised_at=int(track["raised_ts"]),
+            confidence=confidence_from(float(told["nats"]) - self.threshold),
+            first_seen=min(int(track["first_ts"]) for track in tracks),
+            last_seen=max(int(track["last_ts"]) for track in tracks),
+            raised_at=int(first["raised_ts"]),
             host=host,
             method=method,
             endpoint=template,
-            actor=actor,
-            actors=1,
-            sources=[source],
-            transactions=int(track["requests"]),
-            statistic={"name": "sum of votes (nats)", "value": round(float(track["nats"]), 2)},
+            actor=actor_text(told, alone),
+            actors=1 if alone else len(sources),
+            sources=sources[:MAX_SOURCES],
+            transactions=transactions,
+            statistic={"name": "sum of votes (nats)", "value": round(float(told["nats"]), 2)},
             threshold=float(self.threshold),
-            explanation=self._explain(track, actor, host, method, template),
-            evidence=_evidence(track, source, method),
+            explanation=explained,
+            evidence=evidence_of_actor(told, method) if incident is None else evidence_of_campaign(incident, method),
+            identity=f"{int(first['key']):016x}\0{int(first['first_ts'])}",
         )
 
-    def _explain(self, track, actor: str, host: str, method: str, template: str) -> str:
-        span = duration_text(int(track["last_ts"]) - int(track["first_ts"]))
-        slot = slot_text(track)
-        parts = [
-            (
-                f"{actor} asked {host} {method} {template} for {int(track['distinct'])} different values of {slot} in "
-                f"{int(track['requests'])} requests within {span}; other actors ask for {math.exp(track['usual']):.0f} "
-                f"(median of {int(track['population'])})."
-            )
-        ]
-        first, last = (_value_text(track, which) for which in ("first", "last"))
-        if track["numeric"] == track["requests"] and track["steps"] > 0:
-            share = track["same_steps"] / track["steps"]
-            low, high = int(track["low"]), int(track["high"])
-            coverage = min(1.0, int(track["distinct"]) / (high - low + 1))
-            parts.append(
-                f"From {first} to {last}: {share:.0%} of the steps are {int(track['step']):+d}, and {coverage:.0%} of "
-                f"the numbers between {low} and {high} were asked for."
-            )
-            if share >= 0.5 and not track["secret"]:
-                parts.append(f"Next expected: {int(track['last_number']) + int(track['step'])}.")
-        else:
-            parts.append(f"The first was {first}, the last {last}.")
-        if track["misses"]:
-            parts.append(f"{int(track['misses'])} answers said that the value does not exist or is not allowed.")
-        return " ".join(parts)
+    def _campaign(self, groups: list[np.void]) -> tuple[np.void | None, np.ndarray]:
+        """(INCIDENT with the samples of a campaign, its members: MEMBER[n]); (None, none) where no group was raised."""
+        nobody = np.zeros(0, MEMBER)
+        if not groups:
+            return None, nobody
+        track = groups[0]
+        fingerprint = np.uint64(0) if track["rung"] == BY_PLACE else track["fingerprint"]
+        key = campaign_key(track["endpoint"], fingerprint)
+        incidents = self._state.campaigns.incidents
+        fitting = incidents[(incidents["key"] == key) & (incidents["serial"] > 0)]
+        begin, end = min(one["first_ts"] for one in groups), max(one["last_ts"] for one in groups)
+        fitting = fitting[(fitting["last_ts"] >= begin) & (fitting["first_ts"] <= end)]
+        if not len(fitting):
+            return None, nobody
+        newest = fitting[np.argmax(fitting["serial"])]
+        return newest, members_by_incident(self._state.campaigns).get(int(newest["serial"]), nobody)
 
 
-def slot_text(track) -> str:
-    """What a track's parameter is called."""
-    name = printable(track["name"][: int(track["name_len"])].tobytes())
-    if track["location"] == IN_PATH:
-        return f"path segment {int(track['slot']) + 1}"
-    return f"{'query parameter' if track['location'] == IN_QUERY else 'body field'} {name}"
+def _unit_of(track: np.void) -> tuple:
+    """What puts raised tracks together."""
+    endpoint = int(track["endpoint"])
+    if track["rung"] == BY_PLACE:
+        return endpoint, "all"
+    if track["fingerprint"]:
+        return endpoint, "fingerprint", int(track["fingerprint"])
+    return endpoint, "actor", int(track["actor_hi"]), int(track["actor_lo"]), int(track["rung"])
 
 
-def _value_text(track, which: str) -> str:
-    """First or last value for people; a sensitive one by its class alone."""
-    if track["secret"]:
-        return f"{{{SECRET_CLASSES[int(track['secret'])]}}}"
-    length = int(track[which + "_len"])
-    text = printable(track[which + "_text"][: min(length, TEXT)].tobytes())
-    return text + "…" if length > TEXT else text
-
-
-def _evidence(track, source: str, method: str) -> list[str]:
-    """Keys of the first transactions and of the newest one."""
-    found = []
-    for k in range(int(track["samples"])):
-        sample = track["sample"][k]
-        found.append(
-            json.dumps(
-                {"ts": int(sample["ts"]), "client_ip": source, "client_port": int(sample["port"]), "method": method,
-                 "status": int(sample["status"]) or None}
-            )
-        )  # fmt: skip
-    return found
+def _best_by_actor(tracks: list[np.void]) -> list[np.void]:
+    """The track of each actor that shows it best."""
+    best: dict[tuple[int, int, int], np.void] = {}
+    for track in tracks:
+        key = int(track["actor_hi"]), int(track["actor_lo"]), int(track["rung"])
+        if key not in best or track["nats"] > best[key]["nats"]:
+            best[key] = track
+    return list(best.values())

@@ -77,6 +77,13 @@ def share_of_others(own, own_trials, total, total_trials, prior):
 
 
 @kernel
+def least_share_of_others(own, own_trials, total, total_trials, prior):
+    """The same without a floor: for what is judged by its absence."""
+    share = (total - own + prior * PRIOR_WEIGHT) / (total_trials - own_trials + PRIOR_WEIGHT)
+    return min(0.95, max(1e-4, share))
+
+
+@kernel
 def count_population(slot, before, after):
     """Move an actor from one level of distinct values to another; old counts are halved before they overflow."""
     if before == 0:

@@ -1,7 +1,6 @@
 """What all detectors of guessing share: settings, the run over trials, and their alerts. Statistic: detectors/attempts.py."""
 
 import abc
-import json
 import math
 
 import numpy as np
@@ -18,6 +17,7 @@ from detectors.base import (
     severity_above,
 )
 from detectors.campaigns import BY_PLACE, MEMBER, distinct_bits, members_by_incident, open_incidents
+from detectors.enumeration_text import evidence_of_campaign
 from detectors.trials import TrialRoom
 
 MINUTE = 60 * 1_000_000_000
@@ -95,7 +95,7 @@ class Guessing(Detector):
             statistic={"name": f"CUSUM of failed {self.what}s (nats)", "value": round(float(incident["nats"]), 2)},
             threshold=round(float(incident["threshold"]), 2),
             explanation=self.explain(incident, sources, attempts, failures, f"{host} {method} {template}".strip()),
-            evidence=_evidence(incident, method),
+            evidence=evidence_of_campaign(incident, method),
             identity=f"{int(incident['key']):016x}\0{int(incident['began'])}",
         )
 
@@ -133,13 +133,3 @@ def _actor(incident, sources: list[str]) -> str:
     if incident["group"] == BY_PLACE:
         return f"campaign:{int(incident['key']):016x}"
     return f"fingerprint:{int(incident['fingerprint']):016x}"
-
-
-def _evidence(incident, method: str) -> list[str]:
-    return [
-        json.dumps(
-            {"ts": int(one["ts"]), "client_ip": address_text(int(one["hi"]), int(one["lo"])), "client_port": int(one["port"]),
-             "method": method, "status": int(one["status"])}
-        )
-        for one in incident["sample"][: int(incident["samples"])]
-    ]  # fmt: skip

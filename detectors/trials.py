@@ -113,7 +113,7 @@ def trials_of_hosts(rows, arena, outcomes_by_status, trials):
     for index in range(rows.shape[0]):
         row = rows[index]
         outcome = outcomes_by_status[min(row["status"], 999)]
-        if outcome == NEUTRAL or row["method_len"] == 0:
+        if outcome == NEUTRAL or row["method_len"] == 0 or (outcome == FAILURE and row["served"]):
             continue
         host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
         start_trial(trials[count], index, row, outcome, np.uint32(host & U(CAPACITY - 1)))

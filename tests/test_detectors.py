@@ -151,7 +151,17 @@ def test_an_attacker_does_not_teach_the_endpoint():
 @pytest.mark.parametrize("kind", find_detectors().values(), ids=lambda kind: kind.name)
 class TestEveryDetector:
     def rows(self):
-        return shoppers() + sweep(120) + people() + logins("198.51.100.9", [401] * 120, START + 20_000 * SECOND)
+        later = START + 20_000 * SECOND
+        attacks = logins("198.51.100.9", [401] * 120, later)
+        for k in range(120):
+            common = {"client": "198.51.100.10", "ts": later + k * SECOND, "request_bytes": 50 + k % 9}
+            attacks += [
+                common | {"path": "/v1/payments", "method": "POST", "status": 402},
+                common | {"path": "/v1/coupons/apply", "method": "POST", "status": 404},
+                common | {"path": "/v1/items", "method": "POST", "status": 422},
+                common | {"path": f"/old{k}/admin", "status": 404},
+            ]
+        return shoppers() + sweep(120) + people() + sorted(attacks, key=lambda row: row["ts"])
 
     def test_results_do_not_depend_on_batches(self, kind):
         whole = [alert.as_row() for alert in alerts_of(kind(), self.rows())]

@@ -21,6 +21,7 @@ COMMANDS = {
     "query": "Run a saved query, or list them.",
     "replay": "Read captures and write what is in them to the store.",
     "schema": "Print or apply the ClickHouse schema.",
+    "simulate": "Write a capture of ordinary traffic with a labelled attack inside.",
     "spec": "Compare an OpenAPI document with what is really called.",
     "sql": "Run read-only SQL on the store.",
 }

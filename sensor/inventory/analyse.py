@@ -121,6 +121,7 @@ def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, le
             row["endpoint"] = place
             row["template_at"], row["template_len"], used = place_template(table, place, arena, scratch, length, used, batch)
             profile_row(table.profiles, place, arena, row)
+            row["served"] = table.profiles.counts[place]["served"]
             note_shape(table.profiles.counts[place], row, bodies, stack)
             if count > first:
                 watch_word(learned, host, arena, scratch, length, last, row, bodies, stack)

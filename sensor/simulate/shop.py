@@ -4,6 +4,7 @@ import json
 import uuid
 import zlib
 from datetime import UTC, datetime
+from http import HTTPStatus
 from random import Random
 from typing import Any
 
@@ -17,8 +18,6 @@ WORDS = (
     "bowl", "towel", "candle", "frame", "basket", "mirror", "blanket", "stool", "tray", "jug",
 )  # fmt: skip
 COLOURS = ("red", "blue", "green", "white", "black", "oak", "grey", "sand")
-
-_REASONS = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified", 401: "Unauthorized", 404: "Not Found"}
 
 
 class Shop:
@@ -78,7 +77,7 @@ class Shop:
 def response(now_ns: int, status: int, body: dict[str, Any] | None, *lines: str) -> bytes:
     """A whole response, as nginx in front of a JSON service sends it."""
     date = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    head = [f"HTTP/1.1 {status} {_REASONS[status]}", "Server: nginx", f"Date: {date}"]
+    head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", "Server: nginx", f"Date: {date}"]
     data = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
     if body is not None:
         head += ["Content-Type: application/json", f"Content-Length: {len(data)}"]

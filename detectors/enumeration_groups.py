@@ -1,0 +1,173 @@
+"""A sweep that is divided over many addresses: groups of focused addresses against everybody else at the same parameter.
+
+Everybody else is who also does other things (detectors/focus.py): their requests make the reference of a parameter: how often
+values repeat among them at so many draws, how often successive ones differ by one step, how often they miss. What a campaign
+asks for never enters it.
+"""
+
+import math
+
+import numpy as np
+
+from detectors.campaigns import BY_FINGERPRINT, BY_PLACE, NOBODY, add_evidence, incident_of, open_incident, take_in
+from detectors.enumeration_baseline import RAISED, share_of_others
+from detectors.enumeration_tracks import (
+    PRIOR_MISSES,
+    PRIOR_WALK,
+    SAMPLES,
+    VOTE_CAP,
+    is_miss,
+    keep_first,
+    keep_last,
+    keep_sample,
+    note_number,
+)
+from detectors.focus import ACTORS, focus_shares
+from detectors.incidents import claim, update
+from detectors.sets import add_pair
+from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats
+from sensor.core.hashing import U, mix
+from sensor.core.jit import kernel
+from sensor.inventory.lexical import INT
+
+OCTAVES = 24
+FIRST_OCTAVE = 6
+"""The reference says nothing of repeats before 2^6 draws."""
+MIN_ADDRESSES = 8
+EASY = 0.7
+"""Repeats are expected at 0.7 of the reference's share: clients of one kind may have other interests."""
+PRIOR_FOCUS, PRIOR_ADDRESSES = 0.3, 10.0
+
+REFERENCE = np.dtype([
+    ("requests", "<f8"), ("draws", "<u4"), ("distinct", "<u4"), ("misses", "<f8"),
+    ("last_number", "<i8"), ("step", "<i8"), ("votes", "<i4"), ("numeric", "<u4"), ("low", "<i8"), ("high", "<i8"),
+    ("steps", "<u4"), ("same_steps", "<u4"),
+    ("curve", "<u4", (OCTAVES,)),  # different values among the first 2^k draws: the rarefaction curve
+])  # fmt: skip
+
+
+@kernel
+def learn_reference(state, place, row, value, draw):
+    """Add a request of somebody who is not focused. draw: the value was new to its actor."""
+    reference = state.references[place]
+    reference["requests"] += 1.0
+    reference["misses"] += 1.0 if is_miss(row, value) else 0.0
+    if value["kind"] == INT:
+        note_number(reference, value["number"])
+    if not draw:
+        return
+    reference["draws"] += np.uint32(1)
+    reference["distinct"] += np.uint32(add_pair(state.seen, mix(U(place) | U(1) << U(50)), value["hash"]))
+    draws = np.int64(reference["draws"])
+    if draws & (draws - 1) == 0:
+        octave = np.int64(math.log2(np.float64(draws)) + 0.5)
+        if octave < OCTAVES:
+            reference["curve"][octave] = reference["distinct"]
+
+
+@kernel
+def expected_repeats(reference, draws):
+    """Share of repeats among so many draws of the reference, or of the fewer that it has seen; -1 when these are too few."""
+    octave = min(np.int64(math.log2(np.float64(max(1, draws)))), OCTAVES - 1)
+    while octave >= FIRST_OCTAVE:
+        if reference["curve"][octave] > 0:
+            return 1.0 - np.float64(reference["curve"][octave]) / np.float64(np.int64(1) << octave)
+        octave -= 1
+    return -1.0
+
+
+@kernel
+def update_group(state, track, row, value, arena, draw):
+    """Add a request of a focused address to its group's track."""
+    if track["requests"] == 0:
+        keep_first(track, arena, value)
+    track["requests"] += np.uint32(1)
+    track["misses"] += np.uint32(is_miss(row, value))
+    track["last_ts"] = max(track["last_ts"], row["ts"])
+    if track["samples"] < SAMPLES - 1:
+        keep_sample(track, row)
+    if value["kind"] == INT:
+        note_number(track, value["number"])
+    if draw:
+        track["draws"] += np.uint32(1)
+        new = add_pair(state.seen, track["key"] ^ U(track["first_ts"]), value["hash"])
+        track["distinct"] += np.uint32(new or track["distinct"] == 0)
+
+
+@kernel
+def judge_group(state, track, fingerprint):
+    """Sum of the four votes on a group's track."""
+    actors, focused, others, others_focused = focus_shares(state.focus, track["endpoint"], fingerprint)
+    if fingerprint == U(0):  # all groups together: there are no others to hold them against
+        actors, focused = others, others_focused
+    track["population"] = np.uint32(focused)
+    if focused < MIN_ADDRESSES:
+        return 0.0
+    reference = state.references[track["place"]]
+    draws, repeats = np.float64(track["draws"]), np.float64(track["draws"]) - np.float64(track["distinct"])
+    usual = expected_repeats(reference, np.int64(track["draws"]))
+    overlap = fewer_than_expected_nats(repeats, draws, max(1e-4, EASY * usual)) if usual >= 0.0 else 0.0
+    steps, same = np.float64(track["steps"]), np.float64(track["same_steps"])
+    requests, misses = np.float64(track["requests"]), np.float64(track["misses"])
+    walk = more_than_expected_nats(
+        same, steps, share_of_others(0.0, 0.0, reference["same_steps"], reference["steps"], PRIOR_WALK)
+    )
+    absent = more_than_expected_nats(
+        misses, requests, share_of_others(0.0, 0.0, reference["misses"], reference["requests"], PRIOR_MISSES)
+    )
+    alike = (others_focused + PRIOR_FOCUS * PRIOR_ADDRESSES) / (others + PRIOR_ADDRESSES)
+    bound = more_than_expected_nats(focused, actors, min(0.99, alike)) if fingerprint != U(0) else 0.0
+    return min(overlap, VOTE_CAP) + min(walk, VOTE_CAP) + min(absent, VOTE_CAP) + min(bound, VOTE_CAP)
+
+
+@kernel
+def campaign_key(endpoint, fingerprint):
+    """Key of a campaign's members."""
+    return mix(fingerprint ^ mix(U(endpoint) | U(1) << U(42))) | U(1)
+
+
+@kernel
+def gather(state, at, endpoint, fingerprint, since):
+    """Those who were focused on the endpoint before the campaign was noticed are its members."""
+    for k in range(ACTORS):
+        actor = state.focus.actors[k]
+        if actor["focused"] and actor["endpoint"] == endpoint and actor["last_ts"] >= since:
+            if fingerprint == U(0) or actor["fingerprint"] == fingerprint:
+                take_in(state.campaigns, at, actor["hi"], actor["lo"], actor["main"], 0, since)
+
+
+@kernel
+def go_on_group(state, track, row, fingerprint, idle):
+    """Count a transaction of an open campaign, once however many parameters it has; a campaign not yet open is opened."""
+    key = campaign_key(track["endpoint"], fingerprint)
+    at = incident_of(state.campaigns, key, row["ts"], idle)
+    if at == NOBODY:
+        at = open_incident(state.campaigns, key, BY_PLACE if fingerprint == U(0) else BY_FINGERPRINT, track, row["end"])
+        gather(state, at, track["endpoint"], fingerprint, track["first_ts"])
+        state.campaigns.incidents[at]["order"] = row["order"]
+        return
+    incident = state.campaigns.incidents[at]
+    if incident["order"] == row["order"]:
+        return
+    incident["order"] = row["order"]
+    incident["last_ts"] = max(incident["last_ts"], row["ts"])
+    take_in(state.campaigns, at, row["client_hi"], row["client_lo"], 1, 0, row["ts"])
+    add_evidence(incident, row)
+
+
+@kernel
+def raise_or_update_group(state, track, threshold, arena, value, row, fingerprint, idle):
+    """Judge a group's track; a raised one is kept up to date. True while it is raised."""
+    fresh = track["status"] != RAISED
+    nats = judge_group(state, track, fingerprint)
+    track["nats"] = max(track["nats"], nats)
+    if fresh:
+        if nats < threshold:
+            return False
+        track["status"] = RAISED
+        track["raised_ts"] = row["end"]
+        claim(state.raised, state.control[0], track)
+    keep_last(track, arena, value, row)
+    update(state.raised, track)
+    go_on_group(state, track, row, fingerprint, idle)
+    return True

@@ -1,0 +1,191 @@
+"""Tracks of the enumeration detector: what one actor, or one group, asks of one parameter, and the votes on it."""
+
+import math
+
+import numpy as np
+
+from detectors.campaigns import distinct_bits
+from detectors.enumeration_baseline import MEASURE_EVERY, RAISED, least_share_of_others, measure_population, share_of_others
+from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
+from sensor.core.hashing import U
+from sensor.core.jit import kernel
+from sensor.inventory.values import IN_BODY
+
+TEXT = 32
+SAMPLES = 8
+
+BY_ADDRESS, BY_TOKEN, BY_FINGERPRINT, BY_PLACE = range(4)
+"""Whose track it is: an address's, a token's, that of focused addresses with one fingerprint, or of all focused addresses."""
+
+MIN_POPULATION = 10
+PRIOR_MEDIAN, PRIOR_SPREAD = 8.0, 1.0
+"""Before a parameter's population is known: most actors ask for about 8 values, one in six for more than 22."""
+PRIOR_MEDIAN_LOG = math.log(PRIOR_MEDIAN)
+VOTE_CAP = 16.0
+"""nats; no vote alone reaches the threshold, since each null model is only nearly true."""
+VOLUME_FLOOR = 4.6
+"""nats: fewer than one ordinary actor in a hundred does that."""
+PRIOR_WALK, PRIOR_REPEATS, PRIOR_MISSES = 0.1, 0.05, 0.05
+
+SAMPLE = np.dtype([("ts", "<i8"), ("port", "<u2"), ("status", "<u2")])
+TRACK = np.dtype([
+    ("key", "<u8"), ("status", "u1"), ("rung", "u1"), ("location", "u1"), ("secret", "u1"),
+    ("endpoint", "<u4"), ("slot", "<u8"), ("place", "<u4"),
+    ("actor_hi", "<u8"), ("actor_lo", "<u8"), ("source_hi", "<u8"), ("source_lo", "<u8"),
+    ("first_ts", "<i8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("raised_at", "<i4"),
+    ("requests", "<u4"), ("distinct", "<u4"), ("misses", "<u4"), ("numeric", "<u4"),
+    ("low", "<i8"), ("high", "<i8"), ("last_number", "<i8"),
+    ("step", "<i8"), ("votes", "<i4"), ("steps", "<u4"), ("same_steps", "<u4"),  # Boyer-Moore majority of the steps
+    ("nats", "<f8"), ("usual", "<f8"), ("population", "<u4"),
+    ("fingerprint", "<u8"), ("draws", "<u4"),  # draws: values that were new to their actor, in a group
+    ("identities", "<u8"),  # bits of hashes of sessions and tokens that stand behind an address
+    ("name", "u1", (TEXT,)), ("name_len", "u1"),  # from here on: touched at the start and in incidents alone
+    ("first_text", "u1", (TEXT,)), ("first_len", "<u4"), ("last_text", "u1", (TEXT,)), ("last_len", "<u4"),
+    ("sample", SAMPLE, (SAMPLES,)), ("samples", "u1"),
+])  # fmt: skip
+
+
+@kernel
+def start_track(track, key, row, value, rung, place):
+    """Begin a track anew."""
+    track["key"] = key
+    track["status"] = 0
+    track["rung"] = rung
+    track["location"] = value["location"]
+    track["secret"] = value["secret"]
+    track["endpoint"] = row["endpoint"]
+    track["slot"] = value["slot"]
+    track["place"] = place
+    track["actor_hi"] = row["client_hi"] if rung == BY_ADDRESS else U(0)
+    track["actor_lo"] = row["client_lo"] if rung == BY_ADDRESS else row["credential"]
+    track["fingerprint"] = row["fingerprint"]
+    track["identities"] = 0
+    track["draws"] = 0
+    track["source_hi"] = row["client_hi"]
+    track["source_lo"] = row["client_lo"]
+    track["first_ts"] = row["ts"]
+    track["last_ts"] = row["ts"]
+    track["raised_at"] = -1
+    track["requests"] = 0
+    track["distinct"] = 0
+    track["misses"] = 0
+    track["numeric"] = 0
+    track["low"] = 0
+    track["high"] = 0
+    track["last_number"] = 0
+    track["step"] = 0
+    track["votes"] = 0
+    track["steps"] = 0
+    track["same_steps"] = 0
+    track["nats"] = 0.0
+    track["samples"] = 0
+
+
+@kernel
+def note_number(track, number):
+    """One more number in the walk."""
+    if track["numeric"] == 0:
+        track["low"] = number
+        track["high"] = number
+    else:
+        track["low"] = min(track["low"], number)
+        track["high"] = max(track["high"], number)
+        step = number - track["last_number"]
+        if step != 0:
+            track["steps"] += np.uint32(1)
+            if step == track["step"]:
+                track["votes"] += 1
+                track["same_steps"] += np.uint32(1)
+            elif track["votes"] == 0:
+                track["step"] = step
+                track["votes"] = 1
+                track["same_steps"] = 1
+            else:
+                track["votes"] -= 1
+    track["last_number"] = number
+    track["numeric"] += np.uint32(1)
+
+
+@kernel
+def is_miss(row, value):
+    """Whether an answer says that the value does not exist, or not for this actor."""
+    status = row["status"]
+    return status == 404 or status == 403 or status == 410 or (status == 400 and value["location"] != IN_BODY)
+
+
+@kernel
+def people_behind(track):
+    """How many sessions or tokens an address bears, as far as 64 bits can tell (linear counting); at least one."""
+    zeros = 64 - distinct_bits(track["identities"])
+    return max(1.0, 64.0 * math.log(64.0 / max(0.25, np.float64(zeros))))
+
+
+@kernel
+def volume_vote(track, slot):
+    """Surprise of so many distinct values; notes the population that it was held against."""
+    others = np.int64(slot["actors"]) - (1 if track["status"] != RAISED else 0)
+    median, spread = PRIOR_MEDIAN_LOG, PRIOR_SPREAD
+    if others >= MIN_POPULATION:
+        if slot["measured"] >= MEASURE_EVERY or slot["median"] == 0.0:
+            measure_population(slot, track)
+        median, spread = slot["median"], slot["spread"]
+    track["population"] = max(others, 0)
+    track["usual"] = median
+    if others < MIN_POPULATION and track["location"] == IN_BODY:
+        return 0.0  # what clients write differs by nature: only a population tells how much
+    each = max(1.0, np.float64(track["distinct"]) / people_behind(track))
+    return normal_tail_nats((math.log(each) - median) / spread)
+
+
+@kernel
+def judge(track, slot):
+    """(sum of the four votes, that of walk and misses alone), both 0 when the volume alone is ordinary."""
+    volume = volume_vote(track, slot)
+    if volume < VOLUME_FLOOR:
+        return 0.0, 0.0
+    requests, distinct = np.float64(track["requests"]), np.float64(track["distinct"])
+    steps, same, misses = np.float64(track["steps"]), np.float64(track["same_steps"]), np.float64(track["misses"])
+    walk = more_than_expected_nats(same, steps, share_of_others(same, steps, slot["same_steps"], slot["steps"], PRIOR_WALK))
+    repeats = requests - distinct
+    usual = least_share_of_others(repeats, requests, slot["repeats"], slot["requests"], PRIOR_REPEATS)
+    novelty = fewer_than_expected_nats(repeats, requests, usual)
+    absent = more_than_expected_nats(
+        misses, requests, share_of_others(misses, requests, slot["misses"], slot["requests"], PRIOR_MISSES)
+    )
+    shape = min(walk, VOTE_CAP) + min(absent, VOTE_CAP)
+    return min(volume, VOTE_CAP) + min(novelty, VOTE_CAP) + shape, shape
+
+
+@kernel
+def keep_first(track, arena, value):
+    """The parameter's name and its first value, for the explanation."""
+    at, length = np.int64(value["at"]), np.int64(value["len"])
+    track["first_len"] = length
+    for k in range(0 if value["secret"] else min(length, TEXT)):  # a secret is kept nowhere
+        track["first_text"][k] = arena[at + k]
+    name = min(np.int64(value["name_len"]), TEXT)
+    track["name_len"] = name
+    for k in range(name):
+        track["name"][k] = arena[np.int64(value["name_at"]) + k]
+
+
+@kernel
+def keep_last(track, arena, value, row):
+    """The newest value and transaction of an incident."""
+    at, length = np.int64(value["at"]), np.int64(value["len"])
+    track["last_len"] = length
+    for k in range(0 if value["secret"] else min(length, TEXT)):
+        track["last_text"][k] = arena[at + k]
+    if track["samples"] >= SAMPLES - 1:
+        keep_sample(track, row)
+
+
+@kernel
+def keep_sample(track, row):
+    """The first transactions of a track, and its newest in the last place."""
+    at = min(np.int64(track["samples"]), SAMPLES - 1)
+    sample = track["sample"][at]
+    sample["ts"] = row["ts"]
+    sample["port"] = row["client_port"]
+    sample["status"] = row["status"]
+    track["samples"] = at + 1

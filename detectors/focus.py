@@ -1,0 +1,140 @@
+"""Who does nothing but one thing: for each address its main endpoint, and how many addresses of a group are focused on one.
+
+A person's client calls many endpoints; one source of an automated campaign calls the one that it is after. An address is
+focused while requests elsewhere are at most SPARE, and one in STRAY of all (a log-in before, a redirect).
+"""
+
+import numpy as np
+
+from sensor.core.bundle import Bundle
+from sensor.core.hashing import U, mix
+from sensor.core.jit import kernel
+from sensor.inventory.endpoints import CAPACITY
+
+ACTORS, WAYS = 65_536, 8
+GROUPS = 8_192
+SPARE, STRAY = 1, 10
+
+ACTOR = np.dtype([
+    ("key", "<u8"), ("hi", "<u8"), ("lo", "<u8"), ("endpoint", "<u4"), ("votes", "<i4"),
+    ("requests", "<u4"), ("main", "<u4"), ("fingerprint", "<u8"), ("focused", "u1"), ("last_ts", "<i8"),
+])  # fmt: skip
+"""endpoint: where most of its requests go (Boyer and Moore's vote); main: requests there since it is that."""
+FOCUS = np.dtype([("key", "<u8"), ("actors", "<u4"), ("focused", "<i4"), ("last_ts", "<i8")])
+"""Addresses of one fingerprint whose main endpoint is this one, and those of them that are focused."""
+
+
+class Focus(Bundle):
+    """The tables."""
+
+    actors: np.ndarray
+    """ACTOR[ACTORS], sets of WAYS places"""
+    groups: np.ndarray
+    """FOCUS[GROUPS], by endpoint and fingerprint, sets of WAYS places"""
+    endpoints: np.ndarray
+    """FOCUS[CAPACITY], by endpoint"""
+
+
+def new_focus() -> Focus:
+    return Focus(np.zeros(ACTORS, ACTOR), np.zeros(GROUPS, FOCUS), np.zeros(CAPACITY, FOCUS))
+
+
+@kernel
+def find_actor(focus, row, idle):
+    """Place of an address, begun anew after a long silence."""
+    key = mix(row["client_lo"] ^ mix(row["client_hi"])) | U(1)
+    base = np.int64(key & U(ACTORS // WAYS - 1)) * WAYS
+    chosen = np.int64(base)
+    for k in range(base, base + WAYS):
+        actor = focus.actors[k]
+        if actor["key"] == key:
+            if row["ts"] - actor["last_ts"] <= idle:
+                return np.int64(k)
+            chosen = np.int64(k)
+            break
+        if actor["last_ts"] < focus.actors[chosen]["last_ts"]:
+            chosen = np.int64(k)
+    actor = focus.actors[chosen]
+    leave(focus, actor)
+    actor["key"] = key
+    actor["hi"] = row["client_hi"]
+    actor["lo"] = row["client_lo"]
+    actor["endpoint"] = 0
+    actor["votes"] = 0
+    actor["requests"] = 0
+    actor["main"] = 0
+    actor["fingerprint"] = 0
+    return chosen
+
+
+@kernel
+def find_focus(focus, endpoint, fingerprint):
+    """Place of a group's counts; a group that was quiet for long gives way."""
+    key = mix(fingerprint ^ mix(U(endpoint) | U(1) << U(41))) | U(1)
+    base = np.int64(key & U(GROUPS // WAYS - 1)) * WAYS
+    chosen = np.int64(base)
+    for k in range(base, base + WAYS):
+        if focus.groups[k]["key"] == key:
+            return np.int64(k)
+        if focus.groups[k]["last_ts"] < focus.groups[chosen]["last_ts"]:
+            chosen = np.int64(k)
+    group = focus.groups[chosen]
+    group["key"] = key
+    group["actors"] = 0
+    group["focused"] = 0
+    return chosen
+
+
+@kernel
+def count_focus(focus, actor, actors, focused):
+    """Add to the counts of an address's group and endpoint."""
+    group = focus.groups[find_focus(focus, actor["endpoint"], actor["fingerprint"])]
+    group["last_ts"] = actor["last_ts"]
+    group["actors"] += np.uint32(actors)
+    group["focused"] += focused
+    whole = focus.endpoints[actor["endpoint"]]
+    whole["actors"] += np.uint32(actors)
+    whole["focused"] += focused
+
+
+@kernel
+def leave(focus, actor):
+    """An address is no longer focused on its endpoint."""
+    if actor["focused"]:
+        count_focus(focus, actor, 0, -1)
+        actor["focused"] = 0
+
+
+@kernel
+def note_request(focus, row, idle):
+    """One more request of an address: True while it is focused on the row's endpoint."""
+    actor = focus.actors[find_actor(focus, row, idle)]
+    actor["requests"] += np.uint32(1)
+    actor["last_ts"] = max(actor["last_ts"], row["ts"])
+    if actor["votes"] == 0 and actor["endpoint"] != row["endpoint"]:
+        leave(focus, actor)
+        actor["endpoint"] = row["endpoint"]
+        actor["fingerprint"] = row["fingerprint"]
+        actor["main"] = 0
+    there = actor["endpoint"] == row["endpoint"]
+    actor["votes"] += 1 if there else -1
+    actor["main"] += np.uint32(there)
+    if there and actor["main"] == 1:
+        count_focus(focus, actor, 1, 0)
+    strays = actor["requests"] - actor["main"]
+    focused = strays <= SPARE + actor["requests"] // STRAY
+    if focused and there and not actor["focused"]:
+        actor["focused"] = 1
+        count_focus(focus, actor, 0, 1)
+    elif not focused:
+        leave(focus, actor)
+    return there and focused
+
+
+@kernel
+def focus_shares(focus, endpoint, fingerprint):
+    """(addresses of the group, focused ones of them, addresses of other groups at the endpoint, focused ones)"""
+    group, whole = focus.groups[find_focus(focus, endpoint, fingerprint)], focus.endpoints[endpoint]
+    actors, focused = np.float64(group["actors"]), np.float64(max(0, group["focused"]))
+    others = max(0.0, np.float64(whole["actors"]) - actors)
+    return actors, focused, others, min(others, max(0.0, np.float64(whole["focused"]) - focused))
