@@ -22,8 +22,10 @@ from sensor.core.reasons import REASONS
 from sensor.core.records import DELIVERY, FRAME, PACKET, TRANSACTION, Batch
 from sensor.core.wide import SLACK
 from sensor.inventory.analyse import Inventory
+from sensor.inventory.endpoints import new_endpoints
 from sensor.inventory.merging import rehearse
 from sensor.inventory.samples import grant_samples, new_grants
+from sensor.inventory.values import VALUE
 from sensor.packets.decode import decode, new_decoder
 from sensor.pipeline import Pipeline
 from sensor.streams.reassemble import age, finish, reassemble
@@ -69,7 +71,7 @@ class _EncodeSink:
 
 
 def _compile_parser() -> None:
-    """The parser's kernels alone: nearly half of the work."""
+    """The parser's kernels."""
     counters = np.zeros(len(REASONS), np.uint64)
     http = new_http(HttpLimits(connections=16, pending=16, text_bytes=1 << 16), (1, 2), counters)
     nothing = np.zeros(SLACK, np.uint8)
@@ -77,7 +79,14 @@ def _compile_parser() -> None:
     take_output(http)
 
 
-def _compile_rest(config: Config, store: bool) -> None:
+def _compile_detectors() -> None:
+    """The detectors' kernels, on no input."""
+    view = View(Batch(np.zeros(0, TRANSACTION), np.zeros(SLACK, np.uint8), 0), np.zeros(0, VALUE), new_endpoints())
+    for kind in find_detectors().values():
+        kind().update(view)
+
+
+def _compile_rest(store: bool) -> None:
     """The kernels of all other stages, each on no input."""
     counters = np.zeros(len(REASONS), np.uint64)
     streams = new_streams(StreamLimits(connections=16, held_bytes=1 << 16), counters)
@@ -92,10 +101,8 @@ def _compile_rest(config: Config, store: bool) -> None:
     inventory = Inventory((1, 2))
     rehearse()
     empty = Batch(np.zeros(0, TRANSACTION), nothing, 0)
-    batch, values, wire = inventory.analyse(find_operations(empty))
+    batch, _, wire = inventory.analyse(find_operations(empty))
     grant_samples(batch.rows, new_grants(), 1, counters)
-    for name, kind in find_detectors().items():
-        kind(**config.detectors.get(name, {})).update(View(batch, values, inventory.table))
     if store:
         _EncodeSink().transactions(batch, wire, [""], "")
 
@@ -113,15 +120,15 @@ def ready_kernels(config: Config, store: bool, say: Callable[[str], None]) -> No
 def warm_up(config: Config, store: bool = False) -> float:
     """Have all kernels ready: seconds that it took. store: whether rows will go to one.
 
-    A cold start compiles on two processor cores: Numba compiles one kernel at a time in a process, so the parser's are
-    left to another one, and found in the cache afterwards. An example then goes through a pipeline, end to end.
+    A cold start compiles on two processor cores: Numba compiles one kernel at a time in a process, so the parser's and
+    the detectors' are left to another one, and found in the cache afterwards. An example then goes through a pipeline, end to end.
     """
     begin = time.perf_counter()
     if not is_cached():
         # The very same files: kernels of others, as in a checkout in the working folder, would be kept under other names.
         command, environment = [sys.executable, "-P", "-m", "sensor.warmup"], os.environ | {"PYTHONPATH": str(PROJECT)}
         with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-            _compile_rest(config, store)
+            _compile_rest(store)
     pipeline = Pipeline(Config(detectors=config.detectors), (1, 2), [_EncodeSink()] if store else [])
     for example in (example_capture(), example_pcapng()):
         pipeline.run(CaptureFile("example", io.BytesIO(example)))
@@ -132,3 +139,4 @@ def warm_up(config: Config, store: bool = False) -> float:
 
 if __name__ == "__main__":
     _compile_parser()
+    _compile_detectors()
