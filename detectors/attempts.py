@@ -83,6 +83,8 @@ class AttemptState(Bundle):
     """uint64[TRACKS]: key of the track in each place, 0 for none"""
     tracks: np.ndarray
     """TRACK[TRACKS], sets of WAYS places: addresses that failed at least once"""
+    group_tags: np.ndarray
+    """uint64[GROUPS]: key of the group in each place, 0 for none"""
     groups: np.ndarray
     """GROUP[GROUPS], by place and fingerprint, sets of WAYS"""
     places: np.ndarray
@@ -96,6 +98,7 @@ def new_attempts() -> AttemptState:
     return AttemptState(
         np.zeros(TRACKS, np.uint64),
         np.zeros(TRACKS, TRACK),
+        np.zeros(GROUPS, np.uint64),
         np.zeros(GROUPS, GROUP),
         np.zeros(CAPACITY, GROUP),
         np.zeros((CAPACITY, 2)),
@@ -145,16 +148,17 @@ def find_track(state, trial, row, idle, create):
 def find_group(state, key, create):
     """Place of the group of (place, fingerprint), NOBODY where there is none."""
     base = np.int64(key & U(GROUPS // WAYS - 1)) * WAYS
-    chosen = np.int64(base)
     for k in range(base, base + WAYS):
-        if state.groups[k]["key"] == key:
+        if state.group_tags[k] == key:
             return np.int64(k)
-        if state.groups[k]["last_ts"] < state.groups[chosen]["last_ts"]:
-            chosen = np.int64(k)
     if not create:
         return np.int64(NOBODY)
+    chosen = np.int64(base)
+    for k in range(base, base + WAYS):
+        if state.groups[k]["last_ts"] < state.groups[chosen]["last_ts"]:
+            chosen = np.int64(k)
+    state.group_tags[chosen] = key
     group = state.groups[chosen]
-    group["key"] = key
     group["sum"] = 0.0
     group["failing"] = 0
     return chosen
@@ -175,17 +179,20 @@ def step(total, failed, usual, attack):
 
 
 @kernel
-def step_group(group, failed, what, usual, attack, limit, ts):
+def step_group(group, failed, what, usual, attack, limits, ts):
     """The same for a group, whose onset is where its sum left zero."""
-    if group["sum"] == 0.0:
+    if group["sum"] == 0.0 and not failed:
+        return
+    if group["sum"] == 0.0 or ts - group["last_ts"] > np.int64(limits[IDLE]):
+        group["sum"] = 0.0
         group["onset"] = ts
         group["failing"] = 0
         group["different"] = 0
-    group["sum"] = min(BACKLOG * limit, step(group["sum"], failed, usual, attack))
+    group["sum"] = min(BACKLOG * limits[OF_GROUP], step(group["sum"], failed, usual, attack))
     if failed:
         group["failing"] += np.uint32(1)
         group["different"] |= U(1) << (what & U(63))
-    group["last_ts"] = ts
+        group["last_ts"] = ts
 
 
 @kernel
@@ -312,13 +319,18 @@ def go_on(state, at, track, trial, row, usual, limits):
 
 
 @kernel
-def take_success(state, trial, row, usual, limits):
+def take_success(state, trial, row, limits):
     """An attempt that succeeded: it speaks against an attack by its group, and by its address, if that has failed before."""
+    place = state.places[trial["place"]]
+    if row["ts"] - place["last_ts"] > np.int64(limits[IDLE]):  # nobody failed here for long, or ever
+        place["sum"] = 0.0
+        learn(state, trial["place"], np.int64(NOBODY), False, limits[OF_GROUP])
+        return
+    usual = usual_share(state, trial["place"], limits[PRIOR])
     group = find_group(state, group_key(trial["place"], row["fingerprint"]), False)
     if group != NOBODY:
-        step_group(state.groups[group], False, trial["what"], usual, GROUP_FAILS, limits[OF_GROUP], row["ts"])
-    place = state.places[trial["place"]]
-    step_group(place, False, trial["what"], usual, usual + MIXED, limits[OF_GROUP], row["ts"])
+        step_group(state.groups[group], False, trial["what"], usual, GROUP_FAILS, limits, row["ts"])
+    step_group(place, False, trial["what"], usual, usual + MIXED, limits, row["ts"])
     learn(state, trial["place"], group, False, limits[OF_GROUP])
     found = find_track(state, trial, row, np.int64(limits[IDLE]), False)
     if found == NOBODY:
@@ -331,8 +343,10 @@ def take_success(state, trial, row, usual, limits):
 
 
 @kernel
-def take_failure(state, trial, row, usual, limits):
+def take_failure(state, trial, row, limits):
     """An attempt that failed."""
+    usual = usual_share(state, trial["place"], limits[PRIOR])
+    state.places[trial["place"]]["last_ts"] = max(state.places[trial["place"]]["last_ts"], row["ts"])
     track = state.tracks[find_track(state, trial, row, np.int64(limits[IDLE]), True)]
     first = track["attempts"] == 0
     try_once(track, trial, row, usual)
@@ -340,9 +354,9 @@ def take_failure(state, trial, row, usual, limits):
     at = open_for(state, track, trial, row, np.int64(limits[IDLE]))
     if first:
         learn(state, trial["place"], group, True, limits[OF_GROUP])
-        step_group(state.groups[group], True, trial["what"], usual, GROUP_FAILS, limits[OF_GROUP], row["ts"])
+        step_group(state.groups[group], True, trial["what"], usual, GROUP_FAILS, limits, row["ts"])
         if at == NOBODY or not state.campaigns.incidents[at]["wide"]:  # what an incident explains counts for no other
-            step_group(state.places[trial["place"]], True, trial["what"], usual, usual + MIXED, limits[OF_GROUP], row["ts"])
+            step_group(state.places[trial["place"]], True, trial["what"], usual, usual + MIXED, limits, row["ts"])
     if at != NOBODY and go_on(state, at, track, trial, row, usual, limits):
         return
     at = np.int64(NOBODY)
@@ -362,8 +376,7 @@ def take_attempts(state, rows, trials, count, limits):
     for index in range(count):
         trial = trials[index]
         row = rows[trial["row"]]
-        usual = usual_share(state, trial["place"], limits[PRIOR])
         if trial["outcome"] == FAILURE:
-            take_failure(state, trial, row, usual, limits)
+            take_failure(state, trial, row, limits)
         else:
-            take_success(state, trial, row, usual, limits)
+            take_success(state, trial, row, limits)

@@ -33,13 +33,15 @@ from sensor.inventory.lexical import INT
 OCTAVES = 24
 FIRST_OCTAVE = 6
 """The reference says nothing of repeats before 2^6 draws."""
+SAMPLED = 4
+"""One in four draws enters the reference: a rarefaction curve is that of a sample, and looking up a pair costs most of all."""
 MIN_ADDRESSES = 8
 EASY = 0.7
 """Repeats are expected at 0.7 of the reference's share: clients of one kind may have other interests."""
 PRIOR_FOCUS, PRIOR_ADDRESSES = 0.3, 10.0
 
 REFERENCE = np.dtype([
-    ("requests", "<f8"), ("draws", "<u4"), ("distinct", "<u4"), ("misses", "<f8"),
+    ("requests", "<f8"), ("offered", "<u4"), ("draws", "<u4"), ("distinct", "<u4"), ("misses", "<f8"),
     ("last_number", "<i8"), ("step", "<i8"), ("votes", "<i4"), ("numeric", "<u4"), ("low", "<i8"), ("high", "<i8"),
     ("steps", "<u4"), ("same_steps", "<u4"),
     ("curve", "<u4", (OCTAVES,)),  # different values among the first 2^k draws: the rarefaction curve
@@ -54,7 +56,8 @@ def learn_reference(state, place, row, value, draw):
     reference["misses"] += 1.0 if is_miss(row, value) else 0.0
     if value["kind"] == INT:
         note_number(reference, value["number"])
-    if not draw:
+    reference["offered"] += np.uint32(draw)
+    if not draw or reference["offered"] % SAMPLED != 0:
         return
     reference["draws"] += np.uint32(1)
     reference["distinct"] += np.uint32(add_pair(state.seen, mix(U(place) | U(1) << U(50)), value["hash"]))

@@ -39,6 +39,10 @@ RAISED_LIMIT = 1_024
 """Incidents kept; later ones are counted, not described."""
 CONTROL = np.dtype([("raised", "<i8"), ("unkept", "<i8")])
 F_LOGIN, F_PAYMENT, F_CODE = FLOW["login"], FLOW["payment"], FLOW["code"]
+JUDGE_EVERY = 4
+"""New values after which a track is judged again: logarithms cost more than all the rest."""
+SAMPLED_FROM = 8
+"""Different values of an actor from which on its transactions are kept as evidence: most actors never ask for so many."""
 CRAWLER_SHAPE = 3.0
 """nats of walk and misses below which a client that calls itself a crawler may be one."""
 CRAWLER_GAP = 1_000_000_000
@@ -131,7 +135,7 @@ def update_track(state, index, row, value, arena, teaches):
     track["last_ts"] = max(track["last_ts"], row["ts"])
     if track["requests"] == 1:
         keep_first(track, arena, value)
-    if track["samples"] < SAMPLES - 1:
+    if track["samples"] < SAMPLES - 1 and track["distinct"] >= SAMPLED_FROM:
         keep_sample(track, row)
     if value["kind"] == INT:
         note_number(track, value["number"])
@@ -224,7 +228,8 @@ def take_value(state, row, value, place, arena, threshold, min_distinct, idle, t
         at = find_track(state, row, value, rung, place, idle)
         track = state.tracks[at]
         new = update_track(state, at, row, value, arena, teaches)
-        if track["status"] == RAISED or (new and track["distinct"] >= min_distinct):
+        due = new and track["distinct"] >= min_distinct and track["distinct"] % JUDGE_EVERY == 0
+        if track["status"] == RAISED or due:
             raise_or_update(state, track, threshold, arena, value, row)
         raised |= track["status"] == RAISED
         if rung == BY_TOKEN and raised:
@@ -239,7 +244,8 @@ def take_group_value(state, row, value, place, arena, draw, threshold, min_disti
         track = state.tracks[find_track(state, row, value, rung, place, idle)]
         update_group(state, track, row, value, arena, draw)
         fingerprint = row["fingerprint"] if rung == BY_FINGERPRINT else U(0)
-        if track["status"] == RAISED or (draw and track["distinct"] >= min_distinct):
+        due = draw and track["distinct"] >= min_distinct and track["draws"] % JUDGE_EVERY == 0
+        if track["status"] == RAISED or due:
             if raise_or_update_group(state, track, threshold, arena, value, row, fingerprint, idle):
                 return
 

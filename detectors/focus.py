@@ -16,7 +16,7 @@ GROUPS = 8_192
 SPARE, STRAY = 1, 10
 
 ACTOR = np.dtype([
-    ("key", "<u8"), ("hi", "<u8"), ("lo", "<u8"), ("endpoint", "<u4"), ("votes", "<i4"),
+    ("hi", "<u8"), ("lo", "<u8"), ("endpoint", "<u4"), ("votes", "<i4"),
     ("requests", "<u4"), ("main", "<u4"), ("fingerprint", "<u8"), ("focused", "u1"), ("last_ts", "<i8"),
 ])  # fmt: skip
 """endpoint: where most of its requests go (Boyer and Moore's vote); main: requests there since it is that."""
@@ -27,6 +27,8 @@ FOCUS = np.dtype([("key", "<u8"), ("actors", "<u4"), ("focused", "<i4"), ("last_
 class Focus(Bundle):
     """The tables."""
 
+    tags: np.ndarray
+    """uint64[ACTORS]: key of the address in each place, 0 for none: one cache line tells which of a set it is"""
     actors: np.ndarray
     """ACTOR[ACTORS], sets of WAYS places"""
     groups: np.ndarray
@@ -36,7 +38,7 @@ class Focus(Bundle):
 
 
 def new_focus() -> Focus:
-    return Focus(np.zeros(ACTORS, ACTOR), np.zeros(GROUPS, FOCUS), np.zeros(CAPACITY, FOCUS))
+    return Focus(np.zeros(ACTORS, np.uint64), np.zeros(ACTORS, ACTOR), np.zeros(GROUPS, FOCUS), np.zeros(CAPACITY, FOCUS))
 
 
 @kernel
@@ -45,18 +47,21 @@ def find_actor(focus, row, idle):
     key = mix(row["client_lo"] ^ mix(row["client_hi"])) | U(1)
     base = np.int64(key & U(ACTORS // WAYS - 1)) * WAYS
     chosen = np.int64(base)
+    known = np.int64(-1)
     for k in range(base, base + WAYS):
-        actor = focus.actors[k]
-        if actor["key"] == key:
-            if row["ts"] - actor["last_ts"] <= idle:
-                return np.int64(k)
-            chosen = np.int64(k)
-            break
-        if actor["last_ts"] < focus.actors[chosen]["last_ts"]:
-            chosen = np.int64(k)
+        if focus.tags[k] == key:
+            known = np.int64(k)
+    if known >= 0 and row["ts"] - focus.actors[known]["last_ts"] <= idle:
+        return known
+    if known >= 0:
+        chosen = known
+    else:
+        for k in range(base, base + WAYS):
+            if focus.actors[k]["last_ts"] < focus.actors[chosen]["last_ts"]:
+                chosen = np.int64(k)
     actor = focus.actors[chosen]
     leave(focus, actor)
-    actor["key"] = key
+    focus.tags[chosen] = key
     actor["hi"] = row["client_hi"]
     actor["lo"] = row["client_lo"]
     actor["endpoint"] = 0

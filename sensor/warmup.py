@@ -121,7 +121,7 @@ def warm_up(config: Config, store: bool = False) -> float:
     """Have all kernels ready: seconds that it took. store: whether rows will go to one.
 
     A cold start compiles on two processor cores: Numba compiles one kernel at a time in a process, so the parser's and
-    the detectors' are left to another one, and found in the cache afterwards. An example then goes through a pipeline, end to end.
+    the detectors' are left to another one, and found in the cache afterwards. An example then goes through a pipeline.
     """
     begin = time.perf_counter()
     if not is_cached():
