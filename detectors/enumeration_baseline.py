@@ -14,6 +14,8 @@ SLOTS = 8_192
 """Parameters whose ordinary use is known."""
 LEVELS = 64
 """Levels of distinct values: four to an octave."""
+TABLED = 1_024
+LEVEL_OF = np.array([0, *(int(4 * math.log2(distinct)) for distinct in range(1, TABLED))], np.uint8)
 MEASURE_EVERY = 16
 """Moves between levels after which a population is measured anew."""
 MIN_SPREAD = 0.5
@@ -32,7 +34,9 @@ SLOT = np.dtype([
 @kernel
 def level_of(distinct):
     """Level of a number of distinct values."""
-    return min(np.int64(LEVELS - 1), np.int64(4.0 * math.log2(np.float64(max(distinct, 1)))))
+    if distinct < TABLED:
+        return np.int64(LEVEL_OF[distinct])
+    return min(np.int64(LEVELS - 1), np.int64(4.0 * math.log2(np.float64(distinct))))
 
 
 @kernel

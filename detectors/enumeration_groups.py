@@ -17,6 +17,7 @@ from detectors.enumeration_tracks import (
     SAMPLES,
     VOTE_CAP,
     is_miss,
+    is_new,
     keep_first,
     keep_last,
     keep_sample,
@@ -93,8 +94,7 @@ def update_group(state, track, row, value, arena, draw):
         note_number(track, value["number"])
     if draw:
         track["draws"] += np.uint32(1)
-        new = add_pair(state.seen, track["key"] ^ U(track["first_ts"]), value["hash"])
-        track["distinct"] += np.uint32(new or track["distinct"] == 0)
+        track["distinct"] += np.uint32(is_new(track, state.seen, value["hash"]))
 
 
 @kernel

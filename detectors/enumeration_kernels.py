@@ -12,7 +12,9 @@ from detectors.enumeration_tracks import (
     BY_TOKEN,
     SAMPLES,
     TRACK,
+    is_due,
     is_miss,
+    is_new,
     judge,
     keep_first,
     keep_last,
@@ -22,7 +24,7 @@ from detectors.enumeration_tracks import (
 )
 from detectors.focus import Focus, new_focus, note_request
 from detectors.incidents import claim, update
-from detectors.sets import PairSet, add_pair, new_pair_set
+from detectors.sets import PairSet, new_pair_set
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
@@ -39,8 +41,6 @@ RAISED_LIMIT = 1_024
 """Incidents kept; later ones are counted, not described."""
 CONTROL = np.dtype([("raised", "<i8"), ("unkept", "<i8")])
 F_LOGIN, F_PAYMENT, F_CODE = FLOW["login"], FLOW["payment"], FLOW["code"]
-JUDGE_EVERY = 4
-"""New values after which a track is judged again: logarithms cost more than all the rest."""
 SAMPLED_FROM = 8
 """Different values of an actor from which on its transactions are kept as evidence: most actors never ask for so many."""
 CRAWLER_SHAPE = 3.0
@@ -128,7 +128,7 @@ def update_track(state, index, row, value, arena, teaches):
     track = state.tracks[index]
     slot = state.slots[track["place"]]
     miss = is_miss(row, value)
-    new = add_pair(state.seen, track["key"] ^ U(track["first_ts"]), value["hash"])
+    new = is_new(track, state.seen, value["hash"])
     steps, same = np.int64(track["steps"]), np.int64(track["same_steps"])
     track["requests"] += np.uint32(1)
     track["misses"] += np.uint32(miss)
@@ -140,8 +140,7 @@ def update_track(state, index, row, value, arena, teaches):
     if value["kind"] == INT:
         note_number(track, value["number"])
     before = np.int64(track["distinct"])
-    if new or before == 0:
-        track["distinct"] += np.uint32(1)
+    track["distinct"] += np.uint32(new)
     identity = row["session"] if row["session"] else row["credential"]
     if identity:
         track["identities"] |= U(1) << (mix(identity) & U(63))
@@ -228,8 +227,7 @@ def take_value(state, row, value, place, arena, threshold, min_distinct, idle, t
         at = find_track(state, row, value, rung, place, idle)
         track = state.tracks[at]
         new = update_track(state, at, row, value, arena, teaches)
-        due = new and track["distinct"] >= min_distinct and track["distinct"] % JUDGE_EVERY == 0
-        if track["status"] == RAISED or due:
+        if track["status"] == RAISED or (new and is_due(track, np.int64(track["distinct"]), min_distinct)):
             raise_or_update(state, track, threshold, arena, value, row)
         raised |= track["status"] == RAISED
         if rung == BY_TOKEN and raised:
@@ -244,8 +242,7 @@ def take_group_value(state, row, value, place, arena, draw, threshold, min_disti
         track = state.tracks[find_track(state, row, value, rung, place, idle)]
         update_group(state, track, row, value, arena, draw)
         fingerprint = row["fingerprint"] if rung == BY_FINGERPRINT else U(0)
-        due = draw and track["distinct"] >= min_distinct and track["draws"] % JUDGE_EVERY == 0
-        if track["status"] == RAISED or due:
+        if track["status"] == RAISED or (draw and is_due(track, np.int64(track["distinct"]), min_distinct)):
             if raise_or_update_group(state, track, threshold, arena, value, row, fingerprint, idle):
                 return
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from detectors.campaigns import distinct_bits
 from detectors.enumeration_baseline import MEASURE_EVERY, RAISED, least_share_of_others, measure_population, share_of_others
+from detectors.sets import add_pair
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
 from sensor.core.hashing import U
 from sensor.core.jit import kernel
@@ -13,6 +14,11 @@ from sensor.inventory.values import IN_BODY
 
 TEXT = 32
 SAMPLES = 8
+FEW = 16
+"""Different values that a track remembers itself: most actors never ask for more, and the common set is out of the cache."""
+JUDGED_EACH = 8
+"""A track is judged again when it has grown by an eighth, and by LEAST_GROWTH: logarithms cost more than all the rest."""
+LEAST_GROWTH = 4
 
 BY_ADDRESS, BY_TOKEN, BY_FINGERPRINT, BY_PLACE = range(4)
 """Whose track it is: an address's, a token's, that of focused addresses with one fingerprint, or of all focused addresses."""
@@ -39,6 +45,8 @@ TRACK = np.dtype([
     ("nats", "<f8"), ("usual", "<f8"), ("population", "<u4"),
     ("fingerprint", "<u8"), ("draws", "<u4"),  # draws: values that were new to their actor, in a group
     ("identities", "<u8"),  # bits of hashes of sessions and tokens that stand behind an address
+    ("due", "<u4"),         # different values (draws, of a group) at which it is judged next
+    ("few", "<u4", (FEW,)),  # hashes of its first different values; those of later ones are in the common set
     ("name", "u1", (TEXT,)), ("name_len", "u1"),  # from here on: touched at the start and in incidents alone
     ("first_text", "u1", (TEXT,)), ("first_len", "<u4"), ("last_text", "u1", (TEXT,)), ("last_len", "<u4"),
     ("sample", SAMPLE, (SAMPLES,)), ("samples", "u1"),
@@ -61,6 +69,7 @@ def start_track(track, key, row, value, rung, place):
     track["fingerprint"] = row["fingerprint"]
     track["identities"] = 0
     track["draws"] = 0
+    track["due"] = 0
     track["source_hi"] = row["client_hi"]
     track["source_lo"] = row["client_lo"]
     track["first_ts"] = row["ts"]
@@ -104,6 +113,29 @@ def note_number(track, number):
                 track["votes"] -= 1
     track["last_number"] = number
     track["numeric"] += np.uint32(1)
+
+
+@kernel
+def is_new(track, seen, hashed):
+    """Whether a value was not asked for in this track before; it is from here on. seen: the common set of all tracks."""
+    short = np.uint32(hashed >> U(32))
+    known = min(np.int64(track["distinct"]), FEW)
+    for k in range(known):
+        if track["few"][k] == short:
+            return False
+    if known < FEW:
+        track["few"][known] = short
+        return True
+    return add_pair(seen, track["key"] ^ U(track["first_ts"]), hashed)
+
+
+@kernel
+def is_due(track, size, least):
+    """Whether a track of this size, and at least `least`, is to be judged now."""
+    if size < least or size < track["due"]:
+        return False
+    track["due"] = np.uint32(size + max(LEAST_GROWTH, size // JUDGED_EACH))
+    return True
 
 
 @kernel

@@ -2,13 +2,16 @@
 
 import dataclasses
 import datetime
+import json
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from detectors.base import Alert, address_text
 from sensor.capture.files import CaptureFile
 from sensor.config import Config
 from sensor.pipeline import Pipeline
+from sensor.simulate.scenarios import Scenario, write_scenario
 
 
 @dataclasses.dataclass
@@ -16,6 +19,8 @@ class Outcome:
     """One scenario, held against its labels."""
 
     scenario: str
+    sources: int
+    """addresses that attack"""
     hours: float
     transactions: int
     incidents: int
@@ -34,6 +39,49 @@ class Outcome:
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+
+class LabelsError(Exception):
+    """Labels that cannot be read; the text is a sentence for the user."""
+
+
+ROUND = (
+    Scenario("ordinary", hours=24.0, people=100),
+    *(
+        Scenario(name, requests=requests, sources=sources, rate=rate)
+        for name in ("sweep", "scrape", "grid", "stuffing", "spraying", "card_testing", "coupons", "fuzzing", "scanning")
+        for requests, sources, rate in ((1_000, 1, 2.0), (2_000, 100, 2.0))
+    ),
+    Scenario("grid", hours=2.0, requests=20_000, sources=1_000, rate=10.0),
+    Scenario("stuffing", hours=2.0, requests=10_000, sources=1_000, rate=5.0),
+    Scenario("sweep", hours=3.0, requests=5_000, sources=100, rate=2.0, ramp=True),
+    Scenario("stuffing", hours=3.0, requests=5_000, sources=500, rate=2.0, ramp=True),
+    Scenario("sweep", requests=2_000, sources=100, loss=0.01, reorder=0.01),
+)
+"""What is evaluated by default: a day of a shop; every attack from one address and from a hundred; thin, slow and lossy ones."""
+
+
+def evaluate_round(folder: pathlib.Path, seed: int, config: Config) -> Iterator[Outcome]:
+    """Make each scenario of the round in the folder, and judge it."""
+    for scenario in ROUND:
+        path = folder / "scenario.pcap"
+        labels = write_scenario(dataclasses.replace(scenario, seed=seed), path, None)
+        yield judged(labels, *replayed(path, config))
+
+
+def evaluate_file(path: pathlib.Path, config: Config) -> Outcome:
+    """Judge a capture that has its labels beside it. Raises LabelsError."""
+    beside = path.with_suffix(".labels.json")
+    try:
+        labels = json.loads(beside.read_text("utf-8"))
+        incidents = labels["incidents"]
+        if not all(isinstance(one["sources"], list) and one["requests"] and one["detector"] for one in incidents):
+            raise KeyError
+    except OSError as error:
+        raise LabelsError(f"The labels {beside} cannot be read: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError):
+        raise LabelsError(f"{beside} holds no labels as `tapwatch simulate` writes them.") from None
+    return judged(labels, *replayed(path, config))
 
 
 def replayed(path: pathlib.Path, config: Config) -> tuple[list[Alert], set[str]]:
@@ -86,9 +134,18 @@ def judged(labels: dict[str, Any], alerts: list[Alert], clients: set[str]) -> Ou
         named = min(named, len(accused & sources) / len(sources))
         others = max(others, len(accused - sources) / max(1, len(clients - sources)))
     return Outcome(
-        labels["scenario"], labels["hours"], labels["transactions"], len(labels["incidents"]), found, told,
-        len([alert for alert in alerts if alert.alert_id not in true_alerts]), delay, round(named, 4), round(others, 4),
-    )  # fmt: skip
+        scenario=labels["scenario"],
+        sources=len({source for one in labels["incidents"] for source in one["sources"]}),
+        hours=labels["hours"],
+        transactions=labels["transactions"],
+        incidents=len(labels["incidents"]),
+        found=found,
+        alerts=told,
+        false_alerts=len([alert for alert in alerts if alert.alert_id not in true_alerts]),
+        delay=delay,
+        sources_named=round(named, 4),
+        others_named=round(others, 4),
+    )
 
 
 def _nanoseconds(text: str) -> int:

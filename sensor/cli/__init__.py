@@ -16,6 +16,7 @@ COMMANDS = {
     "bench": "Measure the sensor's own throughput, stage by stage.",
     "doctor": "Say what is wrong with this machine, its interfaces and its store.",
     "endpoints": "API endpoints that are really called.",
+    "evaluate": "Hold the detectors against labelled captures.",
     "export": "Write what other tools take in: OpenAPI.",
     "live": "Capture on interfaces and write what is seen to the store.",
     "query": "Run a saved query, or list them.",
@@ -59,7 +60,7 @@ class LazyGroup(click.Group):
             _fail(str(error))
 
 
-_SENTENCES = ("StoreError", "StoreAwayError", "CaptureError", "ConfigError", "FilterError", "DocumentError")
+_SENTENCES = ("StoreError", "StoreAwayError", "CaptureError", "ConfigError", "FilterError", "DocumentError", "LabelsError")
 """Exceptions whose text is a sentence for the user; named, for importing them would import what they come from."""
 
 
