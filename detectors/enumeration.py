@@ -10,7 +10,9 @@ the endpoint's own ordinary traffic, capped at VOTE_CAP so that none decides alo
 
 For a group (addresses with one fingerprint that do nothing else) volume gives way to focus: too many addresses for which
 this endpoint is all (binomial, share of the other groups); novelty is that of the union over the sum of its value sets
-(detectors/enumeration_groups.py). An address that stands for many sessions or tokens counts as so many actors.
+(detectors/enumeration_groups.py). All parameters of a busy actor are watched together, too: a grid sweep repeats each of
+them, but no combination (detectors/combinations.py). An address that stands for many sessions or tokens counts as so many
+actors.
 
 Threshold: Fisher's method (Fisher 1925): under the null the sum of four votes is Erlang(4) distributed, and exceeds
 `threshold` = 29.2 nats with probability 1e-9 for each actor and parameter. The votes are bounds or have heavy tails, so take

@@ -32,10 +32,14 @@ from sensor.core.jit import kernel
 from sensor.inventory.lexical import INT
 
 OCTAVES = 24
-FIRST_OCTAVE = 6
-"""The reference says nothing of repeats before 2^6 draws."""
+FIRST_OCTAVE = 5
+"""The reference says nothing of repeats before 2^5 draws."""
 SAMPLED = 4
-"""One in four draws enters the reference: a rarefaction curve is that of a sample, and looking up a pair costs most of all."""
+"""One in four draws enters the reference after the first TAKEN_WHOLE: a rarefaction curve is that of a sample, and looking up a
+pair costs most of all."""
+TAKEN_WHOLE = 256
+LEAST_DISTINCT = 8
+"""Different values of a group below which nothing is called a sweep, however many ask for them."""
 MIN_ADDRESSES = 8
 EASY = 0.7
 """Repeats are expected at 0.7 of the reference's share: clients of one kind may have other interests."""
@@ -58,7 +62,7 @@ def learn_reference(state, place, row, value, draw):
     if value["kind"] == INT:
         note_number(reference, value["number"])
     reference["offered"] += np.uint32(draw)
-    if not draw or reference["offered"] % SAMPLED != 0:
+    if not draw or (reference["offered"] > TAKEN_WHOLE and reference["offered"] % SAMPLED != 0):
         return
     reference["draws"] += np.uint32(1)
     reference["distinct"] += np.uint32(add_pair(state.seen, mix(U(place) | U(1) << U(50)), value["hash"]))

@@ -3,8 +3,9 @@
 import numpy as np
 
 from detectors.campaigns import Campaigns, new_campaigns
+from detectors.combinations import BUSY, add_to_combination, new_combination, start_combination
 from detectors.enumeration_baseline import RAISED, SLOT, SLOTS, count_population, find_slot, forget_in_baseline, level_of
-from detectors.enumeration_groups import REFERENCE, learn_reference, raise_or_update_group, update_group
+from detectors.enumeration_groups import LEAST_DISTINCT, REFERENCE, learn_reference, raise_or_update_group, update_group
 from detectors.enumeration_tracks import (
     BY_ADDRESS,
     BY_FINGERPRINT,
@@ -74,6 +75,8 @@ class EnumerationState(Bundle):
     control: np.ndarray
     focus: Focus
     campaigns: Campaigns
+    combination: np.ndarray
+    """VALUE[1]: all parameters of the request in work"""
 
 
 def new_enumeration() -> EnumerationState:
@@ -89,6 +92,7 @@ def new_enumeration() -> EnumerationState:
         np.zeros(1, CONTROL),
         new_focus(),
         new_campaigns(),
+        new_combination(),
     )
 
 
@@ -217,12 +221,12 @@ def is_watched(state, row, value):
 
 @kernel
 def take_value(state, row, value, place, arena, threshold, min_distinct, idle, teaches):
-    """One value of an actor: (whether it was new to it, whether the actor stands out by itself).
+    """One value of an actor: (whether it was new to it, whether the actor stands out by itself, its requests).
 
     An actor with a token is watched by its token and by its address; where both give the same picture, the token,
     as the higher rung, is named.
     """
-    new, raised = False, False
+    new, raised, requests = False, False, np.int64(0)
     for rung in range(BY_TOKEN if row["credential"] != U(0) else BY_ADDRESS, BY_ADDRESS - 1, -1):
         at = find_track(state, row, value, rung, place, idle)
         track = state.tracks[at]
@@ -230,9 +234,10 @@ def take_value(state, row, value, place, arena, threshold, min_distinct, idle, t
         if track["status"] == RAISED or (new and is_due(track, np.int64(track["distinct"]), min_distinct)):
             raise_or_update(state, track, threshold, arena, value, row)
         raised |= track["status"] == RAISED
+        requests = np.int64(track["requests"])
         if rung == BY_TOKEN and raised:
             break
-    return new, raised
+    return new, raised, requests
 
 
 @kernel
@@ -242,7 +247,8 @@ def take_group_value(state, row, value, place, arena, draw, threshold, min_disti
         track = state.tracks[find_track(state, row, value, rung, place, idle)]
         update_group(state, track, row, value, arena, draw)
         fingerprint = row["fingerprint"] if rung == BY_FINGERPRINT else U(0)
-        if track["status"] == RAISED or (draw and is_due(track, np.int64(track["distinct"]), min_distinct)):
+        due = draw and track["distinct"] >= LEAST_DISTINCT and is_due(track, np.int64(track["draws"]), min_distinct)
+        if track["status"] == RAISED or due:
             if raise_or_update_group(state, track, threshold, arena, value, row, fingerprint, idle):
                 return
 
@@ -256,24 +262,33 @@ def is_suspicious(state, row, value, place, threshold, idle):
 
 
 @kernel
+def watch(state, row, value, arena, focused, threshold, min_distinct, idle):
+    """One value, of its actor, and of its groups or the reference: requests that its actor made with this parameter."""
+    place = find_slot(state.slots, row["endpoint"], value["slot"])
+    teaches = not focused or not is_suspicious(state, row, value, place, threshold, idle)
+    draw, raised, requests = take_value(state, row, value, place, arena, threshold, min_distinct, idle, teaches)
+    if raised:
+        return requests
+    if focused:
+        take_group_value(state, row, value, place, arena, draw, threshold, min_distinct, idle)
+    else:
+        learn_reference(state, place, row, value, draw)
+    return requests
+
+
+@kernel
 def enumerate_rows(state, rows, arena, values, count, threshold, min_distinct, idle):
     """Take the rows of a batch and their values[:count], both in row order."""
-    at = 0
+    at, together = 0, state.combination[0]
     for index in range(rows.shape[0]):
-        row = rows[index]
+        row, requests = rows[index], np.int64(0)
         focused = row["endpoint"] != 0 and note_request(state.focus, row, idle)
+        start_combination(together, index)
         while at < count and values[at]["row"] == index:
             value = values[at]
             at += 1
-            if not is_watched(state, row, value):
-                continue
-            place = find_slot(state.slots, row["endpoint"], value["slot"])
-            if not focused:
-                draw, raised = take_value(state, row, value, place, arena, threshold, min_distinct, idle, True)
-                if not raised:
-                    learn_reference(state, place, row, value, draw)
-                continue
-            teaches = not is_suspicious(state, row, value, place, threshold, idle)
-            draw, raised = take_value(state, row, value, place, arena, threshold, min_distinct, idle, teaches)
-            if not raised:
-                take_group_value(state, row, value, place, arena, draw, threshold, min_distinct, idle)
+            if is_watched(state, row, value):
+                requests = max(requests, watch(state, row, value, arena, focused, threshold, min_distinct, idle))
+                add_to_combination(together, value)
+        if together["kind"] > 1 and requests >= BUSY:
+            watch(state, row, together, arena, focused, threshold, min_distinct, idle)

@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from detectors.base import address_text, duration_text, printable
+from detectors.combinations import IN_COMBINATION
 from detectors.enumeration_tracks import BY_FINGERPRINT, BY_PLACE, BY_TOKEN, TEXT
 from sensor.inventory.secrets import SECRET_CLASSES
 from sensor.inventory.values import IN_PATH, IN_QUERY
@@ -27,6 +28,8 @@ def slot_text(track: np.void) -> str:
     if track["location"] == IN_PATH:
         return f"path segment {int(track['slot']) + 1}"
     name = printable(track["name"][: int(track["name_len"])].tobytes())
+    if track["location"] == IN_COMBINATION:
+        return f"all parameters together ({name}, …)" if name else "all parameters together"
     return f"{'query parameter' if track['location'] == IN_QUERY else 'body field'} {name}"
 
 
@@ -72,7 +75,9 @@ def explain_group(track: np.void, place: str, addresses: int, requests: int, dis
 
 def _walk(track: np.void) -> list[str]:
     """From where to where, in which steps, and what comes next."""
-    parts = []
+    parts: list[str] = []
+    if track["location"] == IN_COMBINATION:
+        return parts
     first, last = (_value_text(track, which) for which in ("first", "last"))
     if track["numeric"] == track["requests"] and track["steps"] > 0:
         share = track["same_steps"] / track["steps"]

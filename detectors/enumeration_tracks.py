@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from detectors.campaigns import distinct_bits
+from detectors.combinations import IN_COMBINATION, keep_names
 from detectors.enumeration_baseline import MEASURE_EVERY, RAISED, least_share_of_others, measure_population, share_of_others
 from detectors.sets import add_pair
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
@@ -191,6 +192,10 @@ def judge(track, slot):
 @kernel
 def keep_first(track, arena, value):
     """The parameter's name and its first value, for the explanation."""
+    if value["location"] == IN_COMBINATION:
+        track["first_len"] = 0
+        keep_names(track, arena, value)
+        return
     at, length = np.int64(value["at"]), np.int64(value["len"])
     track["first_len"] = length
     for k in range(0 if value["secret"] else min(length, TEXT)):  # a secret is kept nowhere
@@ -204,10 +209,11 @@ def keep_first(track, arena, value):
 @kernel
 def keep_last(track, arena, value, row):
     """The newest value and transaction of an incident."""
-    at, length = np.int64(value["at"]), np.int64(value["len"])
-    track["last_len"] = length
-    for k in range(0 if value["secret"] else min(length, TEXT)):
-        track["last_text"][k] = arena[at + k]
+    if value["location"] != IN_COMBINATION:
+        at, length = np.int64(value["at"]), np.int64(value["len"])
+        track["last_len"] = length
+        for k in range(0 if value["secret"] else min(length, TEXT)):
+            track["last_text"][k] = arena[at + k]
     if track["samples"] >= SAMPLES - 1:
         keep_sample(track, row)
 

@@ -58,7 +58,7 @@ ROUND = (
     Scenario("stuffing", hours=3.0, requests=5_000, sources=500, rate=2.0, ramp=True),
     Scenario("sweep", requests=2_000, sources=100, loss=0.01, reorder=0.01),
 )
-"""What is evaluated by default: a day of a shop; every attack from one address and from a hundred; thin, slow and lossy ones."""
+"""What is evaluated by default: a day of a shop; every attack from one address and from many; thin, slow and lossy ones."""
 
 
 def evaluate_round(folder: pathlib.Path, seed: int, config: Config) -> Iterator[Outcome]:

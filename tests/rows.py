@@ -4,7 +4,7 @@ import ipaddress
 
 import numpy as np
 
-from sensor.core.records import AUTH, TEXTS, TRANSACTION, Batch
+from sensor.core.records import AUTH, MEDIA, TEXTS, TRANSACTION, Batch
 from sensor.core.wide import SLACK
 
 SECOND = 1_000_000_000
@@ -12,9 +12,9 @@ START = 1_772_528_400 * SECOND
 
 
 def batch_of(transactions: list[dict]) -> Batch:
-    """A batch of `{path, query, client, status, ts, …}`; what is not given has an ordinary value."""
+    """A batch of `{path, query, client, status, ts, body, …}`; what is not given has an ordinary value."""
     rows = np.zeros(len(transactions), TRANSACTION)
-    arena = bytearray()
+    arena, bodies = bytearray(), bytearray()
     for index, given in enumerate(transactions):
         row = rows[index]
         address = int(ipaddress.ip_address(given.get("client", "192.0.2.1")))
@@ -29,7 +29,12 @@ def batch_of(transactions: list[dict]) -> Batch:
         row["response_bytes"] = given.get("response_bytes", 100)
         row["latency_us"] = given.get("latency_us", 1000)
         row["auth"] = AUTH[given.get("auth", "none")]
-        row["credential"] = given.get("credential", 0)
+        for name in ("credential", "session", "fingerprint"):
+            row[name] = given.get(name, 0)
+        raw = given.get("body", b"")
+        row["request_body_at"], row["request_body_len"] = len(bodies), len(raw)
+        row["request_media"] = MEDIA[given.get("media", "json" if raw else "none")]
+        bodies += raw
         texts = {"method": "GET", "host": "api.test", "path": "/"} | given
         for name in TEXTS:
             raw = texts.get(name, "")
@@ -37,4 +42,6 @@ def batch_of(transactions: list[dict]) -> Batch:
             row[name + "_at"], row[name + "_len"] = len(arena), len(raw)
             arena += raw
     used = len(arena)
-    return Batch(rows, np.frombuffer(bytes(arena) + bytes(SLACK), np.uint8).copy(), used)
+    texts_and_bodies = (np.frombuffer(bytes(part) + bytes(SLACK), np.uint8).copy() for part in (arena, bodies))
+    kept, samples = texts_and_bodies
+    return Batch(rows, kept, used, samples, len(bodies))

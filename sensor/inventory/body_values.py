@@ -66,6 +66,14 @@ def enter_key(arena, name, length, bodies, at, end):
 
 
 @kernel
+def skip_space(text, at, end):
+    """Offset behind white space."""
+    while at < end and text[at] <= 32:
+        at += 1
+    return at
+
+
+@kernel
 def end_of_bare(text, at, end):
     """Offset behind a number, true, false or null."""
     while at < end and text[at] > 32 and text[at] != COMMA and text[at] != CLOSE and text[at] != CLOSE_LIST:
@@ -103,8 +111,8 @@ def read_json_values(bodies, at, end, row, values, count, arena, used, scratch, 
             begin = at + 1 if quoted else at
             stop = string_end(bodies, begin, end) if quoted else end_of_bare(bodies, begin, end)
             behind = colon_behind(bodies, stop + 1, end) if quoted else np.int64(-1)
-            if stop >= end and depth > 0:
-                break  # cut off: a part of a value is another value
+            if stop >= end or (quoted and behind < 0 and skip_space(bodies, stop + 1, end) >= end):
+                break  # cut off: a part of a value is another value, and a key without its colon is none
             if behind >= 0:
                 length = enter_key(arena, scratch, lengths[depth], bodies, begin, stop)
                 leaf, leaf_end, at = begin, stop, behind

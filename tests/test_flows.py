@@ -1,0 +1,61 @@
+"""Business flows of endpoints: by name, by what bodies carry, by the operator's word."""
+
+import pytest
+from rows import batch_of
+
+from sensor.config import ConfigError, load_config
+from sensor.core.records import FLOWS
+from sensor.inventory.analyse import Inventory
+from sensor.inventory.flows import flow_of
+
+
+@pytest.mark.parametrize(
+    ("method", "template", "flow"),
+    [
+        ("POST", "/v1/login", "login"),
+        ("POST", "/api/auth/sign-in", "login"),
+        ("POST", "/oauth2/token", "login"),
+        ("GET", "/v1/login", ""),
+        ("POST", "/users/register", "signup"),
+        ("POST", "/password-reset", "reset"),
+        ("POST", "/v1/orders/{int}/payments", "payment"),
+        ("POST", "/checkout", "payment"),
+        ("GET", "/v1/coupons/{hex}", "code"),
+        ("POST", "/gift-cards/balance", "code"),
+        ("POST", "/v1/cart/items", "cart"),
+        ("GET", "/search", "search"),
+        ("POST", "/posts/{int}/comments", "content"),
+        ("GET", "/v1/products/{int}", ""),
+        ("POST", "/v1/tokenizers", ""),
+    ],
+)
+def test_names_tell(method, template, flow):
+    assert FLOWS[flow_of(method, template)] == flow
+
+
+def flows_of(requests, given=None):
+    inventory = Inventory((1, 2), given)
+    batch, _, _ = inventory.analyse(batch_of([{"method": "POST"} | request for request in requests]))
+    return [FLOWS[code] for code in batch.rows["flow"].tolist()]
+
+
+def test_bodies_tell_where_names_do_not():
+    password, card = b'{"u":"x","password":"y"}', b'{"pan":"4000001234567899"}'
+    assert flows_of([{"path": "/enter", "body": password}, {"path": "/enter"}]) == ["login", "login"]
+    assert flows_of([{"path": "/enter"}, {"path": "/enter", "body": password}]) == ["", "login"]
+    assert flows_of([{"path": "/order", "body": card}]) == ["payment"]
+    assert flows_of([{"path": "/order", "query": "promo_code=X"}]) == ["code"]
+
+
+def test_the_operator_goes_first():
+    given = {"POST /enter": "login", "POST api.test/v1/login": "search"}
+    assert flows_of([{"path": "/enter"}, {"path": "/v1/login"}], given) == ["login", "search"]
+
+
+def test_a_flow_that_is_none_is_refused_in_words(tmp_path):
+    file = tmp_path / "t.toml"
+    file.write_text('[flows]\n"POST /enter" = "entry"\n')
+    with pytest.raises(ConfigError, match="flows are login, signup"):
+        load_config(str(file))
+    file.write_text('[flows]\n"POST /enter" = "login"\n')
+    assert load_config(str(file)).flows == {"POST /enter": "login"}
