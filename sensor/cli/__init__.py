@@ -17,7 +17,7 @@ COMMANDS = {
     "doctor": "Say what is wrong with this machine, its interfaces and its store.",
     "endpoints": "API endpoints that are really called.",
     "evaluate": "Hold the detectors against labelled captures.",
-    "export": "Write what other tools take in: OpenAPI.",
+    "export": "Write what other tools take in: OpenAPI, blocklists.",
     "live": "Capture on interfaces and write what is seen to the store.",
     "query": "Run a saved query, or list them.",
     "replay": "Read captures and write what is in them to the store.",

@@ -1,5 +1,6 @@
 """tapwatch export"""
 
+import ipaddress
 import pathlib
 
 import click
@@ -34,3 +35,73 @@ def export_openapi(host: str | None, output: str | None, store_dsn: str | None, 
         pathlib.Path(output).write_text(text, "utf-8")
     else:
         click.echo(text, nl=False)
+
+
+@export.command("blocklist")
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    default="csv",
+    show_default=True,
+    metavar="NAME",
+    help="csv, json, nftables, nginx (map), haproxy (map), aws-waf, crowdsec or stix (2.1).",
+)
+@click.option(
+    "--hours",
+    default=24.0,
+    show_default=True,
+    type=click.FloatRange(0.01),
+    help="Of an entry, after its last request.",
+)
+@click.option("--min-confidence", default=0.5, show_default=True, type=click.FloatRange(0, 1), help="Of the alert.")
+@click.option(
+    "--max-radius",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Leave out an address that more others used in the last 7 days, who are in no alert.",
+)
+@click.option("--allow", multiple=True, metavar="NETWORK", help="Never name its addresses; may be given several times.")
+@click.option("--detector", help="Alerts of this detector alone.")
+@click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
+@common
+def export_blocklist(
+    form: str,
+    hours: float,
+    min_confidence: float,
+    max_radius: int,
+    allow: tuple[str, ...],
+    detector: str | None,
+    output: str | None,
+    store_dsn: str | None,
+    config_path: str | None,
+) -> None:
+    """Addresses of open alerts for a gateway, each with its expiry, confidence, alert and blast radius.
+
+    What is left out, and why, is told on standard error. Private and local networks never appear, nor do the servers.
+
+    \b
+    tapwatch export blocklist --format nftables -o tapwatch.nft && nft -f tapwatch.nft
+    """
+    from sensor.outputs.blocklist import FORMATS, decide
+    from sensor.store import open_store, queries
+
+    if form not in FORMATS:
+        raise click.BadParameter(f"{form!r} is no format; there are: {', '.join(FORMATS)}.", param_hint="--format")
+    try:
+        allowed = [ipaddress.ip_network(text, strict=False) for text in allow]
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--allow") from None
+    with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
+        alerts = queries.alerts(store, detector=detector)
+        now = queries.newest(store)
+        radius, own = queries.others_behind(store, alerts), queries.servers(store)
+    feed = decide(alerts, radius, own, allowed, now, hours, min_confidence, max_radius)
+    text = FORMATS[form](feed.entries, now)
+    if output:
+        pathlib.Path(output).write_text(text, "utf-8")
+    else:
+        click.echo(text, nl=False)
+    for address, why in feed.left_out:
+        click.echo(f"left out: {address} {why}", err=True)

@@ -1,11 +1,17 @@
 """The questions that the command line asks of a store; each answer is a list of dicts of plain values."""
 
+import datetime
 from typing import Any
 
 from sensor.store.errors import StoreError
 from sensor.store.open import Store
 
 SEVERITIES = ("low", "medium", "high", "critical")
+EVERYWHERE = "/*"
+"""Endpoint of an alert that is about a host."""
+RADIUS_DAYS = 7
+AT_ONCE = 1_000
+"""Addresses in one question: they travel in its parameters."""
 
 
 Row = dict[str, Any]
@@ -111,12 +117,41 @@ def connections_of(store: Store, found: Row) -> list[tuple[str, int, str, int]]:
     """(client address, port, server address, port) of every connection that an alert's transactions came over."""
     where = _Where()
     for name in ("host", "method", "endpoint"):
-        where.equal(name, "String", found[name])
+        if found[name] not in ("", EVERYWHERE):  # a scan has neither a method nor an endpoint
+            where.equal(name, "String", found[name])
     where.time("ts >=", "since", found["first_seen"])
     where.time("ts <=", "until", found["last_seen"])
     where.add("has(arrayMap(a -> toIPv6(a), {sources:Array(String)}), client_ip)", "sources", found["sources"])
     sql = f"SELECT DISTINCT client_ip, client_port, server_ip, server_port FROM transactions{where} ORDER BY ALL"
     return [(str(a), int(b), str(c), int(d)) for a, b, c, d in store.rows(sql, where.values)]
+
+
+def newest(store: Store) -> datetime.datetime:
+    """Packet time of the newest transaction: the clock of what was replayed. The present where there is none."""
+    ((count, last),) = store.rows("SELECT count(), max(ts) FROM transactions")
+    return datetime.datetime.fromisoformat(last).astimezone(datetime.UTC) if count else datetime.datetime.now(datetime.UTC)
+
+
+def servers(store: Store) -> set[str]:
+    """Addresses that were asked."""
+    sql = "SELECT DISTINCT replaceOne(IPv6NumToString(server_ip), '::ffff:', '') FROM transactions"
+    return {address for (address,) in store.rows(sql)}
+
+
+def others_behind(store: Store, found: list[Row]) -> dict[str, int]:
+    """How many tokens and sessions that are in no alert were served at each source of the alerts, in RADIUS_DAYS days."""
+    sources = sorted({source for row in found for source in row["sources"]})
+    sql = (
+        "SELECT replaceOne(IPv6NumToString(client_ip), '::ffff:', '') AS address, uniqExact(actor) FROM transactions "
+        f"WHERE ts >= (SELECT max(ts) FROM transactions) - INTERVAL {RADIUS_DAYS} DAY AND status < 400 "
+        "AND NOT startsWith(actor, 'ip:') AND NOT has({accused:Array(String)}, actor) "
+        "AND has(arrayMap(a -> toIPv6(a), {sources:Array(String)}), client_ip) GROUP BY address"
+    )
+    hit: dict[str, int] = {}
+    for at in range(0, len(sources), AT_ONCE):
+        values = {"sources": sources[at : at + AT_ONCE], "accused": sorted({row["actor"] for row in found})[:AT_ONCE]}
+        hit |= dict(store.rows(sql, values))
+    return hit
 
 
 class _Where:

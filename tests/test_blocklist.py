@@ -1,0 +1,142 @@
+"""Feeds for gateways: who is in them and who never, and each format read by the program that it is for."""
+
+import csv
+import datetime
+import io
+import ipaddress
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+from click.testing import CliRunner
+
+from sensor.cli import main
+from sensor.outputs.blocklist import FORMATS, Entry, decide
+
+NOW = datetime.datetime(2026, 3, 3, 12, tzinfo=datetime.UTC)
+
+
+def alert(*sources, confidence=0.95, last="2026-03-03T11:00:00.000000Z", alert_id="a" * 16, **more):
+    return {"sources": list(sources), "confidence": confidence, "last_seen": last, "raised_at": last, "alert_id": alert_id,
+            "detector": "scanning"} | more  # fmt: skip
+
+
+def decided(*alerts, radius=None, own=(), allowed=(), hours=24.0, least=0.5, most=0):
+    networks = [ipaddress.ip_network(text) for text in allowed]
+    return decide(alerts, radius or {}, set(own), networks, NOW, hours, least, most)
+
+
+def test_an_entry_says_until_when_how_sure_and_why():
+    (entry,) = decided(alert("198.51.100.7")).entries
+    until = datetime.datetime(2026, 3, 4, 11, tzinfo=datetime.UTC)
+    assert entry == Entry("198.51.100.7", "block", until, 0.95, "scanning", "a" * 16, 0)
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "why"),
+    [
+        ("10.1.2.3", {}, "private"),
+        ("192.168.0.9", {}, "private"),
+        ("100.64.0.1", {}, "private"),
+        ("127.0.0.1", {}, "private"),
+        ("fd00::1", {}, "private"),
+        ("fe80::1", {}, "private"),
+        ("198.51.100.7", {"own": ["198.51.100.7"]}, "servers"),
+        ("198.51.100.7", {"allowed": ["198.51.100.0/24"]}, "allowed"),
+        ("2001:db8::7", {"allowed": ["2001:db8::/32"]}, "allowed"),
+        ("198.51.100.7", {"hours": 0.5}, "quiet"),
+        ("198.51.100.7", {"least": 0.99}, "confidence"),
+        ("198.51.100.7", {"radius": {"198.51.100.7": 3}, "most": 2}, "3 others"),
+    ],
+)
+def test_who_is_left_out_is_listed_with_the_reason(address, options, why):
+    feed = decided(alert(address), **options)
+    assert feed.entries == [] and len(feed.left_out) == 1
+    assert feed.left_out[0][0] == address and why in feed.left_out[0][1]
+
+
+def test_whoever_shares_an_address_with_others_is_slowed_down_at_most():
+    (entry,) = decided(alert("198.51.100.7"), radius={"198.51.100.7": 2}, most=5).entries
+    assert (entry.action, entry.radius) == ("throttle", 2)
+    (entry,) = decided(alert("198.51.100.7", confidence=0.7)).entries
+    assert entry.action == "throttle"
+
+
+def test_the_surest_alert_of_an_address_counts():
+    weak, sure = alert("198.51.100.7", confidence=0.6, alert_id="b" * 16), alert("198.51.100.7", confidence=0.97)
+    (entry,) = decided(weak, sure).entries
+    assert entry.alert_id == "a" * 16
+
+
+MANY = [
+    Entry(address, action, NOW + datetime.timedelta(hours=5), 0.9, "enumeration", f"{k:016x}", 0)
+    for action in ("block", "throttle")
+    for k, address in enumerate((f"198.51.100.{1 + (action == 'block')}", f"2001:db8::{1 + (action == 'block')}"))
+]
+
+
+def test_formats_say_the_same():
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](MANY, NOW))))
+    assert [row["address"] for row in rows] == [entry.address for entry in MANY]
+    lines = [json.loads(line) for line in FORMATS["json"](MANY, NOW).splitlines()]
+    assert [{name: str(value) for name, value in line.items()} for line in lines] == rows
+    decisions = json.loads(FORMATS["crowdsec"](MANY, NOW))
+    assert {(one["value"], one["type"], one["duration"]) for one in decisions} == {
+        (entry.address, "ban" if entry.action == "block" else "throttle", "18000s") for entry in MANY
+    }
+    sets = [json.loads(line) for line in FORMATS["aws-waf"](MANY, NOW).splitlines()]
+    assert [one["Addresses"] for one in sets] == [["198.51.100.2/32"], ["2001:db8::2/128"]]
+    bundle = json.loads(FORMATS["stix"](MANY, NOW))
+    assert len({one["id"] for one in bundle["objects"]}) == len(MANY) and bundle["type"] == "bundle"
+    assert all(one["valid_from"] < one["valid_until"] for one in bundle["objects"])
+
+
+def checked(command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("nft") or os.geteuid() != 0, reason="needs nft and root")
+@pytest.mark.parametrize("entries", [MANY, []], ids=["entries", "none"])
+def test_nft_takes_it(entries, tmp_path):
+    (tmp_path / "f.nft").write_text(FORMATS["nftables"](entries, NOW))
+    command = ["nft", "-c", "-f", str(tmp_path / "f.nft")]
+    checked(["unshare", "--net", *command] if shutil.which("unshare") else command)
+
+
+@pytest.mark.skipif(not shutil.which("nginx"), reason="needs nginx")
+@pytest.mark.parametrize("entries", [MANY, []], ids=["entries", "none"])
+def test_nginx_takes_it(entries, tmp_path):
+    (tmp_path / "map.conf").write_text(FORMATS["nginx"](entries, NOW))
+    conf = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ access_log off; include {tmp_path}/map.conf; "
+    conf += "server { listen unix:/tmp/none; if ($tapwatch = block) { return 403; } } }"
+    (tmp_path / "nginx.conf").write_text(conf)
+    checked(["nginx", "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")])
+
+
+@pytest.mark.skipif(not shutil.which("haproxy"), reason="needs haproxy")
+@pytest.mark.parametrize("entries", [MANY, []], ids=["entries", "none"])
+def test_haproxy_takes_it(entries, tmp_path):
+    (tmp_path / "t.map").write_text(FORMATS["haproxy"](entries, NOW))
+    (tmp_path / "h.cfg").write_text(
+        "defaults\n mode http\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
+        "frontend f\n bind 127.0.0.1:1\n"
+        f" http-request deny if {{ src,map_ip({tmp_path}/t.map) -m str block }}\n"
+    )
+    checked(["haproxy", "-c", "-f", str(tmp_path / "h.cfg")])
+
+
+def test_the_bundled_attackers_are_in_the_feed(bundled_store):
+    arguments = ["export", "blocklist", "--store", bundled_store, "--max-radius", "1000", "--hours", "1000000"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    addresses = {row["address"] for row in csv.DictReader(io.StringIO(result.stdout))}
+    assert {"198.51.100.77", "192.0.2.145"} <= addresses
+
+
+@pytest.mark.parametrize("options", [["--format", "nonsense"], ["--allow", "nowhere"]])
+def test_wrong_words_are_status_2(options, bundled_store):
+    result = CliRunner().invoke(main, ["export", "blocklist", "--store", bundled_store, *options])
+    assert result.exit_code == 2 and "Traceback" not in result.output
