@@ -1,7 +1,7 @@
 """Incidents with their members: who takes part, how often, and the first transactions as evidence. All of fixed size.
 
 An incident belongs to a place (an endpoint, or a host) and a group: those who share a fingerprint, one address, or
-everybody. Where a set of places for incidents is full, the one that was quiet for longest gives way.
+everybody. Where a set of places for incidents is full, the one that was quiet for longest gives way, if it is over.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 
 INCIDENTS, WAYS = 512, 8
-MEMBERS, PROBES = 65_536, 16
+MEMBERS, PROBES = 32_768, 16
 SAMPLES = 8
 NOBODY = -1
 
@@ -29,7 +29,7 @@ INCIDENT = np.dtype([
     ("began", "<i8"), ("first_ts", "<i8"), ("last_ts", "<i8"), ("raised_ts", "<i8"),  # began: first_ts as it was when raised
     ("actors", "<u4"), ("transactions", "<u4"), ("failures", "<u4"),
     ("nats", "<f8"), ("threshold", "<f8"), ("usual", "<f8"),
-    ("order", "<i8"),                      # of the transaction that was counted last
+    ("counted", "<u8"),                    # key of the transaction that was counted last
     ("users", "<u8"), ("secrets", "<u8"),  # bits of hashes: how many different ones, roughly
     ("sample", SAMPLE, (SAMPLES,)), ("samples", "u1"),
 ])  # fmt: skip
@@ -43,7 +43,7 @@ class Campaigns(Bundle):
     members: np.ndarray
     """MEMBER[MEMBERS], open addressing; one whose incident is gone is free"""
     serials: np.ndarray
-    """int64[3]: incidents so far; those that gave way; members that found no room"""
+    """int64[3]: incidents so far; those that found no place; members that found no room"""
 
 
 def new_campaigns() -> Campaigns:
@@ -62,8 +62,11 @@ def incident_of(campaigns, key, now, idle):
 
 
 @kernel
-def open_incident(campaigns, key, group, track, now):
-    """A new incident under this key, begun by a track (key, endpoint, fingerprint, source_*, first_ts): its place."""
+def open_incident(campaigns, key, group, track, now, idle):
+    """A new incident under this key, begun by a track (key, endpoint, fingerprint, source_*, first_ts): its place.
+
+    NOBODY, and counted, where all places that it could have belong to incidents that go on.
+    """
     base = np.int64(key & U(INCIDENTS // WAYS - 1)) * WAYS
     place = base
     for k in range(base, base + WAYS):
@@ -73,7 +76,9 @@ def open_incident(campaigns, key, group, track, now):
         if campaigns.incidents[k]["last_ts"] < campaigns.incidents[place]["last_ts"]:
             place = np.int64(k)
     incident = campaigns.incidents[place]
-    campaigns.serials[1] += incident["serial"] > 0
+    if incident["serial"] > 0 and now - incident["last_ts"] <= idle:
+        campaigns.serials[1] += 1
+        return np.int64(NOBODY)
     campaigns.serials[0] += 1
     incident["serial"] = campaigns.serials[0]
     incident["key"] = key
@@ -94,7 +99,7 @@ def open_incident(campaigns, key, group, track, now):
     incident["secrets"] = 0
     incident["samples"] = 0
     incident["nats"] = 0.0
-    incident["order"] = -1
+    incident["counted"] = 0
     return place
 
 

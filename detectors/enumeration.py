@@ -51,6 +51,7 @@ class Enumeration(Detector):
     def __init__(self, **settings: float):
         super().__init__(**settings)
         self._state = new_enumeration()
+        self._described: dict[tuple, tuple[tuple, Alert]] = {}
 
     def update(self, view: View) -> None:
         enumerate_rows(
@@ -61,7 +62,10 @@ class Enumeration(Detector):
     def alerts(self, endpoints) -> list[Alert]:
         """One alert for each endpoint and actor, or for those who share a fingerprint there."""
         raised = self._state.raised[: self._state.control["raised"][0]]
-        found = [self._describe(tracks, endpoints) for tracks in self._incidents(raised[raised["status"] == RAISED])]
+        members = members_by_incident(self._state.campaigns)
+        incidents = self._incidents(raised[raised["status"] == RAISED])
+        found = [self._told_once(tracks, members, endpoints) for tracks in incidents]
+        self._described = {key: known for key, known in self._described.items() if known[1] in found}
         return sorted(found, key=lambda alert: (alert.raised_at, alert.alert_id))
 
     def _incidents(self, raised: np.ndarray) -> list[list[np.void]]:
@@ -75,15 +79,25 @@ class Enumeration(Detector):
                 clusters.append([track])
         return [cluster for clusters in units.values() for cluster in clusters]
 
-    def _describe(self, tracks: list[np.void], endpoints) -> Alert:
+    def _told_once(self, tracks: list[np.void], members: dict[int, np.ndarray], endpoints) -> Alert:
+        """The alert of an incident; one that did not change since it was last told is not described again."""
+        key = tuple((int(track["key"]), int(track["first_ts"])) for track in tracks)
+        state = tuple((int(track["requests"]), int(track["last_ts"])) for track in tracks)
+        known = self._described.get(key)
+        if known is None or known[0] != state:
+            known = state, self._describe(tracks, members, endpoints)
+            self._described[key] = known
+        return known[1]
+
+    def _describe(self, tracks: list[np.void], members_of: dict[int, np.ndarray], endpoints) -> Alert:
         first = min(tracks, key=lambda track: (int(track["raised_ts"]), int(track["key"])))
         host, method, template = self.place_of((int(first["key"]), int(first["first_ts"])), int(first["endpoint"]), endpoints)
         place = f"{host} {method} {template}"
         groups = [track for track in tracks if track["rung"] > BY_TOKEN]
         told = max(groups or tracks, key=lambda track: (float(track["nats"]), -int(track["raised_ts"])))
         by_actor = _best_by_actor([track for track in tracks if track["rung"] <= BY_TOKEN])
-        incident, members = self._campaign(groups)
-        sources = [address_text(int(one["hi"]), int(one["lo"])) for one in members]
+        incident, members = self._campaign(groups, members_of)
+        sources = [address_text(int(one["hi"]), int(one["lo"])) for one in members[:MAX_SOURCES]]
         known = set(sources)
         others = [address_text(int(track["source_hi"]), int(track["source_lo"])) for track in by_actor]
         sources += [source for source in dict.fromkeys(others) if source not in known]
@@ -116,7 +130,7 @@ class Enumeration(Detector):
             identity=f"{int(first['key']):016x}\0{int(first['first_ts'])}",
         )
 
-    def _campaign(self, groups: list[np.void]) -> tuple[np.void | None, np.ndarray]:
+    def _campaign(self, groups: list[np.void], members_of: dict[int, np.ndarray]) -> tuple[np.void | None, np.ndarray]:
         """(INCIDENT with the samples of a campaign, its members: MEMBER[n]); (None, none) where no group was raised."""
         nobody = np.zeros(0, MEMBER)
         if not groups:
@@ -131,7 +145,7 @@ class Enumeration(Detector):
         if not len(fitting):
             return None, nobody
         newest = fitting[np.argmax(fitting["serial"])]
-        return newest, members_by_incident(self._state.campaigns).get(int(newest["serial"]), nobody)
+        return newest, members_of.get(int(newest["serial"]), nobody)
 
 
 def _unit_of(track: np.void) -> tuple:

@@ -67,7 +67,7 @@ def quantile_level(slot, own, share):
 @kernel
 def measure_population(slot, track):
     """Median and spread of ln(distinct) over the other actors of a parameter; the asking one is left out."""
-    own = level_of(track["distinct"]) if track["status"] != RAISED else np.int64(-1)
+    own = level_of(track["distinct"]) if track["taught"] else np.int64(-1)
     half, upper = quantile_level(slot, own, 0.5), quantile_level(slot, own, 0.75)
     slot["median"] = (half + 0.5) / 4.0 * LN2
     slot["spread"] = max(MIN_SPREAD, (upper - half) / 4.0 * LN2 / UPPER_QUARTILE)
@@ -105,7 +105,12 @@ def count_population(slot, before, after):
 
 @kernel
 def forget_in_baseline(track, slot):
-    """Take an actor that turned out to be an attacker out of what counts as ordinary."""
+    """Take an actor that turned out to be an attacker out of what counts as ordinary, once."""
+    if not track["taught"]:
+        return
+    track["taught"] = 0
+    if track["distinct"] == 0:
+        return
     level = level_of(track["distinct"])
     slot["levels"][level] -= np.uint32(slot["levels"][level] > 0)
     slot["actors"] -= np.uint32(slot["actors"] > 1)

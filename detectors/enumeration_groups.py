@@ -69,7 +69,7 @@ def learn_reference(state, place, row, value, draw):
     draws = np.int64(reference["draws"])
     if draws & (draws - 1) == 0:
         octave = np.int64(math.log2(np.float64(draws)) + 0.5)
-        if octave < OCTAVES:
+        if 0 <= octave < OCTAVES:
             reference["curve"][octave] = reference["distinct"]
 
 
@@ -144,19 +144,27 @@ def gather(state, at, endpoint, fingerprint, since):
 
 
 @kernel
+def transaction_key(row):
+    """What tells a transaction from its neighbours."""
+    return mix(U(row["order"]) ^ mix(U(row["serial"]) << U(20) ^ U(row["client_port"])))
+
+
+@kernel
 def go_on_group(state, track, row, fingerprint, idle):
     """Count a transaction of an open campaign, once however many parameters it has; a campaign not yet open is opened."""
     key = campaign_key(track["endpoint"], fingerprint)
     at = incident_of(state.campaigns, key, row["ts"], idle)
     if at == NOBODY:
-        at = open_incident(state.campaigns, key, BY_PLACE if fingerprint == U(0) else BY_FINGERPRINT, track, row["end"])
-        gather(state, at, track["endpoint"], fingerprint, track["first_ts"])
-        state.campaigns.incidents[at]["order"] = row["order"]
+        at = open_incident(state.campaigns, key, BY_PLACE if fingerprint == U(0) else BY_FINGERPRINT, track, row["end"], idle)
+        if at == NOBODY:
+            return
+        gather(state, at, track["endpoint"], fingerprint, max(track["first_ts"], row["ts"] - idle))
+        state.campaigns.incidents[at]["counted"] = transaction_key(row)
         return
     incident = state.campaigns.incidents[at]
-    if incident["order"] == row["order"]:
+    if incident["counted"] == transaction_key(row):
         return
-    incident["order"] = row["order"]
+    incident["counted"] = transaction_key(row)
     incident["last_ts"] = max(incident["last_ts"], row["ts"])
     take_in(state.campaigns, at, row["client_hi"], row["client_lo"], 1, 0, row["ts"])
     add_evidence(incident, row)

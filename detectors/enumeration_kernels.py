@@ -31,10 +31,10 @@ from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.core.records import FLOW
 from sensor.inventory.lexical import INT, LONGEST_WORD
-from sensor.inventory.secrets import plain_name_hash
+from sensor.inventory.secrets import EMAIL_SECRET, HARMLESS, plain_name_hash
 from sensor.inventory.values import IN_BODY, IN_PATH
 
-TRACKS = 65_536
+TRACKS = 32_768
 """Actors times parameters watched at once."""
 WAYS = 8
 """Places that a new track may take: the longest silent of them gives way."""
@@ -132,6 +132,8 @@ def update_track(state, index, row, value, arena, teaches):
     track = state.tracks[index]
     slot = state.slots[track["place"]]
     miss = is_miss(row, value)
+    if not teaches:
+        forget_in_baseline(track, slot)
     new = is_new(track, state.seen, value["hash"])
     steps, same = np.int64(track["steps"]), np.int64(track["same_steps"])
     track["requests"] += np.uint32(1)
@@ -148,7 +150,7 @@ def update_track(state, index, row, value, arena, teaches):
     identity = row["session"] if row["session"] else row["credential"]
     if identity:
         track["identities"] |= U(1) << (mix(identity) & U(63))
-    if track["status"] == RAISED or not teaches:
+    if not track["taught"]:
         return before != track["distinct"]  # an attacker does not teach the baseline
     if before != track["distinct"] and (before == 0 or level_of(before) != level_of(track["distinct"])):
         count_population(slot, before, np.int64(track["distinct"]))
@@ -214,6 +216,8 @@ def is_watched(state, row, value):
         return False
     if value["location"] != IN_BODY:
         return True
+    if value["secret"] != HARMLESS and value["secret"] != EMAIL_SECRET:
+        return False
     flow, status = row["flow"], row["status"]
     refused = status == 400 or status == 422 or status >= 500
     return not refused and value["len"] <= LONGEST_WORD and flow != F_LOGIN and flow != F_PAYMENT and flow != F_CODE

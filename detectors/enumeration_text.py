@@ -79,7 +79,9 @@ def _walk(track: np.void) -> list[str]:
     if track["location"] == IN_COMBINATION:
         return parts
     first, last = (_value_text(track, which) for which in ("first", "last"))
-    if track["numeric"] == track["requests"] and track["steps"] > 0:
+    if track["secret"]:
+        parts.append(f"The first was {first}, the last {last}.")
+    elif track["numeric"] == track["requests"] and track["steps"] > 0:
         share = track["same_steps"] / track["steps"]
         low, high = int(track["low"]), int(track["high"])
         coverage = min(1.0, int(track["distinct"]) / (high - low + 1))
@@ -87,7 +89,7 @@ def _walk(track: np.void) -> list[str]:
             f"From {first} to {last}: {share:.0%} of the steps are {int(track['step']):+d}, and {coverage:.0%} of "
             f"the numbers between {low} and {high} were asked for."
         )
-        if share >= 0.5 and not track["secret"]:
+        if share >= 0.5:
             parts.append(f"Next expected: {int(track['last_number']) + int(track['step'])}.")
     else:
         parts.append(f"The first was {first}, the last {last}.")

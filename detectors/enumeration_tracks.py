@@ -6,7 +6,7 @@ import numpy as np
 
 from detectors.campaigns import distinct_bits
 from detectors.combinations import IN_COMBINATION, keep_names
-from detectors.enumeration_baseline import MEASURE_EVERY, RAISED, least_share_of_others, measure_population, share_of_others
+from detectors.enumeration_baseline import MEASURE_EVERY, least_share_of_others, measure_population, share_of_others
 from detectors.sets import add_pair
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
 from sensor.core.hashing import U
@@ -45,6 +45,7 @@ TRACK = np.dtype([
     ("step", "<i8"), ("votes", "<i4"), ("steps", "<u4"), ("same_steps", "<u4"),  # Boyer-Moore majority of the steps
     ("nats", "<f8"), ("usual", "<f8"), ("population", "<u4"),
     ("fingerprint", "<u8"), ("draws", "<u4"),  # draws: values that were new to their actor, in a group
+    ("taught", "u1"),       # what it did counts as ordinary; not so once it, or its group, stands out
     ("identities", "<u8"),  # bits of hashes of sessions and tokens that stand behind an address
     ("due", "<u4"),         # different values (draws, of a group) at which it is judged next
     ("few", "<u4", (FEW,)),  # hashes of its first different values; those of later ones are in the common set
@@ -71,6 +72,7 @@ def start_track(track, key, row, value, rung, place):
     track["identities"] = 0
     track["draws"] = 0
     track["due"] = 0
+    track["taught"] = 1
     track["source_hi"] = row["client_hi"]
     track["source_lo"] = row["client_lo"]
     track["first_ts"] = row["ts"]
@@ -154,9 +156,9 @@ def people_behind(track):
 
 
 @kernel
-def volume_vote(track, slot):
-    """Surprise of so many distinct values; notes the population that it was held against."""
-    others = np.int64(slot["actors"]) - (1 if track["status"] != RAISED else 0)
+def volume_vote(track, slot, people):
+    """Surprise of so many distinct values of each of its people; notes the population that it was held against."""
+    others = np.int64(slot["actors"]) - np.int64(track["taught"])
     median, spread = PRIOR_MEDIAN_LOG, PRIOR_SPREAD
     if others >= MIN_POPULATION:
         if slot["measured"] >= MEASURE_EVERY or slot["median"] == 0.0:
@@ -166,26 +168,28 @@ def volume_vote(track, slot):
     track["usual"] = median
     if others < MIN_POPULATION and track["location"] == IN_BODY:
         return 0.0  # what clients write differs by nature: only a population tells how much
-    each = max(1.0, np.float64(track["distinct"]) / people_behind(track))
+    each = max(1.0, np.float64(track["distinct"]) / people)
     return normal_tail_nats((math.log(each) - median) / spread)
 
 
 @kernel
 def judge(track, slot):
     """(sum of the four votes, that of walk and misses alone), both 0 when the volume alone is ordinary."""
-    volume = volume_vote(track, slot)
-    if volume < VOLUME_FLOOR:
-        return 0.0, 0.0
     requests, distinct = np.float64(track["requests"]), np.float64(track["distinct"])
     steps, same, misses = np.float64(track["steps"]), np.float64(track["same_steps"]), np.float64(track["misses"])
-    walk = more_than_expected_nats(same, steps, share_of_others(same, steps, slot["same_steps"], slot["steps"], PRIOR_WALK))
-    repeats = requests - distinct
-    usual = least_share_of_others(repeats, requests, slot["repeats"], slot["requests"], PRIOR_REPEATS)
-    novelty = fewer_than_expected_nats(repeats, requests, usual)
+    repeats, own = requests - distinct, np.float64(track["taught"])  # own: its part in the baseline is to be left out
+    walk = more_than_expected_nats(
+        same, steps, share_of_others(own * same, own * steps, slot["same_steps"], slot["steps"], PRIOR_WALK)
+    )
     absent = more_than_expected_nats(
-        misses, requests, share_of_others(misses, requests, slot["misses"], slot["requests"], PRIOR_MISSES)
+        misses, requests, share_of_others(own * misses, own * requests, slot["misses"], slot["requests"], PRIOR_MISSES)
     )
     shape = min(walk, VOTE_CAP) + min(absent, VOTE_CAP)
+    volume = volume_vote(track, slot, people_behind(track) if shape < VOTE_CAP else 1.0)
+    if volume < VOLUME_FLOOR:
+        return 0.0, 0.0
+    usual = least_share_of_others(own * repeats, own * requests, slot["repeats"], slot["requests"], PRIOR_REPEATS)
+    novelty = fewer_than_expected_nats(repeats, requests, usual)
     return min(volume, VOTE_CAP) + min(novelty, VOTE_CAP) + shape, shape
 
 
@@ -211,7 +215,7 @@ def keep_last(track, arena, value, row):
     """The newest value and transaction of an incident."""
     if value["location"] != IN_COMBINATION:
         at, length = np.int64(value["at"]), np.int64(value["len"])
-        track["last_len"] = length
+        track["last_len"] = 0 if value["secret"] else length
         for k in range(0 if value["secret"] else min(length, TEXT)):
             track["last_text"][k] = arena[at + k]
     if track["samples"] >= SAMPLES - 1:

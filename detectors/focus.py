@@ -17,10 +17,11 @@ SPARE, STRAY = 1, 10
 
 ACTOR = np.dtype([
     ("hi", "<u8"), ("lo", "<u8"), ("endpoint", "<u4"), ("votes", "<i4"),
-    ("requests", "<u4"), ("main", "<u4"), ("fingerprint", "<u8"), ("focused", "u1"), ("last_ts", "<i8"),
+    ("requests", "<u4"), ("main", "<u4"), ("fingerprint", "<u8"), ("counted", "u1"), ("focused", "u1"), ("last_ts", "<i8"),
 ])  # fmt: skip
-"""endpoint: where most of its requests go (Boyer and Moore's vote); main: requests there since it is that."""
-FOCUS = np.dtype([("key", "<u8"), ("actors", "<u4"), ("focused", "<i4"), ("last_ts", "<i8")])
+"""endpoint: where most of its requests go (Boyer and Moore's vote); main: requests there since it is that; counted, focused:
+it is in the counts of its group and endpoint."""
+FOCUS = np.dtype([("key", "<u8"), ("actors", "<i4"), ("focused", "<i4"), ("last_ts", "<i8")])
 """Addresses of one fingerprint whose main endpoint is this one, and those of them that are focused."""
 
 
@@ -60,7 +61,7 @@ def find_actor(focus, row, idle):
             if focus.actors[k]["last_ts"] < focus.actors[chosen]["last_ts"]:
                 chosen = np.int64(k)
     actor = focus.actors[chosen]
-    leave(focus, actor)
+    depart(focus, actor)
     focus.tags[chosen] = key
     actor["hi"] = row["client_hi"]
     actor["lo"] = row["client_lo"]
@@ -95,10 +96,10 @@ def count_focus(focus, actor, actors, focused):
     """Add to the counts of an address's group and endpoint."""
     group = focus.groups[find_focus(focus, actor["endpoint"], actor["fingerprint"])]
     group["last_ts"] = actor["last_ts"]
-    group["actors"] += np.uint32(actors)
+    group["actors"] += actors
     group["focused"] += focused
     whole = focus.endpoints[actor["endpoint"]]
-    whole["actors"] += np.uint32(actors)
+    whole["actors"] += actors
     whole["focused"] += focused
 
 
@@ -111,20 +112,30 @@ def leave(focus, actor):
 
 
 @kernel
+def depart(focus, actor):
+    """An address has another main endpoint from here on, or is forgotten."""
+    leave(focus, actor)
+    if actor["counted"]:
+        count_focus(focus, actor, -1, 0)
+        actor["counted"] = 0
+
+
+@kernel
 def note_request(focus, row, idle):
     """One more request of an address: True while it is focused on the row's endpoint."""
     actor = focus.actors[find_actor(focus, row, idle)]
     actor["requests"] += np.uint32(1)
     actor["last_ts"] = max(actor["last_ts"], row["ts"])
     if actor["votes"] == 0 and actor["endpoint"] != row["endpoint"]:
-        leave(focus, actor)
+        depart(focus, actor)
         actor["endpoint"] = row["endpoint"]
         actor["fingerprint"] = row["fingerprint"]
         actor["main"] = 0
     there = actor["endpoint"] == row["endpoint"]
     actor["votes"] += 1 if there else -1
     actor["main"] += np.uint32(there)
-    if there and actor["main"] == 1:
+    if there and not actor["counted"]:
+        actor["counted"] = 1
         count_focus(focus, actor, 1, 0)
     strays = actor["requests"] - actor["main"]
     focused = strays <= SPARE + actor["requests"] // STRAY
@@ -140,6 +151,6 @@ def note_request(focus, row, idle):
 def focus_shares(focus, endpoint, fingerprint):
     """(addresses of the group, focused ones of them, addresses of other groups at the endpoint, focused ones)"""
     group, whole = focus.groups[find_focus(focus, endpoint, fingerprint)], focus.endpoints[endpoint]
-    actors, focused = np.float64(group["actors"]), np.float64(max(0, group["focused"]))
+    actors, focused = np.float64(max(0, group["actors"])), np.float64(max(0, group["focused"]))
     others = max(0.0, np.float64(whole["actors"]) - actors)
     return actors, focused, others, min(others, max(0.0, np.float64(whole["focused"]) - focused))

@@ -1,12 +1,12 @@
 """Values are tried that an endpoint does not take, to see how it breaks (API8:2023, security misconfiguration).
 
-Statistic: the CUSUM of requests that are refused as malformed (400, 413, 414, 415, 422, 431) or break the service (500, 501)
-against those that are served, for each address, for all addresses with one fingerprint, and for the endpoint as a whole
-(detectors/attempts.py). Log-ins, payments and codes have detectors of their own.
+Statistic: the CUSUM of requests that are refused as malformed (400, 413, 414, 415, 422, 431) against those that are served, for
+each address, for all addresses with one fingerprint, and for the endpoint as a whole (detectors/attempts.py). Log-ins, payments
+and codes have detectors of their own.
 
 Threshold: as for log-ins, once in 1,000,000 ordinary requests at the earliest; `min_attempts` = 30 different ones of one
-address: a client that repeats one broken request is broken, but does not fuzz. That an endpoint fails for everybody is no
-fuzzing either: `min_addresses` is high, and p0 learns from it.
+address: a client that repeats one broken request is broken, but does not fuzz. An address counts for its group
+once it had three different ones. That a service breaks (5xx) says nothing: it may break for everybody.
 Cold start: `usual_failures` = 0.05 of the requests are refused.
 """
 
@@ -17,13 +17,13 @@ from detectors.guessing import Guessing
 from detectors.trials import USERS, TrialRoom, outcomes, trials_elsewhere
 from sensor.core.records import FLOW, FLOWS
 
-OUTCOMES = outcomes((400, 413, 414, 415, 422, 431, 500, 501))
+OUTCOMES = outcomes((400, 413, 414, 415, 422, 431))
 JUDGED = np.zeros(len(FLOWS), np.uint8)
 JUDGED[[FLOW["login"], FLOW["payment"], FLOW["code"]]] = 1
 
 
 class Fuzzing(Guessing):
-    """Many different requests that an endpoint refuses or breaks on."""
+    """Many different requests that an endpoint refuses."""
 
     name = "fuzzing"
     owasp = "API8:2023"
@@ -33,6 +33,8 @@ class Fuzzing(Guessing):
 
     min_attempts: int = 30
     """requests of one address below which it may be a client with an error"""
+    counted_from: int = 3
+    """different failures of an address from which on it counts for its group: one may be everybody's"""
     min_addresses: int = 30
     """addresses below which a group may be a broken release of a client"""
     usual_failures: float = 0.05

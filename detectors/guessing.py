@@ -5,7 +5,8 @@ import math
 
 import numpy as np
 
-from detectors.attempts import new_attempts, take_attempts
+from detectors.attempts import take_attempts
+from detectors.attempts_state import new_attempts
 from detectors.base import (
     MAX_SOURCES,
     Alert,
@@ -38,6 +39,8 @@ class Guessing(Detector):
     """addresses below which a group's failures may be those of a few people"""
     idle_minutes: int = 60
     """silence after which an address begins anew, and an incident is over"""
+    counted_from: int = 1
+    """different failures of an address from which on it counts for its group"""
     usual_failures: float = 0.15
     """share of failures before the endpoint is known"""
 
@@ -50,6 +53,8 @@ class Guessing(Detector):
         super().__init__(**settings)
         self._state = new_attempts()
         self._room = TrialRoom()
+        self._named_to = 0
+        self._described: dict[int, tuple[tuple[int, ...], Alert]] = {}
 
     @abc.abstractmethod
     def trials(self, view: View, room: TrialRoom) -> tuple[np.ndarray, int]:
@@ -58,21 +63,37 @@ class Guessing(Detector):
     def update(self, view: View) -> None:
         limits = np.array(
             [self.threshold, math.log(self.run_length), self.min_attempts, self.min_addresses, self.idle_minutes * MINUTE,
-             self.usual_failures]
+             self.usual_failures, self.counted_from]
         )  # fmt: skip
         trials, count = self.trials(view, self._room)
         take_attempts(self._state, view.batch.rows, trials, count, limits)
+        self._name_newcomers(view.endpoints)
+
+    def _name_newcomers(self, endpoints) -> None:
+        """Name new incidents at once: the place of an endpoint that was never served may be given to another."""
+        raised = int(self._state.campaigns.serials[0])
+        if raised != self._named_to:
+            self._named_to = raised
+            for incident in open_incidents(self._state.campaigns):
+                self.place(incident, endpoints)
 
     def alerts(self, endpoints) -> list[Alert]:
-        members = members_by_incident(self._state.campaigns)
-        nobody = np.zeros(0, MEMBER)
-        return [
-            self._describe(incident, members.get(int(incident["serial"]), nobody), endpoints)
-            for incident in open_incidents(self._state.campaigns)
-        ]
+        """All incidents; those that did not change since they were last told are not described again."""
+        members, nobody = members_by_incident(self._state.campaigns), np.zeros(0, MEMBER)
+        found = []
+        for incident in open_incidents(self._state.campaigns):
+            serial = int(incident["serial"])
+            state = tuple(int(incident[name]) for name in ("last_ts", "actors", "transactions", "failures"))
+            known = self._described.get(serial)
+            if known is None or known[0] != state:
+                known = state, self._describe(incident, members.get(serial, nobody), endpoints)
+            found.append((serial, known))
+        self._described = dict(found)
+        return [alert for _, (_, alert) in found]
 
     def _describe(self, incident, members, endpoints) -> Alert:
-        guilty = members[2 * members["failures"].astype(np.int64) > members["transactions"]]
+        first = (members["hi"] == incident["source_hi"]) & (members["lo"] == incident["source_lo"])
+        guilty = members[first | (2 * members["failures"].astype(np.int64) > members["transactions"])]
         sources = [address_text(int(member["hi"]), int(member["lo"])) for member in guilty[:MAX_SOURCES]]
         attempts, failures = int(guilty["transactions"].sum()), int(guilty["failures"].sum())
         host, method, template = self.place(incident, endpoints)

@@ -29,6 +29,8 @@ class Scanning(Guessing):
 
     min_attempts: int = 30
     """requests of one address below which it may follow old links"""
+    counted_from: int = 3
+    """different failures of an address from which on it counts for its group: one may be everybody's"""
     min_addresses: int = 30
     """addresses below which a group may follow one old link"""
     usual_failures: float = 0.05

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from detectors.attempts import FAILURE, NEUTRAL, SUCCESS, TRIAL
+from detectors.attempts_state import FAILURE, NEUTRAL, SUCCESS, TRIAL
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 from sensor.inventory.endpoints import CAPACITY
@@ -117,6 +117,9 @@ def trials_of_hosts(rows, arena, outcomes_by_status, trials):
             continue
         host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
         start_trial(trials[count], index, row, outcome, np.uint32(host & U(CAPACITY - 1)))
-        trials[count]["what"] = mix(U(row["endpoint"])) if row["endpoint"] else mix(U(index))
+        if row["endpoint"]:
+            trials[count]["what"] = mix(U(row["endpoint"]))
+        else:
+            trials[count]["what"] = hash_bytes(arena, np.int64(row["path_at"]), np.int64(row["path_len"]), U(3))
         count += 1
     return count

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from rows import SECOND, START, batch_of
-from test_detectors import alerts_of, people, shoppers
+from test_detectors import alerts_of, people, shoppers, sweep
 
-from detectors.attempts import TRACK
-from detectors.campaigns import INCIDENTS, MEMBERS, incident_of, new_campaigns, open_incident, take_in
+from detectors.attempts_state import TRACK
+from detectors.campaigns import INCIDENTS, MEMBERS, NOBODY, WAYS, incident_of, new_campaigns, open_incident, take_in
 from detectors.card_testing import CardTesting
 from detectors.credential_stuffing import CredentialStuffing
 from detectors.enumeration import Enumeration
@@ -126,7 +126,8 @@ def test_several_that_stand_out_and_look_alike_are_one_incident():
 
 def test_many_sessions_behind_one_address_are_many_actors():
     office = [row | {"client": "192.0.2.50", "session": 1 + k % 300} for k, row in enumerate(shoppers(1, 600, 8))]
-    office = [row | {"path": f"/products/{1000 + (k * 37) % 500}"} for k, row in enumerate(office)]
+    values = 1000 + np.random.default_rng(2).integers(0, 500, len(office))
+    office = [row | {"path": f"/products/{value}"} for row, value in zip(office, values, strict=True)]
     assert alerts_of(Enumeration(), sorted(shoppers() + office, key=lambda row: row["ts"])) == []
 
 
@@ -170,18 +171,60 @@ def test_everybody_asks_for_the_same_missing_thing():
 
 
 def test_incidents_and_members_are_bounded():
-    campaigns, track = new_campaigns(), np.zeros(1, TRACK)[0]
+    campaigns, track, idle = new_campaigns(), np.zeros(1, TRACK)[0], np.int64(10)
     for k in range(3 * INCIDENTS):
-        place = open_incident(campaigns, np.uint64(k * 7 + 1), 0, track, np.int64(k))
+        place = open_incident(campaigns, np.uint64(k * 7 + 1), 0, track, np.int64(100 * k), idle)
         for member in range(40):
-            take_in(campaigns, place, np.uint64(0), np.uint64(member + 1), 1, 1, np.int64(k))
-    assert int((campaigns.incidents["serial"] > 0).sum()) <= INCIDENTS and campaigns.serials[1] >= 2 * INCIDENTS
-    newest = incident_of(campaigns, np.uint64((3 * INCIDENTS - 1) * 7 + 1), np.int64(3 * INCIDENTS), np.int64(10))
+            take_in(campaigns, place, np.uint64(0), np.uint64(member + 1), 1, 1, np.int64(100 * k))
+    assert int((campaigns.incidents["serial"] > 0).sum()) <= INCIDENTS
+    last = np.int64(100 * (3 * INCIDENTS - 1))
+    newest = incident_of(campaigns, np.uint64((3 * INCIDENTS - 1) * 7 + 1), last, idle)
     assert campaigns.incidents[newest]["actors"] == 40
-    crowded = open_incident(campaigns, np.uint64(5), 0, track, np.int64(10**6))
+    crowded = open_incident(campaigns, np.uint64(5), 0, track, last + 100, idle)
     for member in range(2 * MEMBERS):
-        take_in(campaigns, crowded, np.uint64(1), np.uint64(member + 1), 1, 1, np.int64(10**6))
+        take_in(campaigns, crowded, np.uint64(1), np.uint64(member + 1), 1, 1, last)
     assert campaigns.incidents[crowded]["transactions"] == 2 * MEMBERS and campaigns.serials[2] > 0
+
+
+def test_an_incident_that_goes_on_gives_way_to_none():
+    campaigns, track = new_campaigns(), np.zeros(1, TRACK)[0]
+    same_set = [np.uint64(1 + k * (INCIDENTS // WAYS)) for k in range(WAYS + 1)]
+    places = [open_incident(campaigns, key, 0, track, np.int64(5), np.int64(10)) for key in same_set]
+    assert sorted(places[:WAYS]) == list(range(WAYS, 2 * WAYS)) and places[WAYS] == NOBODY and campaigns.serials[1] == 1
+
+
+def test_an_incident_is_over_when_its_group_fails_no_more():
+    """People with the attackers' headers, who err now and then hours later, are not taken in."""
+    attack = spread(log_ins(200), 100, 5)
+    later = LATER + 1_000 * SECOND
+    ordinary = [
+        {"path": "/v1/login", "method": "POST", "status": 401 if k % 10 == 0 else 200, "client": f"10.7.{k % 250}.{k // 250 + 1}",
+         "fingerprint": 5, "ts": later + 60 * k * SECOND, "request_bytes": 40 + k % 20}
+        for k in range(1_000)
+    ]  # fmt: skip
+    (alert,) = alerts_of(CredentialStuffing(), people() + attack + ordinary)
+    assert len([source for source in alert.sources if source.startswith("10.")]) <= 3
+    assert alert.last_seen <= later + 3_600 * SECOND
+
+
+def test_an_office_whose_people_err_is_no_attacker():
+    rng = np.random.default_rng(6)
+    rows = [row | {"status": 401 if rng.random() < 0.15 else 200} for row in log_ins(3_000)]
+    assert alerts_of(CredentialStuffing(), [row | {"client": "192.0.2.99"} for row in rows]) == []
+
+
+def test_a_service_that_is_down_is_no_fuzzing():
+    rows = [
+        {"path": "/v1/items", "method": "POST", "status": 500, "client": address(k % 100), "fingerprint": 3, "ts": LATER + k * SECOND,
+         "request_bytes": 50 + k % 40}
+        for k in range(2_000)
+    ]  # fmt: skip
+    assert alerts_of(Fuzzing(), rows) == []
+
+
+def test_made_up_sessions_hide_no_walk():
+    rows = [row | {"session": 1_000 + k, "auth": "cookie"} for k, row in enumerate(sweep(600))]
+    assert len(alerts_of(Enumeration(), shoppers() + rows)) == 1
 
 
 def test_rows_are_made_with_bodies():

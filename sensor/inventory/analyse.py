@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sensor.core.hashing import U, hash_bytes, siphash
+from sensor.core.hashing import U, hash_bytes, mix, siphash
 from sensor.core.jit import kernel
 from sensor.core.records import AUTH, AUTH_KINDS, MEDIA, Batch
 from sensor.core.wide import SLACK, copy
@@ -84,6 +84,14 @@ def place_template(table, place, arena, template, template_len, used, batch):
 
 
 @kernel
+def key_secrets(values, first, count, key0, key1):
+    """Hashes of sensitive values depend on the key: whoever finds them in a checkpoint cannot try what they are."""
+    for k in range(first, count):
+        if values[k]["secret"]:
+            values[k]["hash"] = mix(mix(values[k]["hash"] ^ key0) + key1)
+
+
+@kernel
 def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, lengths, key0, key1, values, count):
     """Fill in endpoint and template of rows[first_row:], profile them, and replace secrets.
 
@@ -113,6 +121,7 @@ def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, le
             row["auth"] = A_API_KEY
             row["credential"] = siphash(arena, np.int64(values[key]["at"]), np.int64(values[key]["len"]), key0, key1)
         count, used = read_body_values(bodies, row, index, values, count, arena, used, scratch + length, lengths)
+        key_secrets(values, first, count, key0, key1)
         if row["method_len"] == 0 or row["path_len"] == 0:
             count = first  # a request of which too little was seen belongs to no endpoint
             row["endpoint"] = 0

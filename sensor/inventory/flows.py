@@ -11,12 +11,16 @@ import numpy as np
 from sensor.core.jit import kernel
 from sensor.core.records import FLOW, FLOWS
 from sensor.inventory.endpoints import CAPACITY, Endpoints, endpoint_text
-from sensor.inventory.secrets import CARD, CVV, PASSWORD, plain_name_hash
-from sensor.inventory.values import IN_BODY, IN_QUERY
+from sensor.inventory.secrets import CARD, CVV, PASSWORD, plain_name_hash, secret_by_name
+from sensor.inventory.values import IN_BODY, IN_PATH
 
 NONE, LOGIN, SIGNUP, RESET, PAYMENT, CODE, CART, SEARCH, CONTENT = range(len(FLOWS))
 
+SERVED_FROM, SERVED_TO = 200, 400
+MOST_VOTES = 1_000
 WRITES = ("POST", "PUT", "PATCH")
+LOOKED_AT = 128
+"""Bytes of a template in which a name is looked for."""
 _WORD = r"(?i)(^|[/._#-])({})([/._-]|$)"
 RULES = tuple(
     (FLOW[flow], methods, re.compile(_WORD.format(words)))
@@ -41,6 +45,12 @@ RULES = tuple(
 )
 """(flow, methods, words of the template), the first that fits counts."""
 
+STEMS = re.compile(
+    r"(?i)log|sign|auth|token|session|forg|pass|recov|regist|account|coup|vouch|promo|disc|gift|redeem|pay|checkout|charge|purch|"
+    r"card|cart|bask|line|comm|revi|post|mess|feed|cont|lead|tick|thread|note|sear|sugg|compl|find|query"
+)
+"""One of these stands in every word above: most templates have none, and whoever tries paths costs no more than this."""
+
 CODE_NAMES = np.array(
     [
         plain_name_hash(name.encode())
@@ -56,6 +66,9 @@ CODE_NAMES = np.array(
 
 def flow_of(method: str, template: str) -> int:
     """The flow that method and template tell, NONE where they tell none."""
+    template = template[:LOOKED_AT]
+    if not STEMS.search(template):
+        return NONE
     for flow, methods, words in RULES:
         if method in methods and words.search(template):
             return flow
@@ -63,25 +76,37 @@ def flow_of(method: str, template: str) -> int:
 
 
 @kernel
-def flow_hint(value, current, names):
-    """Flow that a value of the request shows, where nothing stronger was seen (`current`). names: CODE_NAMES."""
+def flow_hint(value, names):
+    """Flow that one value of a request shows by its name, NONE where it shows none. names: CODE_NAMES."""
     if value["location"] == IN_BODY:
-        if value["secret"] == CARD or value["secret"] == CVV:
+        if value["secret"] == CVV or (value["secret"] == CARD and secret_by_name(value["slot"]) == CARD):
             return np.uint8(PAYMENT)
-        if value["secret"] == PASSWORD and current == NONE:
+        if value["secret"] == PASSWORD:
             return np.uint8(LOGIN)
-    if current == NONE and (value["location"] == IN_BODY or value["location"] == IN_QUERY):
+    if value["location"] != IN_PATH:
         for k in range(names.shape[0]):
             if names[k] == value["slot"]:
                 return np.uint8(CODE)
-    return np.uint8(current)
+    return np.uint8(NONE)
 
 
 @kernel
-def note_hints(hints, generations, endpoints, rows, values, names):
-    """Set `flow` of rows[:] by what their values, and those of the endpoint's requests before them, show.
+def vote(hints, votes, place, hint):
+    """One served request's hint: the endpoint keeps that of most (Boyer and Moore's majority vote)."""
+    if hints[place] == hint:
+        votes[place] = min(votes[place] + 1, MOST_VOTES)
+    elif votes[place] > 0:
+        votes[place] -= 1
+    else:
+        hints[place] = hint
+        votes[place] = 1
 
-    hints: uint8[CAPACITY] by endpoint, begun anew when its generation changes. values: in row order.
+
+@kernel
+def note_hints(hints, votes, generations, endpoints, rows, values, names):
+    """Set `flow` of rows[:] by what the served requests of their endpoints, and they themselves, carry for the most part.
+
+    hints: uint8[CAPACITY] by endpoint, with their votes, begun anew when its generation changes. values: in row order.
     """
     at = 0
     for index in range(rows.shape[0]):
@@ -89,9 +114,13 @@ def note_hints(hints, generations, endpoints, rows, values, names):
         if generations[place] != endpoints[place]["generation"]:
             generations[place] = endpoints[place]["generation"]
             hints[place] = NONE
+            votes[place] = 0
+        hint = np.uint8(NONE)
         while at < values.shape[0] and values[at]["row"] == index:
-            hints[place] = flow_hint(values[at], hints[place], names)
+            hint = max(hint, flow_hint(values[at], names))
             at += 1
+        if SERVED_FROM <= rows[index]["status"] < SERVED_TO:
+            vote(hints, votes, place, hint)
         rows[index]["flow"] = hints[place]
 
 
@@ -103,11 +132,12 @@ class Flows:
         self.named = np.zeros(CAPACITY, np.uint8)
         self._named_of = np.zeros(CAPACITY, np.uint32)
         self.hints = np.zeros(CAPACITY, np.uint8)
+        self._votes = np.zeros(CAPACITY, np.int32)
         self._hints_of = np.zeros(CAPACITY, np.uint32)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What was seen of bodies: the rest follows from the endpoints' names."""
-        return {"flows.hints": self.hints, "flows.hints_of": self._hints_of}
+        return {"flows.hints": self.hints, "flows.votes": self._votes, "flows.hints_of": self._hints_of}
 
     def mark(self, endpoints: Endpoints, rows: np.ndarray, values: np.ndarray) -> None:
         """Set `flow` of every row."""
@@ -116,6 +146,6 @@ class Flows:
             host, method, template = endpoint_text(endpoints, place)
             given = self._given.get(f"{method} {host}{template}", self._given.get(f"{method} {template}"))
             self.named[place] = flow_of(method, template) if given is None else given
-        note_hints(self.hints, self._hints_of, endpoints.rows, rows, values, CODE_NAMES)
+        note_hints(self.hints, self._votes, self._hints_of, endpoints.rows, rows, values, CODE_NAMES)
         named = self.named[rows["endpoint"]]
         rows["flow"] = np.where(named > 0, named, rows["flow"])

@@ -124,7 +124,7 @@ def note_parameters(parameters, endpoints, rows, arena, values):
             for k in range(length):
                 entry["name"][k] = arena[value["name_at"] + k]
         entry["seen"] += U(1)
-        if value["kind"] == INT:
+        if value["kind"] == INT and value["secret"] == 0:  # the range of one secret is that secret
             note_number(entry, value["number"])
         entry["kinds"] |= np.uint32(1) << np.uint32(value["kind"])
         entry["shortest"] = min(entry["shortest"], value["len"])
@@ -171,7 +171,7 @@ def move_parameters(parameters, endpoints):
 def describe(entry: np.void) -> dict:
     """One parameter, as columns of the store without its endpoint."""
     kinds = [name or "word" for code, name in enumerate(CLASSES) if int(entry["kinds"]) >> code & 1]
-    is_number = "int" in kinds
+    is_number = "int" in kinds and not entry["secret"]
     return {
         "location": LOCATIONS[int(entry["location"])],
         "name": entry["name"][: entry["name_len"]].tobytes().decode("utf-8", "backslashreplace"),
