@@ -7,9 +7,10 @@ p1 = ATTACK_FAILS, as what is guessed rarely fits.
 Of an address p0 is never less than that of the cold start: failures of a person, and of an office behind one address, come in
 runs. Its counts are those since S left zero.
 
-Per (place, fingerprint), and per place: the same over the *first* failure of each address and all successes (after Javed and
-Paxson 2013: one Bernoulli trial an address). For a place as a whole p1 is p0 + MIXED, since ordinary attempts are among them.
-An incident takes in members while the sum is at least half of its threshold.
+Per (place, fingerprint), and per place: the same over the *first* attempt of each address (after Javed and Paxson 2013: one
+Bernoulli trial an address), or where everybody comes by (ONCE is 0) its first failure and all successes. For a place as a whole
+p1 is p0 + MIXED, since ordinary attempts are among them. An incident takes in members while the sum is at least half of its
+threshold.
 
 Wald's bound: under the null a CUSUM rises above h once in e^h attempts at the earliest (Lorden 1971), so h = ln(run_length).
 
@@ -43,10 +44,11 @@ PRIOR_ATTEMPTS = 20.0
 """Trials that p0 of the cold start counts for."""
 BACKLOG = 2.0
 """A sum stops at so many thresholds: when an attack is over, that is noticed in time."""
-OF_ADDRESS, OF_GROUP, MIN_ATTEMPTS, MIN_ADDRESSES, IDLE, PRIOR, COUNTED_FROM = range(7)
+OF_ADDRESS, OF_GROUP, MIN_ATTEMPTS, MIN_ADDRESSES, IDLE, PRIOR, MIN_FORMS, ONCE = range(8)
 """Places in `limits` (float64): thresholds of the sums of an address and of a group, nats; attempts of an address and
 addresses of a group below which nothing is called an attack; silence, ns, after which a count begins anew; p0 of the cold
-start; different failures of an address from which on it counts for its group."""
+start; different failures of a group below which all may have one cause; whether a success, too, counts but once for each
+address."""
 MIN_DIFFERENT = 3
 """Different attempts at least: a client that repeats one wrong request guesses nothing."""
 
@@ -165,7 +167,7 @@ def raise_group(state, track, trial, row, group, fingerprint, limits, usual):
     """Where a group's sum came above its threshold: its incident, wide from here on; NOBODY else."""
     if group["sum"] < limits[OF_GROUP] or group["failing"] < limits[MIN_ADDRESSES]:
         return np.int64(NOBODY)
-    if distinct_bits(group["different"]) < MIN_DIFFERENT:
+    if distinct_bits(group["different"]) < limits[MIN_FORMS]:
         return np.int64(NOBODY)
     key = group_key(trial["place"], fingerprint)
     at = incident_of(state.campaigns, key, row["ts"], np.int64(limits[IDLE]))
@@ -233,23 +235,25 @@ def go_on(state, at, track, trial, row, usual, limits):
 @kernel
 def take_success(state, trial, row, limits):
     """An attempt that succeeded: it speaks against an attack by its group, and by its address, if that has failed before."""
-    place = state.places[trial["place"]]
-    if row["ts"] - place["last_ts"] > np.int64(limits[IDLE]):  # nobody failed here for long, or ever
+    idle, place, once = np.int64(limits[IDLE]), state.places[trial["place"]], limits[ONCE] > 0.0
+    if not once and row["ts"] - place["last_ts"] > idle:  # nobody failed here for long, or ever
         place["sum"] = 0.0
         learn(state, trial["place"], np.int64(NOBODY), False, limits[OF_GROUP])
         return
     usual = usual_share(state, trial["place"], limits[PRIOR])
     group = find_group(state, group_key(trial["place"], row["fingerprint"]), False)
-    if group != NOBODY:
-        step_group(state.groups[group], False, trial["what"], usual, GROUP_FAILS, limits, row["ts"])
-    step_group(place, False, trial["what"], usual, min(MIXED_AT_MOST, usual + MIXED), limits, row["ts"])
-    learn(state, trial["place"], group, False, limits[OF_GROUP])
-    found = find_track(state, trial, row, np.int64(limits[IDLE]), False)
+    found = find_track(state, trial, row, idle, once)
+    if not once or not state.tracks[found]["met"]:
+        if group != NOBODY:
+            step_group(state.groups[group], False, trial["what"], usual, GROUP_FAILS, limits, row["ts"])
+        step_group(place, False, trial["what"], usual, min(MIXED_AT_MOST, usual + MIXED), limits, row["ts"])
+        learn(state, trial["place"], group, False, limits[OF_GROUP])
     if found == NOBODY:
         return
     track = state.tracks[found]
+    track["met"] = max(track["met"], np.uint8(once))
     try_once(track, trial, row, max(usual, limits[PRIOR]))
-    at = open_for(state, track, trial, row, np.int64(limits[IDLE]))
+    at = open_for(state, track, trial, row, idle)
     if at != NOBODY:
         go_on(state, at, track, trial, row, usual, limits)
 
@@ -279,7 +283,7 @@ def take_failure(state, trial, row, limits):
     try_once(track, trial, row, max(usual, limits[PRIOR]))
     group = find_group(state, group_key(trial["place"], row["fingerprint"]), True)
     at = open_for(state, track, trial, row, idle)
-    counts = not track["met"] and distinct_bits(track["different"]) >= limits[COUNTED_FROM]
+    counts = not track["met"]
     if counts:
         count_for_group(state, track, trial, row, group, at, usual, limits)
     if at != NOBODY and go_on(state, at, track, trial, row, usual, limits):

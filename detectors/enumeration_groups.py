@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from detectors.campaigns import BY_FINGERPRINT, BY_PLACE, NOBODY, add_evidence, incident_of, open_incident, take_in
-from detectors.enumeration_baseline import RAISED, share_of_others
+from detectors.enumeration_baseline import RAISED, UPPER_QUARTILE, share_of_others
 from detectors.enumeration_tracks import (
     PRIOR_MISSES,
     PRIOR_WALK,
@@ -44,9 +44,13 @@ MIN_ADDRESSES = 8
 EASY = 0.7
 """Repeats are expected at 0.7 of the reference's share: clients of one kind may have other interests."""
 PRIOR_FOCUS, PRIOR_ADDRESSES = 0.3, 10.0
+MIN_OTHERS = 8
+"""Addresses without which nothing is known of how many are focused: where all are, as devices, none stands out."""
+HEAVY_SHARE = 0.3
+"""Of ordinary addresses a quarter lies above the upper quartile; for ties some more."""
 
 REFERENCE = np.dtype([
-    ("requests", "<f8"), ("offered", "<u4"), ("draws", "<u4"), ("distinct", "<u4"), ("misses", "<f8"),
+    ("requests", "<f8"), ("actors", "<u4"), ("offered", "<u4"), ("draws", "<u4"), ("distinct", "<u4"), ("misses", "<f8"),
     ("last_number", "<i8"), ("step", "<i8"), ("votes", "<i4"), ("numeric", "<u4"), ("low", "<i8"), ("high", "<i8"),
     ("steps", "<u4"), ("same_steps", "<u4"),
     ("curve", "<u4", (OCTAVES,)),  # different values among the first 2^k draws: the rarefaction curve
@@ -85,8 +89,9 @@ def expected_repeats(reference, draws):
 
 
 @kernel
-def update_group(state, track, row, value, arena, draw):
-    """Add a request of a focused address to its group's track."""
+def update_group(state, track, row, value, arena, draw, heavy):
+    """Add a request of a focused address to its group's track. heavy: it comes above the upper quartile just now."""
+    track["heavy"] += np.uint32(heavy)
     if track["requests"] == 0:
         keep_first(track, arena, value)
     track["requests"] += np.uint32(1)
@@ -104,9 +109,7 @@ def update_group(state, track, row, value, arena, draw):
 @kernel
 def judge_group(state, track, fingerprint):
     """Sum of the four votes on a group's track."""
-    actors, focused, others, others_focused = focus_shares(state.focus, track["endpoint"], fingerprint)
-    if fingerprint == U(0):  # all groups together: there are no others to hold them against
-        actors, focused = others, others_focused
+    actors, focused, everybody = focus_shares(state.focus, track["endpoint"], fingerprint)
     track["population"] = np.uint32(focused)
     if focused < MIN_ADDRESSES:
         return 0.0
@@ -122,8 +125,13 @@ def judge_group(state, track, fingerprint):
     absent = more_than_expected_nats(
         misses, requests, share_of_others(0.0, 0.0, reference["misses"], reference["requests"], PRIOR_MISSES)
     )
-    alike = (others_focused + PRIOR_FOCUS * PRIOR_ADDRESSES) / (others + PRIOR_ADDRESSES)
-    bound = more_than_expected_nats(focused, actors, min(0.99, alike)) if fingerprint != U(0) else 0.0
+    bound = 0.0
+    if fingerprint == U(0):  # there are no others to hold them against, but how much each asks for tells
+        bound = more_than_expected_nats(min(focused, np.float64(track["heavy"])), focused, HEAVY_SHARE)
+    elif reference["actors"] >= MIN_OTHERS:
+        like = max(0.0, everybody - focused)
+        alike = (like + PRIOR_FOCUS * PRIOR_ADDRESSES) / (like + np.float64(reference["actors"]) + PRIOR_ADDRESSES)
+        bound = more_than_expected_nats(focused, actors, min(0.99, alike))
     return min(overlap, VOTE_CAP) + min(walk, VOTE_CAP) + min(absent, VOTE_CAP) + min(bound, VOTE_CAP)
 
 
@@ -134,11 +142,17 @@ def campaign_key(endpoint, fingerprint):
 
 
 @kernel
-def gather(state, at, endpoint, fingerprint, since):
-    """Those who were focused on the endpoint before the campaign was noticed are its members."""
+def least_requests(slot, fingerprint):
+    """Requests of a member: of those who share nothing but the endpoint more than three in four make."""
+    return math.exp(slot["median"] + UPPER_QUARTILE * slot["spread"]) if fingerprint == U(0) else 0.0
+
+
+@kernel
+def gather(state, at, endpoint, fingerprint, since, least):
+    """Those who were focused on the endpoint before the campaign was noticed are its members. least: requests of each."""
     for k in range(ACTORS):
         actor = state.focus.actors[k]
-        if actor["focused"] and actor["endpoint"] == endpoint and actor["last_ts"] >= since:
+        if actor["focused"] and actor["endpoint"] == endpoint and actor["last_ts"] >= since and actor["main"] > least:
             if fingerprint == U(0) or actor["fingerprint"] == fingerprint:
                 take_in(state.campaigns, at, actor["hi"], actor["lo"], actor["main"], 0, since)
 
@@ -150,19 +164,19 @@ def transaction_key(row):
 
 
 @kernel
-def go_on_group(state, track, row, fingerprint, idle):
+def go_on_group(state, track, row, requests, fingerprint, idle):
     """Count a transaction of an open campaign, once however many parameters it has; a campaign not yet open is opened."""
-    key = campaign_key(track["endpoint"], fingerprint)
+    key, least = campaign_key(track["endpoint"], fingerprint), least_requests(state.slots[track["place"]], fingerprint)
     at = incident_of(state.campaigns, key, row["ts"], idle)
     if at == NOBODY:
         at = open_incident(state.campaigns, key, BY_PLACE if fingerprint == U(0) else BY_FINGERPRINT, track, row["end"], idle)
         if at == NOBODY:
             return
-        gather(state, at, track["endpoint"], fingerprint, max(track["first_ts"], row["ts"] - idle))
+        gather(state, at, track["endpoint"], fingerprint, max(track["first_ts"], row["ts"] - idle), least)
         state.campaigns.incidents[at]["counted"] = transaction_key(row)
         return
     incident = state.campaigns.incidents[at]
-    if incident["counted"] == transaction_key(row):
+    if requests <= least or incident["counted"] == transaction_key(row):
         return
     incident["counted"] = transaction_key(row)
     incident["last_ts"] = max(incident["last_ts"], row["ts"])
@@ -171,8 +185,8 @@ def go_on_group(state, track, row, fingerprint, idle):
 
 
 @kernel
-def raise_or_update_group(state, track, threshold, arena, value, row, fingerprint, idle):
-    """Judge a group's track; a raised one is kept up to date. True while it is raised."""
+def raise_or_update_group(state, track, threshold, arena, value, row, requests, fingerprint, idle):
+    """Judge a group's track; a raised one is kept up to date. True while it is raised. requests: of the row's address here."""
     fresh = track["status"] != RAISED
     nats = judge_group(state, track, fingerprint)
     track["nats"] = max(track["nats"], nats)
@@ -184,5 +198,5 @@ def raise_or_update_group(state, track, threshold, arena, value, row, fingerprin
         claim(state.raised, state.control[0], track)
     keep_last(track, arena, value, row)
     update(state.raised, track)
-    go_on_group(state, track, row, fingerprint, idle)
+    go_on_group(state, track, row, requests, fingerprint, idle)
     return True

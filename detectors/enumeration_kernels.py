@@ -4,7 +4,17 @@ import numpy as np
 
 from detectors.campaigns import Campaigns, new_campaigns
 from detectors.combinations import BUSY, add_to_combination, new_combination, start_combination
-from detectors.enumeration_baseline import RAISED, SLOT, SLOTS, count_population, find_slot, forget_in_baseline, level_of
+from detectors.enumeration_baseline import (
+    MEASURE_EVERY,
+    RAISED,
+    SLOT,
+    SLOTS,
+    count_population,
+    find_slot,
+    forget_in_baseline,
+    level_of,
+    measure_population,
+)
 from detectors.enumeration_groups import LEAST_DISTINCT, REFERENCE, learn_reference, raise_or_update_group, update_group
 from detectors.enumeration_tracks import (
     BY_ADDRESS,
@@ -13,6 +23,8 @@ from detectors.enumeration_tracks import (
     BY_TOKEN,
     SAMPLES,
     TRACK,
+    VOTE_CAP,
+    becomes_heavy,
     is_due,
     is_miss,
     is_new,
@@ -124,7 +136,7 @@ def find_track(state, row, value, rung, place, idle):
 
 
 @kernel
-def update_track(state, index, row, value, arena, teaches):
+def update_track(state, index, row, value, arena, focused, teaches):
     """Add one request to a track and to what is known of its parameter: whether its value was new to the actor.
 
     teaches: what it does counts as ordinary.
@@ -132,6 +144,9 @@ def update_track(state, index, row, value, arena, teaches):
     track = state.tracks[index]
     slot = state.slots[track["place"]]
     miss = is_miss(row, value)
+    if not focused and track["rung"] == BY_ADDRESS and not track["referenced"]:
+        track["referenced"] = 1
+        state.references[track["place"]]["actors"] += np.uint32(1)
     if not teaches:
         forget_in_baseline(track, slot)
     new = is_new(track, state.seen, value["hash"])
@@ -154,6 +169,8 @@ def update_track(state, index, row, value, arena, teaches):
         return before != track["distinct"]  # an attacker does not teach the baseline
     if before != track["distinct"] and (before == 0 or level_of(before) != level_of(track["distinct"])):
         count_population(slot, before, np.int64(track["distinct"]))
+        if slot["measured"] >= MEASURE_EVERY:
+            measure_population(slot, track)
     slot["requests"] += 1.0
     slot["repeats"] += 0.0 if before != track["distinct"] else 1.0
     slot["misses"] += 1.0 if miss else 0.0
@@ -224,57 +241,70 @@ def is_watched(state, row, value):
 
 
 @kernel
-def take_value(state, row, value, place, arena, threshold, min_distinct, idle, teaches):
-    """One value of an actor: (whether it was new to it, whether the actor stands out by itself, its requests).
+def take_value(state, row, value, place, arena, threshold, min_distinct, idle, focused, teaches):
+    """One value of an actor: (whether it was new to it, whether the actor stands out by itself, its requests, whether it
+    becomes heavy).
 
     An actor with a token is watched by its token and by its address; where both give the same picture, the token,
     as the higher rung, is named.
     """
-    new, raised, requests = False, False, np.int64(0)
+    new, raised, heavy, requests = False, False, False, np.int64(0)
     for rung in range(BY_TOKEN if row["credential"] != U(0) else BY_ADDRESS, BY_ADDRESS - 1, -1):
         at = find_track(state, row, value, rung, place, idle)
         track = state.tracks[at]
-        new = update_track(state, at, row, value, arena, teaches)
+        new = update_track(state, at, row, value, arena, focused, teaches)
         if track["status"] == RAISED or (new and is_due(track, np.int64(track["distinct"]), min_distinct)):
             raise_or_update(state, track, threshold, arena, value, row)
         raised |= track["status"] == RAISED
         requests = np.int64(track["requests"])
+        heavy = new and becomes_heavy(track, state.slots[place])
         if rung == BY_TOKEN and raised:
             break
-    return new, raised, requests
+    return new, raised, requests, heavy
 
 
 @kernel
-def take_group_value(state, row, value, place, arena, draw, threshold, min_distinct, idle):
+def forget_place(state, row, value, place, idle):
+    """What a group explains counts no more for all: their track begins anew, unless it was raised before."""
+    at = find_track(state, row, value, BY_PLACE, place, idle)
+    if state.tracks[at]["status"] != RAISED:
+        start_track(state.tracks[at], state.tags[at], row, value, BY_PLACE, place)
+
+
+@kernel
+def take_group_value(state, row, value, place, arena, draw, heavy, requests, threshold, min_distinct, idle):
     """The same for the groups of a focused address: that of its fingerprint, and if that shows nothing, that of all."""
     for rung in range(BY_FINGERPRINT if row["fingerprint"] != U(0) else BY_PLACE, BY_PLACE + 1):
         track = state.tracks[find_track(state, row, value, rung, place, idle)]
-        update_group(state, track, row, value, arena, draw)
+        update_group(state, track, row, value, arena, draw, heavy)
         fingerprint = row["fingerprint"] if rung == BY_FINGERPRINT else U(0)
         due = draw and track["distinct"] >= LEAST_DISTINCT and is_due(track, np.int64(track["draws"]), min_distinct)
         if track["status"] == RAISED or due:
-            if raise_or_update_group(state, track, threshold, arena, value, row, fingerprint, idle):
+            fresh = track["status"] != RAISED
+            if raise_or_update_group(state, track, threshold, arena, value, row, requests, fingerprint, idle):
+                if fresh and rung == BY_FINGERPRINT:
+                    forget_place(state, row, value, place, idle)
                 return
 
 
 @kernel
-def is_suspicious(state, row, value, place, threshold, idle):
-    """Whether the group of a focused address has come half the way: what it does then teaches nobody."""
+def is_suspicious(state, row, value, place, idle):
+    """Whether more than one vote is cast on the group of a focused address: what it does then teaches nobody."""
     if row["fingerprint"] == U(0):
         return False
-    return state.tracks[find_track(state, row, value, BY_FINGERPRINT, place, idle)]["nats"] >= threshold / 2
+    return state.tracks[find_track(state, row, value, BY_FINGERPRINT, place, idle)]["nats"] > VOTE_CAP
 
 
 @kernel
 def watch(state, row, value, arena, focused, threshold, min_distinct, idle):
     """One value, of its actor, and of its groups or the reference: requests that its actor made with this parameter."""
     place = find_slot(state.slots, row["endpoint"], value["slot"])
-    teaches = not focused or not is_suspicious(state, row, value, place, threshold, idle)
-    draw, raised, requests = take_value(state, row, value, place, arena, threshold, min_distinct, idle, teaches)
+    teaches = not focused or not is_suspicious(state, row, value, place, idle)
+    draw, raised, requests, heavy = take_value(state, row, value, place, arena, threshold, min_distinct, idle, focused, teaches)
     if raised:
         return requests
     if focused:
-        take_group_value(state, row, value, place, arena, draw, threshold, min_distinct, idle)
+        take_group_value(state, row, value, place, arena, draw, heavy, focused, threshold, min_distinct, idle)
     else:
         learn_reference(state, place, row, value, draw)
     return requests
@@ -286,7 +316,7 @@ def enumerate_rows(state, rows, arena, values, count, threshold, min_distinct, i
     at, together = 0, state.combination[0]
     for index in range(rows.shape[0]):
         row, requests = rows[index], np.int64(0)
-        focused = row["endpoint"] != 0 and note_request(state.focus, row, idle)
+        focused = note_request(state.focus, row, idle) if row["endpoint"] != 0 else np.int64(0)
         start_combination(together, index)
         while at < count and values[at]["row"] == index:
             value = values[at]

@@ -6,7 +6,13 @@ import numpy as np
 
 from detectors.campaigns import distinct_bits
 from detectors.combinations import IN_COMBINATION, keep_names
-from detectors.enumeration_baseline import MEASURE_EVERY, least_share_of_others, measure_population, share_of_others
+from detectors.enumeration_baseline import (
+    MEASURE_EVERY,
+    UPPER_QUARTILE,
+    least_share_of_others,
+    measure_population,
+    share_of_others,
+)
 from detectors.sets import add_pair
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
 from sensor.core.hashing import U
@@ -45,6 +51,8 @@ TRACK = np.dtype([
     ("step", "<i8"), ("votes", "<i4"), ("steps", "<u4"), ("same_steps", "<u4"),  # Boyer-Moore majority of the steps
     ("nats", "<f8"), ("usual", "<f8"), ("population", "<u4"),
     ("fingerprint", "<u8"), ("draws", "<u4"),  # draws: values that were new to their actor, in a group
+    ("referenced", "u1"),   # its actor was counted among those of the reference
+    ("heavy", "u4"),        # whether it lies above the upper quartile; of a group: how many addresses do
     ("taught", "u1"),       # what it did counts as ordinary; not so once it, or its group, stands out
     ("identities", "<u8"),  # bits of hashes of sessions and tokens that stand behind an address
     ("due", "<u4"),         # different values (draws, of a group) at which it is judged next
@@ -72,6 +80,8 @@ def start_track(track, key, row, value, rung, place):
     track["identities"] = 0
     track["draws"] = 0
     track["due"] = 0
+    track["heavy"] = 0
+    track["referenced"] = 0
     track["taught"] = 1
     track["source_hi"] = row["client_hi"]
     track["source_lo"] = row["client_lo"]
@@ -116,6 +126,17 @@ def note_number(track, number):
                 track["votes"] -= 1
     track["last_number"] = number
     track["numeric"] += np.uint32(1)
+
+
+@kernel
+def becomes_heavy(track, slot):
+    """Whether an actor comes above the upper quartile of its parameter's population just now."""
+    if track["heavy"] or slot["actors"] < MIN_POPULATION or slot["median"] == 0.0:
+        return False
+    if math.log(np.float64(track["distinct"])) <= slot["median"] + UPPER_QUARTILE * slot["spread"]:
+        return False
+    track["heavy"] = 1
+    return True
 
 
 @kernel
@@ -186,7 +207,7 @@ def judge(track, slot):
     )
     shape = min(walk, VOTE_CAP) + min(absent, VOTE_CAP)
     volume = volume_vote(track, slot, people_behind(track) if shape < VOTE_CAP else 1.0)
-    if volume < VOLUME_FLOOR:
+    if volume < VOLUME_FLOOR and absent < 2 * VOTE_CAP:  # misses without end need no volume
         return 0.0, 0.0
     usual = least_share_of_others(own * repeats, own * requests, slot["repeats"], slot["requests"], PRIOR_REPEATS)
     novelty = fewer_than_expected_nats(repeats, requests, usual)

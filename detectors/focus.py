@@ -122,7 +122,7 @@ def depart(focus, actor):
 
 @kernel
 def note_request(focus, row, idle):
-    """One more request of an address: True while it is focused on the row's endpoint."""
+    """One more request of an address: how many it made at the row's endpoint while it is focused on that, else 0."""
     actor = focus.actors[find_actor(focus, row, idle)]
     actor["requests"] += np.uint32(1)
     actor["last_ts"] = max(actor["last_ts"], row["ts"])
@@ -144,13 +144,15 @@ def note_request(focus, row, idle):
         count_focus(focus, actor, 0, 1)
     elif not focused:
         leave(focus, actor)
-    return there and focused
+    return np.int64(actor["main"]) if there and focused else np.int64(0)
 
 
 @kernel
 def focus_shares(focus, endpoint, fingerprint):
-    """(addresses of the group, focused ones of them, addresses of other groups at the endpoint, focused ones)"""
-    group, whole = focus.groups[find_focus(focus, endpoint, fingerprint)], focus.endpoints[endpoint]
-    actors, focused = np.float64(max(0, group["actors"])), np.float64(max(0, group["focused"]))
-    others = max(0.0, np.float64(whole["actors"]) - actors)
-    return actors, focused, others, min(others, max(0.0, np.float64(whole["focused"]) - focused))
+    """(addresses of the group, focused ones of them, focused ones of the endpoint); fingerprint 0: the group is all of them."""
+    whole = focus.endpoints[endpoint]
+    everybody = np.float64(max(0, whole["focused"]))
+    if fingerprint == U(0):
+        return np.float64(max(0, whole["actors"])), everybody, everybody
+    group = focus.groups[find_focus(focus, endpoint, fingerprint)]
+    return np.float64(max(0, group["actors"])), np.float64(max(0, group["focused"])), everybody

@@ -4,9 +4,10 @@ Statistic: the CUSUM of requests that are refused as malformed (400, 413, 414, 4
 each address, for all addresses with one fingerprint, and for the endpoint as a whole (detectors/attempts.py). Log-ins, payments
 and codes have detectors of their own.
 
-Threshold: as for log-ins, once in 1,000,000 ordinary requests at the earliest; `min_attempts` = 30 different ones of one
-address: a client that repeats one broken request is broken, but does not fuzz. An address counts for its group
-once it had three different ones. That a service breaks (5xx) says nothing: it may break for everybody.
+Threshold: as for log-ins, once in 1,000,000 ordinary requests at the earliest; `min_attempts` = 30 of one address, of different
+forms (classes of values, lengths of numbers): a client that repeats a broken request, or uploads a list of records that are all
+refused, is broken, but does not fuzz. A group needs ten forms. That a service breaks
+(5xx) says nothing: it may break for everybody.
 Cold start: `usual_failures` = 0.05 of the requests are refused.
 """
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from detectors.base import View
 from detectors.guessing import Guessing
-from detectors.trials import USERS, TrialRoom, outcomes, trials_elsewhere
+from detectors.trials import TrialRoom, outcomes, trials_elsewhere
 from sensor.core.records import FLOW, FLOWS
 
 OUTCOMES = outcomes((400, 413, 414, 415, 422, 431))
@@ -33,8 +34,10 @@ class Fuzzing(Guessing):
 
     min_attempts: int = 30
     """requests of one address below which it may be a client with an error"""
-    counted_from: int = 3
-    """different failures of an address from which on it counts for its group: one may be everybody's"""
+    once: int = 0
+    """every success counts: most addresses never fail, and are not remembered"""
+    min_forms: int = 10
+    """different failures of a group below which they may come from one error of many clients"""
     min_addresses: int = 30
     """addresses below which a group may be a broken release of a client"""
     usual_failures: float = 0.05
@@ -42,4 +45,4 @@ class Fuzzing(Guessing):
 
     def trials(self, view: View, room: TrialRoom) -> tuple[np.ndarray, int]:
         trials = room.of(len(view.batch.rows))
-        return trials, trials_elsewhere(view.batch.rows, view.values, JUDGED, OUTCOMES, USERS, trials)
+        return trials, trials_elsewhere(view.batch.rows, view.values, JUDGED, OUTCOMES, trials)

@@ -39,10 +39,13 @@ class Guessing(Detector):
     """addresses below which a group's failures may be those of a few people"""
     idle_minutes: int = 60
     """silence after which an address begins anew, and an incident is over"""
-    counted_from: int = 1
-    """different failures of an address from which on it counts for its group"""
+    min_forms: int = 3
+    """different failures of a group, of at most 64 that can be told apart, below which all may have one cause"""
     usual_failures: float = 0.15
     """share of failures before the endpoint is known"""
+
+    once: int = 1
+    """1: of each address the first attempt alone counts for its group; 0: its first failure, and every success"""
 
     what: str
     """what an attempt is, for sentences: `log-in`"""
@@ -63,7 +66,7 @@ class Guessing(Detector):
     def update(self, view: View) -> None:
         limits = np.array(
             [self.threshold, math.log(self.run_length), self.min_attempts, self.min_addresses, self.idle_minutes * MINUTE,
-             self.usual_failures, self.counted_from]
+             self.usual_failures, self.min_forms, self.once]
         )  # fmt: skip
         trials, count = self.trials(view, self._room)
         take_attempts(self._state, view.batch.rows, trials, count, limits)

@@ -29,8 +29,10 @@ class Scanning(Guessing):
 
     min_attempts: int = 30
     """requests of one address below which it may follow old links"""
-    counted_from: int = 3
-    """different failures of an address from which on it counts for its group: one may be everybody's"""
+    once: int = 0
+    """every success counts: most addresses never fail, and are not remembered"""
+    min_forms: int = 10
+    """different failures of a group below which they may come from one error of many clients"""
     min_addresses: int = 30
     """addresses below which a group may follow one old link"""
     usual_failures: float = 0.05

@@ -6,6 +6,7 @@ from detectors.attempts_state import FAILURE, NEUTRAL, SUCCESS, TRIAL
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 from sensor.inventory.endpoints import CAPACITY
+from sensor.inventory.lexical import INT
 from sensor.inventory.secrets import EMAIL_SECRET, OTP, PASSWORD, plain_name_hash
 from sensor.inventory.values import IN_PATH
 
@@ -88,7 +89,14 @@ def trials_of_flow(rows, values, flow, outcomes_by_status, users, trials):
 
 
 @kernel
-def trials_elsewhere(rows, values, judged, outcomes_by_status, users, trials):
+def note_form(trial, value):
+    """Add the form of one value to what was tried: its class, and of a number its length. A list of records has one form."""
+    length = U(value["len"]) if value["kind"] == INT else U(0)
+    trial["what"] = mix(trial["what"] ^ mix(value["slot"] ^ (U(value["kind"]) << U(8)) ^ (length << U(16))))
+
+
+@kernel
+def trials_elsewhere(rows, values, judged, outcomes_by_status, trials):
     """Requests at all endpoints but those of flows that others watch (judged[flow]), to trials[:]: their number."""
     count, at = 0, 0
     for index in range(rows.shape[0]):
@@ -99,8 +107,10 @@ def trials_elsewhere(rows, values, judged, outcomes_by_status, users, trials):
         start_trial(trials[count], index, row, outcome, row["endpoint"])
         while outcome == FAILURE and at < values.shape[0] and values[at]["row"] < index:
             at += 1
+        if at < values.shape[0] and values[at]["row"] == index:
+            trials[count]["what"] = 0  # where values are seen the length of the body tells nothing more
         while outcome == FAILURE and at < values.shape[0] and values[at]["row"] == index:
-            note_value(trials[count], values[at], users)
+            note_form(trials[count], values[at])
             at += 1
         count += 1
     return count
