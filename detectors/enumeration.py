@@ -17,7 +17,8 @@ actors.
 Threshold: Fisher's method (Fisher 1925): under the null the sum of four votes is Erlang(4) distributed, and exceeds
 `threshold` = 29.2 nats with probability 1e-9 for each actor and parameter. The votes are bounds or have heavy tails, so take
 this as an order of magnitude. Volume is required of an actor besides: what one actor in a hundred does is no attack. A client
-that calls itself a crawler, is no faster than one and neither walks nor misses is left alone.
+that bears a token, or calls itself a crawler and is no faster than one, is left alone while it neither walks nor misses: it is
+given everything that it asks for, in no order, as partners' jobs and search engines are.
 Cold start: until MIN_POPULATION actors were seen, the priors below stand for them; fields of bodies wait for a population.
 """
 

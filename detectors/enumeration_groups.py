@@ -30,6 +30,7 @@ from detectors.statistics import fewer_than_expected_nats, more_than_expected_na
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.inventory.lexical import INT
+from sensor.inventory.values import IN_BODY
 
 OCTAVES = 24
 FIRST_OCTAVE = 5
@@ -119,9 +120,10 @@ def judge_group(state, track, fingerprint):
     overlap = fewer_than_expected_nats(repeats, draws, max(1e-4, EASY * usual)) if usual >= 0.0 else 0.0
     steps, same = np.float64(track["steps"]), np.float64(track["same_steps"])
     requests, misses = np.float64(track["requests"]), np.float64(track["misses"])
-    walk = more_than_expected_nats(
-        same, steps, share_of_others(0.0, 0.0, reference["same_steps"], reference["steps"], PRIOR_WALK)
-    )
+    walk = 0.0
+    if track["location"] != IN_BODY:  # what many write counts up by nature: numbers of events, of messages
+        usual_walk = share_of_others(0.0, 0.0, reference["same_steps"], reference["steps"], PRIOR_WALK)
+        walk = more_than_expected_nats(same, steps, usual_walk)
     absent = more_than_expected_nats(
         misses, requests, share_of_others(0.0, 0.0, reference["misses"], reference["requests"], PRIOR_MISSES)
     )

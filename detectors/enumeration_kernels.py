@@ -56,8 +56,8 @@ CONTROL = np.dtype([("raised", "<i8"), ("unkept", "<i8")])
 F_LOGIN, F_PAYMENT, F_CODE = FLOW["login"], FLOW["payment"], FLOW["code"]
 SAMPLED_FROM = 8
 """Different values of an actor from which on its transactions are kept as evidence: most actors never ask for so many."""
-CRAWLER_SHAPE = 3.0
-"""nats of walk and misses below which a client that calls itself a crawler may be one."""
+PLAIN_SHAPE = 3.0
+"""nats of walk and misses below which who is given everything that he asks for, in no order, may be meant to have it."""
 CRAWLER_GAP = 1_000_000_000
 """ns between the requests of a crawler that keeps to what is usual, on the average."""
 
@@ -162,9 +162,10 @@ def update_track(state, index, row, value, arena, focused, teaches):
         note_number(track, value["number"])
     before = np.int64(track["distinct"])
     track["distinct"] += np.uint32(new)
-    identity = row["session"] if row["session"] else row["credential"]
-    if identity:
-        track["identities"] |= U(1) << (mix(identity) & U(63))
+    if row["credential"] and 200 <= row["status"] < 300:
+        track["tokens"] |= U(1) << (mix(row["credential"]) & U(63))
+    if row["session"]:
+        track["sessions"] |= U(1) << (mix(row["session"]) & U(63))
     if not track["taught"]:
         return before != track["distinct"]  # an attacker does not teach the baseline
     if before != track["distinct"] and (before == 0 or level_of(before) != level_of(track["distinct"])):
@@ -197,13 +198,19 @@ def is_polite_crawler(track, arena, row):
 
 
 @kernel
+def may_ask_for_all(track, arena, row):
+    """Whether a client asks for everything once by trade: it proves who it is, as a partner's job, or is a crawler."""
+    return row["credential"] != U(0) or is_polite_crawler(track, arena, row)
+
+
+@kernel
 def raise_or_update(state, track, threshold, arena, value, row):
     """Judge a track; a raised one is kept up to date among the incidents. True when it is raised just now."""
     slot = state.slots[track["place"]]
     fresh = track["status"] != RAISED
     nats, shape = judge(track, slot)
     if fresh:
-        if nats < threshold or (shape < CRAWLER_SHAPE and is_polite_crawler(track, arena, row)):
+        if nats < threshold or (shape < PLAIN_SHAPE and may_ask_for_all(track, arena, row)):
             return False
         forget_in_baseline(track, slot)
         track["status"] = RAISED

@@ -54,7 +54,7 @@ TRACK = np.dtype([
     ("referenced", "u1"),   # its actor was counted among those of the reference
     ("heavy", "u4"),        # whether it lies above the upper quartile; of a group: how many addresses do
     ("taught", "u1"),       # what it did counts as ordinary; not so once it, or its group, stands out
-    ("identities", "<u8"),  # bits of hashes of sessions and tokens that stand behind an address
+    ("tokens", "<u8"), ("sessions", "<u8"),  # bits of hashes of those that stand behind an address; tokens: served ones
     ("due", "<u4"),         # different values (draws, of a group) at which it is judged next
     ("few", "<u4", (FEW,)),  # hashes of its first different values; those of later ones are in the common set
     ("name", "u1", (TEXT,)), ("name_len", "u1"),  # from here on: touched at the start and in incidents alone
@@ -77,7 +77,8 @@ def start_track(track, key, row, value, rung, place):
     track["actor_hi"] = row["client_hi"] if rung == BY_ADDRESS else U(0)
     track["actor_lo"] = row["client_lo"] if rung == BY_ADDRESS else row["credential"]
     track["fingerprint"] = row["fingerprint"]
-    track["identities"] = 0
+    track["tokens"] = 0
+    track["sessions"] = 0
     track["draws"] = 0
     track["due"] = 0
     track["heavy"] = 0
@@ -170,10 +171,17 @@ def is_miss(row, value):
 
 
 @kernel
-def people_behind(track):
-    """How many sessions or tokens an address bears, as far as 64 bits can tell (linear counting); at least one."""
-    zeros = 64 - distinct_bits(track["identities"])
-    return max(1.0, 64.0 * math.log(64.0 / max(0.25, np.float64(zeros))))
+def counted_by_bits(bits):
+    """How many different hashes set these bits of 64, as far as they can tell (linear counting); at least one."""
+    return max(1.0, 64.0 * math.log(64.0 / max(0.25, np.float64(64 - distinct_bits(bits)))))
+
+
+@kernel
+def people_behind(track, shape):
+    """How many people an address stands for: tokens that were served tell; sessions anybody can make up, so that they tell
+    nothing where walk or misses (`shape`, nats) speak against it."""
+    tokens = counted_by_bits(track["tokens"])
+    return tokens if shape >= VOTE_CAP else max(tokens, counted_by_bits(track["sessions"]))
 
 
 @kernel
@@ -206,7 +214,7 @@ def judge(track, slot):
         misses, requests, share_of_others(own * misses, own * requests, slot["misses"], slot["requests"], PRIOR_MISSES)
     )
     shape = min(walk, VOTE_CAP) + min(absent, VOTE_CAP)
-    volume = volume_vote(track, slot, people_behind(track) if shape < VOTE_CAP else 1.0)
+    volume = volume_vote(track, slot, people_behind(track, shape))
     if volume < VOLUME_FLOOR and absent < 2 * VOTE_CAP:  # misses without end need no volume
         return 0.0, 0.0
     usual = least_share_of_others(own * repeats, own * requests, slot["repeats"], slot["requests"], PRIOR_REPEATS)

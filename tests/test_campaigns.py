@@ -143,6 +143,29 @@ def test_a_crawler_that_says_so_and_takes_its_time_is_left_alone():
     assert len(alerts_of(Enumeration(), sorted(shoppers() + hasty, key=lambda row: row["ts"]))) == 1
 
 
+def test_a_partner_that_fetches_all_that_is_its_own_is_left_alone():
+    values = np.random.default_rng(4).permutation(2_000) + 1_000
+    rows = [{"path": f"/products/{value}", "client": "192.0.2.61", "credential": 9, "auth": "api_key"} for value in values]
+    rows = [row | {"ts": START + 1_000 * SECOND + k * SECOND} for k, row in enumerate(rows)]
+    assert alerts_of(Enumeration(), shoppers() + rows) == []
+    denied = [row | {"status": 403 if k % 3 == 0 else 200} for k, row in enumerate(rows)]
+    assert len(alerts_of(Enumeration(), shoppers() + denied)) == 1
+
+
+def test_devices_that_all_do_one_thing_are_no_campaign():
+    rows = [
+        {
+            "path": "/readings",
+            "query": f"meter={k % 300}&n={k}",
+            "client": address(k % 300),
+            "fingerprint": 8,
+            "ts": START + k * SECOND,
+        }
+        for k in range(6_000)
+    ]
+    assert alerts_of(Enumeration(), rows) == []
+
+
 def test_declined_cards_over_many_addresses():
     rows = [
         {"path": "/pay", "method": "POST", "status": 402, "ts": LATER + k * SECOND, "body": b'{"card":"40000012345%05d"}' % k}
