@@ -8,13 +8,15 @@ import sys
 import numpy as np
 import pytest
 import yaml
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
+from sensor.cli import main
 from sensor.inventory.analyse import Inventory
 from sensor.outputs.documents import DocumentError, document_text, read_document
-from sensor.outputs.openapi import named_path, openapi
+from sensor.outputs.openapi import body_schema, named_path, openapi
 from sensor.outputs.specdiff import differences, hosts_of, operations_of
 from tests.rows import batch_of
 
@@ -243,3 +245,29 @@ def test_secrets_are_told_by_class():
     assert [(row["location"], row["name"], row["sensitive"]) for row in parameters] == [
         ("path", "", ""), ("query", "q", ""), ("query", "token", "token"),
     ]  # fmt: skip
+
+
+def test_fields_of_bodies_are_properties():
+    def field(name, types, seen=10, **more):
+        return {"name": name, "types": types, "seen": seen, "location": "body", "distinct_values": 3, "sensitive": ""} | more
+
+    schema = body_schema(
+        [
+            field("card.number", ["int"], sensitive="card"),
+            field("card", ["word"], seen=1),
+            field("amount", ["int"], minimum=1, maximum=90),
+            field("note", ["word"], seen=4),
+        ],
+        served=10,
+    )
+    assert set(schema["properties"]) == {"card", "amount", "note"} and schema["required"] == ["amount"]
+    assert schema["properties"]["amount"]["x-tapwatch-range"] == [1, 90]
+    number = schema["properties"]["card"]["properties"]["number"]
+    assert number["x-tapwatch"]["sensitive"] == "card" and "x-tapwatch-range" not in number
+
+
+def test_the_bundled_log_in_has_its_fields(bundled_store):
+    arguments = ["export", "openapi", "--store", bundled_store, "--host", "api.shop.test"]
+    document = json.loads(CliRunner().invoke(main, arguments).stdout)
+    schema = document["paths"]["/v1/login"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert set(schema["properties"]) == {"email", "password"} and schema["required"] == ["email", "password"]

@@ -131,7 +131,8 @@ def _operation_of(row: Row, template: str, names: list[str], parameters: list[Ro
     if found:
         operation["parameters"] = found
     if row["request_types"]:
-        operation["requestBody"] = {"content": {kind: {} for kind in sorted(row["request_types"])}}
+        fields = body_schema([one for one in parameters if one["location"] == "body"], served)
+        operation["requestBody"] = {"content": {kind: _content(kind, fields) for kind in sorted(row["request_types"])}}
     operation["responses"] = _responses(row)
     kinds = [name for name in row["auth"] if name in SECURITY]
     if kinds:
@@ -143,6 +144,29 @@ def _operation_of(row: Row, template: str, names: list[str], parameters: list[Ro
         notes["operations"] = [_operation(row)]
     operation["x-tapwatch"] = notes
     return operation
+
+
+def body_schema(fields: list[Row], served: int) -> Row:
+    """Schema of a body by its fields, whose names are key paths: `card.number` is a property of the object `card`."""
+    root: Row = {"type": "object", "properties": {}}
+    for one in sorted(fields, key=lambda one: one["name"]):
+        schema = root
+        *parents, name = one["name"].split(".")
+        for parent in parents:
+            schema = schema["properties"].setdefault(parent, {"type": "object", "properties": {}})
+            if "properties" not in schema:  # at times a value, at times an object
+                schema.clear()
+                schema.update({"type": "object", "properties": {}})
+        schema["properties"].setdefault(name, schema_of(one) | _notes(one))
+        if not parents and served > 0 and one["seen"] >= REQUIRED_SHARE * served:
+            root.setdefault("required", []).append(name)
+    return root
+
+
+def _content(kind: str, fields: Row) -> Row:
+    """Content of a request body of this media type."""
+    known = "json" in kind or kind == "application/x-www-form-urlencoded"
+    return {"schema": fields} if known and fields["properties"] else {}
 
 
 def _notes(one: Row) -> Row:
