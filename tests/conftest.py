@@ -7,10 +7,21 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
+from sensor.config import Config
+from sensor.core.cache import is_cached
+from sensor.warmup import warm_up
+
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 settings.load_profile("project")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernels():
+    """Compiled once, by two processes, before the first test: one after the other they would take twice as long."""
+    if not is_cached():
+        warm_up(Config(), store=True)
 
 
 @pytest.fixture(scope="session")
