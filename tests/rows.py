@@ -12,7 +12,7 @@ START = 1_772_528_400 * SECOND
 
 
 def batch_of(transactions: list[dict]) -> Batch:
-    """A batch of `{path, query, client, status, ts, body, …}`; what is not given has an ordinary value."""
+    """A batch of `{path, query, client, status, ts, sent, …}`; what is not given has an ordinary value."""
     rows = np.zeros(len(transactions), TRANSACTION)
     arena, bodies = bytearray(), bytearray()
     for index, given in enumerate(transactions):
@@ -31,7 +31,7 @@ def batch_of(transactions: list[dict]) -> Batch:
         row["auth"] = AUTH[given.get("auth", "none")]
         for name in ("credential", "session", "fingerprint"):
             row[name] = given.get(name, 0)
-        raw = given.get("body", b"")
+        raw = given.get("sent", b"")
         row["request_body_at"], row["request_body_len"] = len(bodies), len(raw)
         row["request_media"] = MEDIA[given.get("media", "json" if raw else "none")]
         bodies += raw

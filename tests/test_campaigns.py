@@ -38,7 +38,7 @@ def spread(rows, sources, fingerprint):
 def log_ins(count, status=401):
     return [
         {"path": "/v1/login", "method": "POST", "status": status, "ts": LATER + k * SECOND, "request_bytes": 40 + k % 30,
-         "body": b'{"email":"u%d@x.test","password":"p%d"}' % (k, k)}
+         "sent": b'{"email":"u%d@x.test","password":"p%d"}' % (k, k)}
         for k in range(count)
     ]  # fmt: skip
 
@@ -58,7 +58,7 @@ def test_stuffing_with_a_new_fingerprint_for_each_request_is_found_at_the_endpoi
 
 
 def test_spraying_is_called_so():
-    rows = [row | {"body": b'{"email":"u%d@x.test","password":"Summer2026"}' % k} for k, row in enumerate(log_ins(100))]
+    rows = [row | {"sent": b'{"email":"u%d@x.test","password":"Summer2026"}' % k} for k, row in enumerate(log_ins(100))]
     (alert,) = alerts_of(CredentialStuffing(), people() + [row | {"client": "198.18.0.1"} for row in rows])
     assert "password spraying" in alert.explanation
 
@@ -168,7 +168,7 @@ def test_devices_that_all_do_one_thing_are_no_campaign():
 
 def test_declined_cards_over_many_addresses():
     rows = [
-        {"path": "/pay", "method": "POST", "status": 402, "ts": LATER + k * SECOND, "body": b'{"card":"40000012345%05d"}' % k}
+        {"path": "/pay", "method": "POST", "status": 402, "ts": LATER + k * SECOND, "sent": b'{"card":"40000012345%05d"}' % k}
         for k in range(100)
     ]
     (alert,) = alerts_of(CardTesting(), spread(rows, 50, 6))
@@ -251,5 +251,5 @@ def test_made_up_sessions_hide_no_walk():
 
 
 def test_rows_are_made_with_bodies():
-    batch = batch_of([{"body": b"{}"}, {"body": b"[1]"}])
+    batch = batch_of([{"sent": b"{}"}, {"sent": b"[1]"}])
     assert batch.body(1, "request_body") == b"[1]"

@@ -41,12 +41,12 @@ def flows_of(requests, given=None):
 
 def test_bodies_tell_where_names_do_not():
     password, card = b'{"u":"x","password":"y"}', b'{"pan":"4000001234567899"}'
-    assert flows_of([{"path": "/enter", "body": password}, {"path": "/enter"}]) == ["login", "login"]
-    assert flows_of([{"path": "/enter"}, *[{"path": "/enter", "body": password}] * 2]) == ["", "", "login"]
-    assert flows_of([{"path": "/order", "body": card}]) == ["payment"]
-    assert flows_of([{"path": "/enter", "body": password, "status": 400}]) == [""]  # whoever is refused teaches nothing
-    assert flows_of([{"path": "/x"}] * 9 + [{"path": "/x", "body": password}] * 5)[-1] == ""
-    assert flows_of([{"path": "/things", "body": b'{"id":4000001234567899}'}]) == [""]
+    assert flows_of([{"path": "/enter", "sent": password}, {"path": "/enter"}]) == ["login", "login"]
+    assert flows_of([{"path": "/enter"}, *[{"path": "/enter", "sent": password}] * 2]) == ["", "", "login"]
+    assert flows_of([{"path": "/order", "sent": card}]) == ["payment"]
+    assert flows_of([{"path": "/enter", "sent": password, "status": 400}]) == [""]  # whoever is refused teaches nothing
+    assert flows_of([{"path": "/x"}] * 9 + [{"path": "/x", "sent": password}] * 5)[-1] == ""
+    assert flows_of([{"path": "/things", "sent": b'{"id":4000001234567899}'}]) == [""]
     assert flows_of([{"path": "/order", "query": "promo_code=X"}]) == ["code"]
 
 

@@ -133,12 +133,12 @@ def test_the_packets_of_an_alert_are_cut_out(tmp_path):
         return subprocess.run([TAPWATCH, *arguments], capture_output=True, text=True, timeout=300, check=False)
 
     assert run("replay", "--store", store, str(ROOT / "pcaps/storefront.pcap")).returncode == 0
-    cut = run("alert", "ac16", "--store", store, "--pcap", str(out), "--from", str(ROOT / "pcaps/storefront.pcap"))
+    cut = run("alert", "a211", "--store", store, "--pcap", str(out), "--from", str(ROOT / "pcaps/storefront.pcap"))
     assert cut.returncode == 0 and "out of 1 captures" in cut.stdout
     lines = run("replay", "--no-store", "--transactions", "-", str(out)).stdout.splitlines()
     told = [line for line in lines if line.startswith("{")]
     assert len(told) == 600 and all('"client_ip":"198.51.100.77"' in line for line in told)
-    nothing = run("alert", "ac16", "--store", store, "--pcap", str(out))
+    nothing = run("alert", "a211", "--store", store, "--pcap", str(out))
     assert nothing.returncode == 2 and "--from" in nothing.stderr
-    wrong = run("alert", "ac16", "--store", store, "--pcap", str(out), "--from", str(ROOT / "README.md"))
+    wrong = run("alert", "a211", "--store", store, "--pcap", str(out), "--from", str(ROOT / "README.md"))
     assert wrong.returncode == 1 and "no capture" in wrong.stderr and "Traceback" not in wrong.stderr

@@ -52,7 +52,7 @@ def test_every_attack_is_one_incident_and_ordinary_traffic_none(name, sources, t
 
 def test_a_day_of_ordinary_traffic_raises_nothing(tmp_path):
     path = tmp_path / "s.pcap"
-    labels = write_scenario(Scenario("ordinary", seed=5, hours=24.0, people=60), path, None)
+    labels = write_scenario(Scenario("ordinary", seed=5, hours=24.0, people=40), path, None)
     outcome = judged(labels, *replayed(path, Config()))
     assert (outcome.alerts, outcome.false_alerts) == (0, 0), outcome
 

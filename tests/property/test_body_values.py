@@ -46,7 +46,7 @@ def depth_of(value):
 
 def read(body: bytes, media: str = "json"):
     """(name, text) of what the inventory finds in a body."""
-    batch, values, _ = Inventory((1, 2)).analyse(batch_of([{"method": "POST", "path": "/x", "body": body, "media": media}]))
+    batch, values, _ = Inventory((1, 2)).analyse(batch_of([{"method": "POST", "path": "/x", "sent": body, "media": media}]))
     return [
         (
             batch.arena[value["name_at"] : value["name_at"] + value["name_len"]].tobytes(),
@@ -98,7 +98,7 @@ def test_any_bytes_are_survived(body, media):
     ],
 )
 def test_hostile_bodies_stay_within_their_room(body):
-    rows = [{"method": "POST", "path": "/x", "body": body, "media": media} for media in ("json", "form")] * 50
+    rows = [{"method": "POST", "path": "/x", "sent": body, "media": media} for media in ("json", "form")] * 50
     batch, values, _ = Inventory((1, 2)).analyse(batch_of(rows))
     assert (np.bincount(values["row"], minlength=len(rows)) <= VALUES_OF_BODY).all()
     ends = values["at"].astype(np.int64) + np.minimum(values["len"], 64)
@@ -116,5 +116,5 @@ def test_fields_of_a_form(fields):
 
 def test_a_password_is_told_by_its_class():
     body = b'{"user":{"email":"a@b.test","password":"hunter2"},"card":{"number":"4000001234567899","cvc":"123"}}'
-    _, values, _ = Inventory((1, 2)).analyse(batch_of([{"method": "POST", "path": "/x", "body": body}]))
+    _, values, _ = Inventory((1, 2)).analyse(batch_of([{"method": "POST", "path": "/x", "sent": body}]))
     assert [int(value["secret"]) > 0 for value in values] == [True, True, True, True]
