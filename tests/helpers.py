@@ -45,7 +45,7 @@ PLAIN = [name for name in TRANSACTION.names if not name.endswith(("_at", "_len")
 
 def examples(count: int) -> settings:
     """So many examples of a property, times TAPWATCH_EXAMPLES."""
-    return settings(max_examples=count * int(os.environ.get("TAPWATCH_EXAMPLES", "1")))
+    return settings(max_examples=max(1, int(count * float(os.environ.get("TAPWATCH_EXAMPLES", "1")))))
 
 
 def address(high: int, low: int) -> str:

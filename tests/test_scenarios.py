@@ -37,8 +37,9 @@ def test_every_labelled_request_is_a_transaction_of_the_replay(tmp_path):
     assert {row["endpoint"] for row in rows if row["client_ip"] in set(incident["sources"])} == {incident["endpoint"]}
 
 
-@pytest.mark.parametrize("sources", [1, 60])
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize(
+    ("name", "sources"), [*((name, 60) for name in ATTACKS), ("sweep", 1), ("grid", 1), ("spraying", 1), ("fuzzing", 1)]
+)
 def test_every_attack_is_one_incident_and_ordinary_traffic_none(name, sources, tmp_path):
     path = tmp_path / "s.pcap"
     labels = write_scenario(Scenario(name, seed=3, requests=900, sources=sources, hours=1.0), path, None)
