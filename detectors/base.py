@@ -20,6 +20,7 @@ from sensor.core.bundle import Bundle
 from sensor.core.records import Batch
 from sensor.inventory.endpoints import Endpoints, endpoint_text
 
+MINUTE = 60 * 1_000_000_000
 MAX_SOURCES = 10_000
 MAX_EVIDENCE = 20
 MAX_TOLD = 4_096

@@ -13,8 +13,7 @@ import numpy as np
 
 from detectors.base import View
 from detectors.guessing import Guessing
-from detectors.trials import USERS, TrialRoom, outcomes, trials_of_flow
-from sensor.core.records import FLOW
+from detectors.trials import TrialRoom, attempts_at, outcomes
 
 OUTCOMES = outcomes((400, 402, 403, 422))
 
@@ -31,5 +30,4 @@ class CardTesting(Guessing):
     """payments of one address below which it may be a person with several cards"""
 
     def trials(self, view: View, room: TrialRoom) -> tuple[np.ndarray, int]:
-        trials = room.of(len(view.batch.rows))
-        return trials, trials_of_flow(view.batch.rows, view.values, FLOW["payment"], OUTCOMES, USERS, trials)
+        return attempts_at("payment", view, room, OUTCOMES)

@@ -12,8 +12,7 @@ import numpy as np
 
 from detectors.base import View
 from detectors.guessing import Guessing
-from detectors.trials import USERS, TrialRoom, outcomes, trials_of_flow
-from sensor.core.records import FLOW
+from detectors.trials import TrialRoom, attempts_at, outcomes
 
 OUTCOMES = outcomes((400, 403, 404, 409, 410, 422))
 
@@ -30,5 +29,4 @@ class CodeGuessing(Guessing):
     """share of refused codes before the endpoint is known"""
 
     def trials(self, view: View, room: TrialRoom) -> tuple[np.ndarray, int]:
-        trials = room.of(len(view.batch.rows))
-        return trials, trials_of_flow(view.batch.rows, view.values, FLOW["code"], OUTCOMES, USERS, trials)
+        return attempts_at("code", view, room, OUTCOMES)

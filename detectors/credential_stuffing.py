@@ -16,8 +16,7 @@ import numpy as np
 
 from detectors.base import View
 from detectors.guessing import Guessing, tried
-from detectors.trials import USERS, TrialRoom, outcomes, trials_of_flow
-from sensor.core.records import FLOW
+from detectors.trials import TrialRoom, attempts_at, outcomes
 
 OUTCOMES = outcomes(tuple(status for status in range(400, 500) if status not in (408, 429)))
 FORMS = {
@@ -38,8 +37,7 @@ class CredentialStuffing(Guessing):
     what = "log-in"
 
     def trials(self, view: View, room: TrialRoom) -> tuple[np.ndarray, int]:
-        trials = room.of(len(view.batch.rows))
-        return trials, trials_of_flow(view.batch.rows, view.values, FLOW["login"], OUTCOMES, USERS, trials)
+        return attempts_at("login", view, room, OUTCOMES)
 
     def explain(self, incident, sources, attempts, failures, place) -> str:
         form = FORMS.get((tried(int(incident["users"])), tried(int(incident["secrets"]))), "")

@@ -9,6 +9,7 @@ from detectors.attempts import take_attempts
 from detectors.attempts_state import new_attempts
 from detectors.base import (
     MAX_SOURCES,
+    MINUTE,
     Alert,
     Detector,
     View,
@@ -21,7 +22,6 @@ from detectors.campaigns import BY_PLACE, MEMBER, distinct_bits, members_by_inci
 from detectors.enumeration_text import evidence_of_campaign
 from detectors.trials import TrialRoom
 
-MINUTE = 60 * 1_000_000_000
 FEW, MANY = 3, 8
 """Different values, of at most 64 that can be told apart: below FEW they are few, from MANY on many."""
 

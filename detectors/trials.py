@@ -3,8 +3,10 @@
 import numpy as np
 
 from detectors.attempts_state import FAILURE, NEUTRAL, SUCCESS, TRIAL
+from detectors.base import View
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
+from sensor.core.records import FLOW
 from sensor.inventory.endpoints import CAPACITY
 from sensor.inventory.lexical import INT
 from sensor.inventory.secrets import EMAIL_SECRET, OTP, PASSWORD, plain_name_hash
@@ -133,3 +135,10 @@ def trials_of_hosts(rows, arena, outcomes_by_status, trials):
             trials[count]["what"] = hash_bytes(arena, np.int64(row["path_at"]), np.int64(row["path_len"]), U(3))
         count += 1
     return count
+
+
+def attempts_at(flow: str, view: View, room: TrialRoom, outcomes_by_status: np.ndarray) -> tuple[np.ndarray, int]:
+    """(TRIAL[:], how many of them are the batch's attempts at endpoints of this business flow)"""
+    rows = view.batch.rows
+    trials = room.of(len(rows))
+    return trials, trials_of_flow(rows, view.values, FLOW[flow], outcomes_by_status, USERS, trials)

@@ -1,6 +1,6 @@
 """Ordinary traffic of a shop: people, phones, a partner, a crawler, a health check, an office behind one address, a sale."""
 
-import heapq
+import json
 from collections.abc import Iterator
 from random import Random
 
@@ -82,8 +82,6 @@ def payments(rng: Random, person: Person, now: int) -> Iterator[Exchange]:
 
 def posted(kind: ClientKind, at: int, path: str, body: dict, answer: bytes, proof: dict[str, str]) -> Exchange:
     """A JSON request with its answer."""
-    import json
-
     data = json.dumps(body, separators=(",", ":")).encode()
     return Exchange(at, "POST", path, kind.request("POST", path, data, **proof), answer, 9_000_000)
 
@@ -166,8 +164,3 @@ def crowd(rng: Random, shop: Shop, start: int, end: int, people: int, pause: flo
     for number in range(people // 2):
         scripts.append(Script(address_of(8_000 + number), sale(rng, shop, person_of(rng, 8_000 + number), product, sale_at)))
     return scripts
-
-
-def merged_exchanges(*scripts: Iterator[Exchange]) -> Iterator[Exchange]:
-    """Several scripts as one, in the order of time."""
-    return heapq.merge(*scripts, key=lambda exchange: exchange.at)

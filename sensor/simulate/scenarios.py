@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,11 +12,9 @@ from sensor.simulate.carrier import SERVER, Carrier, Done
 from sensor.simulate.clients import HOST
 from sensor.simulate.crowd import HOUR, crowd
 from sensor.simulate.shop import Shop
-from sensor.simulate.storefront import rfc3339
-from sensor.simulate.visits import SECOND
+from sensor.simulate.storefront import START, rfc3339
 from sensor.simulate.wire import Frame, write_pcap
 
-START = int(datetime(2026, 3, 3, 9, 0, tzinfo=UTC).timestamp()) * SECOND
 ORDINARY = "ordinary"
 NAMES = (ORDINARY, *ATTACKS)
 REORDERED_WITHIN = 3

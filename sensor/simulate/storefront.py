@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from sensor.simulate.carrier import IDLE, PER_CONNECTION, SERVER
 from sensor.simulate.clients import HOST, PEOPLE_KINDS
 from sensor.simulate.shop import COLOURS, WORDS, Shop, password, random_uuid
 from sensor.simulate.visits import (
@@ -26,14 +27,9 @@ from sensor.simulate.wire import Conversation, merged, write_pcap
 
 START = int(datetime(2026, 3, 3, 9, 0, tzinfo=UTC).timestamp()) * SECOND
 DURATION = 45 * 60 * SECOND
-SERVER = ("10.20.0.10", 8080)
 
 ORDINARY = 3_500
 PEOPLE = 40
-IDLE = 20 * SECOND
-"""The server closes a connection on which nothing was asked for so long."""
-PER_CONNECTION = 100
-"""The server closes a connection after so many requests, as nginx once did by default."""
 
 ENUMERATOR, STUFFER = "198.51.100.77", "192.0.2.145"
 PARTNER, BALANCER = "203.0.113.200", "10.20.0.2"
