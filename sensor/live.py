@@ -2,6 +2,7 @@
 
 import collections
 import hashlib
+import itertools
 import os
 import time
 from collections.abc import Callable
@@ -67,6 +68,7 @@ class Live:
         if not lasting:
             say(WARNING, "The key file cannot be written: hashes of credentials will match those of no other run.")
         self._told_alerts: dict[str, int] = {}
+        self._told_services: list[int] = []
         self._told_problem, self._told_changes, self._lines_failed = "", 0, False
         self._before: collections.Counter[str] = collections.Counter()
         self._told_seen: dict[tuple, int] = {}
@@ -295,6 +297,7 @@ class Live:
             changes = self.pipeline.template_changes(self._told_changes)
             self._told_changes += len(changes)
             self.writer.changes(changes)
+            self.writer.encrypted(self._news_of_services())
             self.writer.stats({"ts": time.time_ns(), "capture": self.name, "counters": self._counters()})
             self.writer.flush()
         self._manager.status(
@@ -302,6 +305,13 @@ class Live:
             f"{len(self._told_alerts):,} alerts; lost: {counters.get('kernel_dropped', 0):,} packets, "
             f"{counters.get('store_dropped', 0):,} rows"
         )
+
+    def _news_of_services(self) -> list[dict]:
+        """TLS services that were asked since the last call."""
+        rows = self.pipeline.encrypted_services()
+        fresh = [row for row, told in itertools.zip_longest(rows, self._told_services) if row["connections"] != told]
+        self._told_services = [row["connections"] for row in rows]
+        return fresh
 
     def _read_again(self, load: Callable[[], Config]) -> None:
         """SIGHUP: thresholds and filter as the configuration says now. What cannot be used leaves everything as it was."""

@@ -24,6 +24,7 @@ from sensor.config import Config, ConfigError
 from sensor.core.reasons import REASON, REASONS
 from sensor.core.records import PACKET, Batch
 from sensor.inventory.analyse import Inventory
+from sensor.inventory.encrypted import Encrypted
 from sensor.inventory.merging import TemplateChange
 from sensor.inventory.samples import grant_samples, new_grants
 from sensor.packets.decode import decode, new_decoder
@@ -100,6 +101,7 @@ class Pipeline:
         self._decoder = new_decoder(fragment_bytes=self._budget.fragment_bytes, **msgspec.structs.asdict(self._config.capture))
         self._inventory = Inventory(self._key, self._config.flows)
         self._grants = new_grants()
+        self._encrypted = Encrypted()
         self._detectors = [self._make(name, kind, self._config.detectors) for name, kind in find_detectors().items()]
         self._frames = 0
 
@@ -193,6 +195,10 @@ class Pipeline:
         self._finish_analysis()
         return self._inventory.parameters()
 
+    def encrypted_services(self) -> list[dict]:
+        """Services that speak TLS, as rows of the store."""
+        return self._encrypted.services()
+
     def template_changes(self, first: int = 0) -> list[dict]:
         """What was learned of paths, from the `first` decision on, as rows of the store."""
         return [dataclasses.asdict(change) for change in self._inventory.changes[first:]]
@@ -212,6 +218,7 @@ class Pipeline:
         """Everything that inventory and detectors remember, by name. The arrays are theirs: what is written to them counts."""
         self._finish_analysis()
         found = {f"inventory.{name}": array for name, array in self._inventory.arrays().items()}
+        found |= {f"encrypted.{name}": array for name, array in self._encrypted.arrays().items()}
         for detector in self._detectors:
             found |= {f"{detector.name}.{name}": array for name, array in detector.state().items()}
         return found
@@ -271,6 +278,9 @@ class Pipeline:
         """Look at all finished transactions: at once, or in a thread of its own where there are several workers."""
         self._finish_analysis()
         parts = [batch for worker in self._workers for batch in worker.take() if len(batch.rows)]
+        hellos = np.concatenate([worker.take_hellos() for worker in self._workers])
+        if len(hellos):
+            self._encrypted.update(hellos[np.argsort(hellos["order"], kind="stable")], self.counters)
         if not parts:
             return
         gathered = join(parts)

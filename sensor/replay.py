@@ -99,6 +99,7 @@ class Replay:
             writer.endpoints(endpoints)
             writer.parameters(self._pipeline.parameters())
             writer.changes(self._pipeline.template_changes())
+            writer.encrypted(self._pipeline.encrypted_services())
             writer.alerts(alerts)
             last = max((row["last_seen"] for row in endpoints), default=0)
             writer.stats({"ts": last, "capture": name, "counters": named(self._pipeline.totals())})

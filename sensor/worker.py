@@ -8,7 +8,7 @@ import numpy as np
 from parsers.http.consume import consume, take_output
 from parsers.http.state import HttpLimits, new_http
 from sensor.core.reasons import REASONS
-from sensor.core.records import ALL_TEXTS, PACKET, TRANSACTION, Batch
+from sensor.core.records import ALL_TEXTS, HELLO, PACKET, TRANSACTION, Batch
 from sensor.core.wide import SLACK
 from sensor.streams.reassemble import age, finish, reassemble
 from sensor.streams.state import IDLE_OPEN, StreamLimits, new_streams
@@ -27,6 +27,7 @@ class Worker:
         self._http = new_http(http, key, self.counters)
         self._samples = (http.request_sample, http.response_sample)
         self._spilled: list[Batch] = []
+        self._hellos: list[np.ndarray] = []
         self.seconds = [0.0, 0.0]
         """time spent in reassembly and in parsing"""
 
@@ -41,8 +42,9 @@ class Worker:
 
     @property
     def waiting(self) -> int:
-        """Transactions that were completed and not yet taken."""
-        return int(self._http.control["rows"][0]) + sum(len(batch.rows) for batch in self._spilled)
+        """Transactions that were completed and not yet taken, and ClientHellos."""
+        rows, hellos = int(self._http.control["rows"][0]), int(self._http.control["hellos"][0])
+        return rows + hellos + sum(len(batch.rows) for batch in self._spilled) + sum(len(part) for part in self._hellos)
 
     @property
     def connections(self) -> int:
@@ -53,6 +55,11 @@ class Worker:
         """The completed transactions. Arrays of the last are those that the next packets write to: use or copy them before."""
         spilled, self._spilled = self._spilled, []
         return [*spilled, self._output()]
+
+    def take_hellos(self) -> np.ndarray:
+        """HELLO[n]: those of the transactions that were taken last. To be called behind `take`."""
+        parts, self._hellos = self._hellos, []
+        return np.concatenate(parts) if parts else np.zeros(0, HELLO)
 
     def shed(self, bodies: bool, refused: int) -> None:
         """Whether bodies are sampled; how many 256ths of the new connections are refused."""
@@ -90,7 +97,9 @@ class Worker:
 
     def _output(self) -> Batch:
         http = self._http
-        rows, used, bodies = (int(size) for size in take_output(http))
+        rows, used, bodies, hellos = (int(size) for size in take_output(http))
+        if hellos:
+            self._hellos.append(http.hellos[:hellos].copy())
         return Batch(http.rows[:rows], http.arena, used, http.samples[: bodies + SLACK], bodies)
 
 

@@ -218,6 +218,7 @@ class Http:
 
     def __init__(self, pending: int = 256, text_bytes: int = 1 << 19, http2: int = 4, body_bytes: int = 1 << 20):
         self.counters = np.zeros(len(REASONS), np.uint64)
+        self.hellos: list[np.ndarray] = []
         self.state = new_http(HttpLimits(8, pending, text_bytes, http2, body_bytes), KEY, self.counters)
 
     def run(self, events: list[tuple], start_seen: bool = True) -> list[dict]:
@@ -251,7 +252,8 @@ class Http:
         found, at = [], 0
         while at < len(deliveries):
             at = consume(self.state, deliveries, len(deliveries), at, packets, buffer, buffer, buffer)
-            rows, used, bodies = (int(size) for size in take_output(self.state))
+            rows, used, bodies, hellos = (int(size) for size in take_output(self.state))
+            self.hellos.append(self.state.hellos[:hellos].copy())
             samples = self.state.samples[: bodies + SLACK]
             found += rows_of(Batch(self.state.rows[:rows], self.state.arena[: used + SLACK], used, samples, bodies))
         return found

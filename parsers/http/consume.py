@@ -145,10 +145,11 @@ def consume(http, deliveries, count, start, packets, chunk, stored, joined):
 
 @kernel
 def take_output(http):
-    """Rows, arena bytes and bytes of samples written since the last call; the output is empty afterwards."""
+    """Rows, arena bytes, bytes of samples and ClientHellos written since the last call; the output is empty afterwards."""
     control = http.control[0]
-    rows, used, bodies = control["rows"], control["arena"], control["bodies"]
+    rows, used, bodies, hellos = control["rows"], control["arena"], control["bodies"], control["hellos"]
     control["rows"] = 0
     control["arena"] = 0
     control["bodies"] = 0
-    return rows, used, bodies
+    control["hellos"] = 0
+    return rows, used, bodies, hellos

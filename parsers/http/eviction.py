@@ -3,7 +3,7 @@
 import numpy as np
 
 from parsers.http.aging import enter, is_crowded, take_oldest
-from parsers.http.state import FRAMES, LOST
+from parsers.http.state import FRAMES, HELLO_PART, LOST, OPAQUE
 from parsers.http2.state import DAMAGED
 from sensor.core.chain import FULL, NONE, extend, release_chain
 from sensor.core.hashing import U
@@ -41,6 +41,9 @@ def give_up_oldest_head(http):
             slot = np.int64(http.connections[index >> 1]["slot"])
             http.http2.sides[2 * slot + (index & 1)]["block"] = DAMAGED
             drop_head(http, http.flows[index])
+        elif http.flows[index]["state"] == HELLO_PART:
+            drop_head(http, http.flows[index])
+            http.flows[index]["state"] = OPAQUE
         else:
             lose(http, http.flows[index])
     return index >= 0

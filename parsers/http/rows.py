@@ -6,7 +6,7 @@ from parsers.http.aging import take_oldest
 from parsers.http.bodies import ROOM as ROOM_BODIES
 from parsers.http.bodies import release_bodies, write_bodies
 from parsers.http.queue import leave
-from parsers.http.state import ARENA, BODIES, NO_ONE, ROOM_ARENA, ROOM_ROWS, ROWS, TYPE_LIMIT
+from parsers.http.state import ARENA, BODIES, HELLOS, NO_ONE, ROOM_ARENA, ROOM_ROWS, ROWS, TYPE_LIMIT
 from parsers.http2.streams import forget_stream
 from sensor.core.chain import read_chain, release_chain
 from sensor.core.hashing import U
@@ -29,6 +29,7 @@ def has_room(http):
         control["rows"] + ROOM_ROWS <= ROWS
         and control["arena"] + ROOM_ARENA <= ARENA
         and control["bodies"] + ROOM_BODIES <= BODIES
+        and control["hellos"] < HELLOS
     )
 
 

@@ -9,7 +9,7 @@ from parsers.http2.state import STREAM_LIMIT, Http2, new_http2
 from sensor.core.bundle import Bundle
 from sensor.core.chain import BLOCK, Chains, free_list, new_chains
 from sensor.core.limits import REQUEST_SAMPLE, RESPONSE_SAMPLE
-from sensor.core.records import TEXTS, TRANSACTION
+from sensor.core.records import HELLO, TEXTS, TRANSACTION
 from sensor.core.wide import SLACK
 
 HEAD_LIMIT = 65_536
@@ -40,6 +40,9 @@ ROOM_ARENA = (PENDING_LIMIT + STREAM_LIMIT + 4) * LONGEST_TEXTS + 2 * 65_536
 
 HEADS_PART = 4
 """Heads that are stored at once are at most a quarter of the blocks; the rest is for the texts of waiting requests."""
+
+HELLOS = 512
+"""ClientHellos that are handed on at once."""
 
 BODIES = 8 << 20
 """Bytes of samples that are handed on at once."""
@@ -89,10 +92,10 @@ FLOW = np.dtype([
 ])  # fmt: skip
 """One direction. An orphan response in work has no `pending`; its few facts stand here."""
 
-START, HEAD, LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, UNTIL_CLOSE, LOST, OPAQUE, FRAMES, SOCKET = range(12)
+START, HEAD, LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, UNTIL_CLOSE, LOST, OPAQUE, FRAMES, SOCKET, HELLO_PART = range(13)
 """START: at a message boundary. HEAD: a part of a head is stored. LOST: out of step, waiting for a segment that begins
 a message. OPAQUE: no HTTP any more (tunnel, upgrade, TLS). FRAMES: the connection is HTTP/2. SOCKET: it is a WebSocket, told
-as the transaction that began it. (From OPAQUE on it is another protocol than HTTP/1.)"""
+as the transaction that began it. HELLO_PART: a part of a TLS ClientHello is stored. (From OPAQUE on it is another protocol than HTTP/1.)"""
 
 PENDING = np.dtype([
     ("next", "<i4"), ("before", "<i4"),  # neighbours in its connection's queue; next: in the free list too
@@ -161,7 +164,7 @@ MESSAGE = np.dtype([
 
 CONTROL = np.dtype([
     ("free_pending", "<i4"),
-    ("rows", "<i8"), ("arena", "<i8"), ("bodies", "<i8"),  # used part of the output
+    ("rows", "<i8"), ("arena", "<i8"), ("bodies", "<i8"), ("hellos", "<i8"),  # used part of the output
     ("body_limit", "<u4", (2,)),         # bytes of a sample, by direction
     ("key0", "<u8"), ("key1", "<u8"),    # key of the hashes of credentials
     ("order", "<i8"), ("now", "<i8"),    # of the delivery in work
@@ -203,6 +206,8 @@ class Http(Bundle):
     """uint8[ARENA + SLACK]"""
     samples: np.ndarray
     """uint8[BODIES + SLACK]: samples of bodies that are handed on"""
+    hellos: np.ndarray
+    """HELLO[HELLOS]"""
     counters: np.ndarray
     """uint64[len(REASONS)]"""
 
@@ -250,5 +255,6 @@ def new_http(limits: HttpLimits, key: tuple[int, int], counters: np.ndarray) -> 
         rows=np.zeros(ROWS, TRANSACTION),
         arena=np.zeros(ARENA + SLACK, np.uint8),
         samples=np.zeros(BODIES + SLACK, np.uint8),
+        hellos=np.zeros(HELLOS, HELLO),
         counters=counters,
     )

@@ -14,6 +14,7 @@ from parsers.http.state import (
     CHUNK_END,
     FRAMES,
     HEAD,
+    HELLO_PART,
     LENGTH,
     LOSS,
     LOST,
@@ -33,13 +34,14 @@ from parsers.http1.recognise import MORE, NEITHER, REQUEST, RESPONSE, begins_res
 from parsers.http1.stored import FIRST_LINE, continue_head, force_head, head_end, store_head
 from parsers.http2.connection import begin_connection
 from parsers.http2.frames import begins_frames
+from parsers.tls.flow import begin_tls, continue_hello, lose_hello
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import CUT, GAP, LATE_JOIN, NO_REQUEST, REQUEST_CUT
 
 U = np.uint64
 R_RESYNC, R_NOT, R_HEAD_LOST = REASON["resync"], REASON["not_http"], REASON["head_lost"]
-R_TLS, R_HTTP2 = REASON["tls"], REASON["http2"]
+R_HTTP2 = REASON["http2"]
 
 
 @kernel
@@ -62,8 +64,8 @@ def begin(http, entry, side, flow, buffer, at, end, ts):
             join_frames(http, entry, side)
             return at
         if http.connections[entry]["client"] == NO_ONE and is_tls(buffer, at, end, http.connections[entry]["late"]):
-            http.counters[R_TLS] += U(1)
             set_both(http, entry, OPAQUE)
+            begin_tls(http, entry, side, flow, buffer, at, end, ts)
             return end
         http.counters[R_NOT] += U(1)
         out_of_step(http, entry, side)
@@ -157,6 +159,9 @@ def feed(http, entry, side, buffer, at, end, ts):
             return at
         elif state == SOCKET:
             at = take_socket(http, flow, buffer, at, end)
+        elif state == HELLO_PART:
+            continue_hello(http, entry, side, flow, buffer, at, end, ts)
+            return end
         elif state == LOST or state == OPAQUE:
             return end
         elif flow["response"] and flow["body"] == 0 and has_no_body(http, flow, buffer, at, end):
@@ -184,6 +189,9 @@ def on_gap(http, entry, side, length):
         return
     if state == SOCKET:
         lose_socket(http, flow, length)
+        return
+    if state == HELLO_PART:
+        lose_hello(http, flow)
         return
     if flow["pending"] >= 0:
         stop_body(http.pending[flow["pending"]], np.int64(flow["response"]))

@@ -15,6 +15,7 @@ COMMANDS = {
     "alerts": "Alerts, as a table or JSON lines.",
     "bench": "Measure the sensor's own throughput, stage by stage.",
     "doctor": "Say what is wrong with this machine, its interfaces and its store.",
+    "encrypted": "TLS services that are asked for, by name, and their clients.",
     "endpoints": "API endpoints that are really called.",
     "evaluate": "Hold the detectors against labelled captures.",
     "export": "Write what other tools take in: OpenAPI, blocklists.",

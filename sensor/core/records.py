@@ -110,6 +110,28 @@ TRANSACTION = np.dtype(
 )  # fmt: skip
 """One HTTP request with its response."""
 
+HELLO_NAME, HELLO_CIPHERS, HELLO_EXTENSIONS, HELLO_ALGORITHMS = 255, 256, 128, 128
+"""How much is kept of a ClientHello: bytes of the name, numbers of the lists. Browsers send 16 to 20 of each."""
+
+HELLO = np.dtype([
+    ("order", "<i8"),        # number of the packet that completed it
+    ("ts", "<i8"),           # ns
+    ("client_hi", "<u8"), ("client_lo", "<u8"),
+    ("server_hi", "<u8"), ("server_lo", "<u8"),
+    ("server_port", "<u2"),
+    ("version", "<u2"),      # the highest that the client offers, as on the wire
+    ("named", "u1"),         # it has a server_name
+    ("name_len", "u1"),      # bytes of it; 0 also where it is none
+    ("has_alpn", "u1"), ("alpn", "u1", (2,)),  # first and last byte of the first protocol
+    ("whole", "u1"),         # all of it was read
+    ("ciphers", "<u2"), ("extensions", "<u2"), ("algorithms", "<u2"),  # how many, without GREASE
+    ("name", "u1", (HELLO_NAME,)),                 # lower case
+    ("cipher", "<u2", (HELLO_CIPHERS,)),           # in their order as numbers
+    ("extension", "<u2", (HELLO_EXTENSIONS,)),     # the same
+    ("algorithm", "<u2", (HELLO_ALGORITHMS,)),     # as sent
+])  # fmt: skip
+"""The ClientHello of a TLS connection."""
+
 AUTH_KINDS = ("none", "basic", "bearer", "jwt", "digest", "ntlm", "negotiate", "aws", "api_key", "cookie", "other")
 AUTH = {name: code for code, name in enumerate(AUTH_KINDS)}
 

@@ -92,6 +92,9 @@ class PatientWriter:
     def changes(self, rows: list[dict[str, Any]]) -> None:
         self._add(self._writer.changes, (rows,))
 
+    def encrypted(self, rows: list[dict[str, Any]]) -> None:
+        self._add(self._writer.encrypted, (rows,))
+
     def stats(self, row: dict[str, Any]) -> None:
         self._add(self._writer.stats, (row,))
 

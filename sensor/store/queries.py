@@ -36,6 +36,15 @@ def actors(store: Store, since: str | None, until: str | None, limit: int) -> li
     )
 
 
+def encrypted_services(store: Store, since: str | None, until: str | None, limit: int) -> list[Row]:
+    """Rows of `encrypted_services`, busiest first."""
+    where = _Where()
+    where.time("last_seen >=", "since", since)
+    where.time("first_seen <=", "until", until)
+    order = "ORDER BY connections DESC, server_name, server_ip, server_port LIMIT {limit:UInt32}"
+    return store.dicts(f"SELECT * FROM encrypted_services{where} {order}", where.values | {"limit": limit})
+
+
 def parameters(store: Store, host: str) -> list[Row]:
     """Rows of `endpoint_parameters` of one host."""
     where = _Where()

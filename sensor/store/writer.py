@@ -5,6 +5,7 @@ One block is encoded and inserted on a thread of its own while the next is gathe
 
 import concurrent.futures
 import dataclasses
+import datetime
 import time
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ BLOCK_ROWS = 1 << 16
 """Rows that are gathered before an insert: each insert makes a part that ClickHouse must merge later."""
 BLOCK_TEXT = 64 << 20
 """Bytes of text that are gathered before an insert."""
+EPOCH = datetime.datetime(1970, 1, 1)
 _AT = tuple(name + "_at" for name in ALL_TEXTS)
 _TIMES = ("ts", "first_seen", "last_seen", "raised_at")
 _TABLES = {
@@ -29,6 +31,7 @@ _TABLES = {
     "stats": "sensor_stats_versions",
     "changes": "template_changes",
     "parameters": "endpoint_parameter_versions",
+    "encrypted": "encrypted_service_versions",
 }
 
 
@@ -112,6 +115,10 @@ class Writer:
     def changes(self, rows: list[dict[str, Any]]) -> None:
         """Write decisions on templates: columns of `template_changes`, times in ns since the epoch."""
         self._insert_dicts("changes", rows)
+
+    def encrypted(self, rows: list[dict[str, Any]]) -> None:
+        """Write TLS services: columns of `encrypted_service_versions`, times in ns since the epoch."""
+        self._insert_dicts("encrypted", rows)
 
     def stats(self, row: dict[str, Any]) -> None:
         """Write the counters of this run: `ts` in ns since the epoch, `capture`, `counters` {name: number}."""
@@ -240,15 +247,19 @@ def _make_room(block: _Block, size: int) -> None:
 
 
 def _json_row(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as JSONEachRow takes it: times as seconds with a fraction, text without lone surrogates."""
+    """A row as JSONEachRow takes it: times as text, text without lone surrogates."""
     out: dict[str, Any] = {}
     for name, value in row.items():
         if name in _TIMES:
-            microseconds = int(value) // 1000
-            out[name] = f"{microseconds // 1_000_000}.{microseconds % 1_000_000:06d}"
+            out[name] = _time(int(value))
         else:
             out[name] = _clean(value)
     return out
+
+
+def _time(nanoseconds: int) -> str:
+    """As ClickHouse reads it in UTC: seconds since the epoch with fewer than ten digits it would take for a date."""
+    return f"{EPOCH + datetime.timedelta(microseconds=nanoseconds // 1000):%Y-%m-%d %H:%M:%S.%f}"
 
 
 def _clean(value: Any) -> Any:
