@@ -24,7 +24,7 @@ from sensor.outputs.metrics import Figures, InterfaceFigures, MetricsServer
 from sensor.pipeline import Pipeline, StoreSink
 from sensor.service import INFO, NOTICE, WARNING, Manager
 from sensor.shedding import Shedding
-from sensor.taps import Taps
+from sensor.taps import Tap, Taps
 from sensor.warmup import ready_kernels
 
 KEY = ("host", "method", "endpoint")
@@ -199,7 +199,7 @@ class Live:
             busy = True
             if self._files is not None:
                 self.pipeline.counters[R_UNWRITTEN] += np.uint64(self._files.write(chunk.data, chunk.frames, tap.name))
-            self.pipeline.take(chunk, self.name, tap.ring.give_back if tap.ring else None)
+            self.pipeline.take(chunk, self.name, tap.ring.give_back if tap.ring else None, tap.counters)
         self._shedding.adjust(max(tap.waiting for tap in self.taps.all))
         return busy
 
@@ -298,7 +298,9 @@ class Live:
             self._told_changes += len(changes)
             self.writer.changes(changes)
             self.writer.encrypted(self._news_of_services())
-            self.writer.stats({"ts": time.time_ns(), "capture": self.name, "counters": self._counters()})
+            by_interface = {tap.name: tap.counted() for tap in self.taps.all}
+            stats = {"ts": time.time_ns(), "capture": self.name, "counters": self._counters(), "interfaces": by_interface}
+            self.writer.stats(stats)
             self.writer.flush()
         self._manager.status(
             f"{counters.get('frames', 0):,} packets, {counters.get('transactions', 0):,} transactions, "
@@ -354,12 +356,16 @@ class Live:
             self.store.close()
         counters = named(self.pipeline.totals())
         return {
-            "interfaces": {
-                tap.name: {"packets": tap.packets, "bytes": tap.size, "dropped": tap.dropped} for tap in self.taps.all
-            },
+            "interfaces": {tap.name: _told_of(tap) for tap in self.taps.all},
             "packets": counters.get("frames", 0),
             "transactions": counters.get("transactions", 0),
             "alerts": len(self._told_alerts),
             "counters": counters,
             "hygiene": [figure.as_dict() for figure in hygiene(counters)],
         }
+
+
+def _told_of(tap: Tap) -> dict:
+    """An interface's part of the summary."""
+    figures = [figure.as_dict() for figure in hygiene(tap.counted())]
+    return {"packets": tap.packets, "bytes": tap.size, "dropped": tap.dropped, "hygiene": figures}

@@ -90,6 +90,8 @@ class Pipeline:
         )
         """time spent by stage; with several workers, streams and http add up over them"""
         self.counters = np.zeros(len(REASONS), np.uint64)
+        self._decoded = np.zeros(len(REASONS), np.uint64)
+        """by the decoder: apart, for others count in threads of their own"""
         self.reset()
 
     def use(self, sinks: list[Sink]) -> None:
@@ -129,11 +131,19 @@ class Pipeline:
                 progress(capture, len(frames), int(frames["wire"].sum()))
         self.look(capture.name)
 
-    def take(self, chunk: Chunk, capture: str, release: Release | None = None) -> None:
-        """Take a chunk of the capture's, or interface's, packets. release: called once its bytes are not needed any more."""
+    def take(
+        self, chunk: Chunk, capture: str, release: Release | None = None, counters: np.ndarray | None = None
+    ) -> None:
+        """Take a chunk of the capture's, or interface's, packets. release: called once its bytes are not needed any more.
+
+        counters: uint64[len(REASONS)], to which is added what was counted of these packets up to their transport layer.
+        """
+        before = self._decoded.copy()
         packets, joined = self._packets[self._turn], self._joined[self._turn]
         self._turn = (self._turn + 1) % BUFFERS
         found = self._decode(chunk.data, chunk.frames, packets, joined)
+        if counters is not None:
+            counters += self._decoded - before
         self._process(packets, found, chunk.data, joined, release)
         if not self._in_work and sum(worker.waiting for worker in self._workers) >= ANALYSED_AT_ONCE:
             self._analyse(capture)
@@ -235,7 +245,7 @@ class Pipeline:
 
     def totals(self) -> np.ndarray:
         """All counters of all workers, by reason."""
-        return self.counters + sum((worker.counters for worker in self._workers), np.zeros(len(REASONS), np.uint64))
+        return self.counters + self._decoded + sum((worker.counters for worker in self._workers), np.zeros(len(REASONS), np.uint64))
 
     def _decode(self, data: np.ndarray, frames: np.ndarray, packets: np.ndarray, joined: np.ndarray) -> int:
         begin = time.perf_counter()
@@ -244,7 +254,7 @@ class Pipeline:
             before = len(frames)
             frames = self._filter.apply(data, frames)
             self.counters[R_FILTERED] += np.uint64(before - len(frames))
-        found = decode(self._decoder, data, frames, first, self._seed, packets, joined, self.counters)
+        found = decode(self._decoder, data, frames, first, self._seed, packets, joined, self._decoded)
         self.seconds["decode"] += time.perf_counter() - begin
         return int(found)
 

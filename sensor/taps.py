@@ -5,14 +5,18 @@ import select
 import socket
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from sensor.budget import memory_bytes
 from sensor.capture.files import CaptureError, Chunk
 from sensor.capture.ring import Ring
 from sensor.capture.sniffer import Sniffer
 from sensor.config import Live as LiveSettings
+from sensor.core.reasons import REASON, REASONS, named
 from sensor.service import WARNING
 
 HAS_RINGS = hasattr(socket, "AF_PACKET")
+R_SEEN, R_DROPPED = REASON["kernel_frames"], REASON["kernel_dropped"]
 BLOCKS_IN_TURN = 64
 """Blocks of one interface before the others and the clock have their turn."""
 
@@ -32,11 +36,19 @@ class Tap:
     """frames that passed the filter, as the operating system counts"""
     dropped: int = 0
     """frames of these that found no room in the ring"""
+    counters: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(len(REASONS), np.uint64))
+    """what was counted of its packets, up to their transport layer"""
 
     @property
     def waiting(self) -> float:
         """Share of its ring that waits to be taken."""
         return self.ring.filled / self.ring.blocks if self.ring else 0.0
+
+    def counted(self) -> dict[str, int]:
+        """All that was counted of it, by name."""
+        counters = self.counters.copy()
+        counters[R_SEEN], counters[R_DROPPED] = self.passed, self.dropped
+        return named(counters)
 
 
 class Taps:

@@ -1,9 +1,13 @@
 """The hygiene report: every figure is fed by counters that exist, and says what to do."""
 
-from helpers import CLIENT, SERVER, Sensor, chunk_of, rows_of
+import numpy as np
+from helpers import CLIENT, KEY, SERVER, Sensor, chunk_of, rows_of
 
-from sensor.core.reasons import REASONS
+from sensor.capture.files import Chunk
+from sensor.config import Config
+from sensor.core.reasons import REASONS, named
 from sensor.hygiene import FIGURES, hygiene
+from sensor.pipeline import Pipeline
 from sensor.simulate.feature_base import answer, ask
 from sensor.simulate.wire import Conversation
 
@@ -73,3 +77,16 @@ def test_what_the_snap_length_cut_is_told():
     sensor.take(chunk, records)
     sensor.finish()
     assert [figure.part for figure in hygiene(sensor.counted()) if "snap length" in figure.name] == [1]
+
+
+def test_what_an_interface_delivered_is_told_apart():
+    pipeline = Pipeline(Config(), KEY, [])
+    clean, twice = np.zeros(len(REASONS), np.uint64), np.zeros(len(REASONS), np.uint64)
+    frames = conversation().frames
+    pipeline.take(Chunk(*chunk_of(frames)), "a", counters=clean)
+    later = [(ts + 10**12, data) for ts, data in frames]
+    pipeline.take(Chunk(*chunk_of([frame for frame in later for _ in range(2)])), "b", counters=twice)
+    pipeline.finish("a")
+    assert [figure.name for figure in hygiene(named(clean))] == []
+    assert [(figure.name, figure.part) for figure in hygiene(named(twice))] == [("duplicate packets", len(frames))]
+    assert named(pipeline.totals())["frames"] == 3 * len(frames)

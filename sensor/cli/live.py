@@ -74,6 +74,12 @@ def live(interfaces, expression, write, ring, count, duration, workers, memory, 
 def _print(summary: dict) -> None:
     for name, tap in summary["interfaces"].items():
         click.echo(f"{name}: {tap['packets']:,} packets ({tap['bytes'] / 1e6:,.1f} MB), {tap['dropped']:,} dropped", err=True)
-    for figure in summary["hygiene"]:
-        click.echo(f"  {figure_text(figure)}", err=True)
+        if len(summary["interfaces"]) > 1:
+            _print_figures(tap["hygiene"])
+    _print_figures(summary["hygiene"])
     click.echo(f"{summary['transactions']:,} transactions, {summary['alerts']:,} alerts", err=True)
+
+
+def _print_figures(figures: list[dict]) -> None:
+    for figure in figures:
+        click.echo(f"  {figure_text(figure)}", err=True)
