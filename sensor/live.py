@@ -28,7 +28,6 @@ from sensor.taps import Tap, Taps
 from sensor.warmup import ready_kernels
 
 KEY = ("host", "method", "endpoint")
-PARAMETER_KEY = (*KEY, "location", "name", "position")
 POLL_MS = 50
 LOOK_EVERY, FLUSH_EVERY, TELL_EVERY, KEEP_EVERY = 0.25, 1.0, 10.0, 60.0
 """Seconds: transactions go to the detectors; rows and alerts to the store; endpoints and counters, too; what was learned is
@@ -71,7 +70,6 @@ class Live:
         self._told_services: list[int] = []
         self._told_problem, self._told_changes, self._lines_failed = "", 0, False
         self._before: collections.Counter[str] = collections.Counter()
-        self._told_seen: dict[tuple, int] = {}
         self._files = self._open_files()
         Taps(config.live, say).close()  # what is wrong with them is told before a minute of compiling
         ready_kernels(config, store, lambda text: say(NOTICE, text))
@@ -288,12 +286,7 @@ class Live:
             # Of an endpoint that became part of another the store still has what was counted before.
             self.writer.endpoints([dict(zip(KEY, key, strict=True)) | {"transactions": 0} for key in gone])
             self.writer.endpoints(fresh)
-            parameters = self.pipeline.parameters()
-            seen = {tuple(row[name] for name in PARAMETER_KEY): row["seen"] for row in parameters}
-            self.writer.parameters(
-                [row for row, key in zip(parameters, seen, strict=True) if self._told_seen.get(key) != seen[key]]
-            )
-            self._told_seen = seen
+            self.writer.parameters(self.pipeline.news_of_parameters())
             changes = self.pipeline.template_changes(self._told_changes)
             self._told_changes += len(changes)
             self.writer.changes(changes)

@@ -205,6 +205,11 @@ class Pipeline:
         self._finish_analysis()
         return self._inventory.parameters()
 
+    def news_of_parameters(self) -> list[dict]:
+        """Parameters that were seen since the last call."""
+        self._finish_analysis()
+        return self._inventory.news_of_parameters()
+
     def encrypted_services(self) -> list[dict]:
         """Services that speak TLS, as rows of the store."""
         return self._encrypted.services()
@@ -312,11 +317,13 @@ class Pipeline:
         return find_operations(batch)
 
     def _grant_bodies(self, batch: Batch) -> Batch:
-        """Keep what the analysers may look at of each endpoint, and decode what answers carry."""
+        """Keep what the analysers may look at of each endpoint, decode what answers carry, and learn from it."""
         bodies = self._config.bodies
         grant_samples(batch.rows, self._grants, bodies.per_endpoint, self.counters)
         chosen = np.flatnonzero(batch.rows["response_coding"])[:DECODED_AT_ONCE]
-        return decode_bodies(batch, "response", chosen, bodies.response_bytes, self.counters)
+        batch = decode_bodies(batch, "response", chosen, bodies.response_bytes, self.counters)
+        self._inventory.read_answers(batch)
+        return batch
 
     def _look(self, gathered: Batch, capture: str) -> None:
         """Inventory, detectors and sinks, in turn."""

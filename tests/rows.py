@@ -12,7 +12,7 @@ START = 1_772_528_400 * SECOND
 
 
 def batch_of(transactions: list[dict]) -> Batch:
-    """A batch of `{path, query, client, status, ts, sent, …}`; what is not given has an ordinary value."""
+    """A batch of `{path, query, client, status, ts, sent, answer, …}`; what is not given has an ordinary value."""
     rows = np.zeros(len(transactions), TRANSACTION)
     arena, bodies = bytearray(), bytearray()
     for index, given in enumerate(transactions):
@@ -35,6 +35,10 @@ def batch_of(transactions: list[dict]) -> Batch:
         row["request_body_at"], row["request_body_len"] = len(bodies), len(raw)
         row["request_media"] = MEDIA[given.get("media", "json" if raw else "none")]
         bodies += raw
+        answer = given.get("answer", b"")
+        row["response_body_at"], row["response_body_len"] = len(bodies), len(answer)
+        row["response_media"] = MEDIA[given.get("answer_media", "json" if answer else "none")]
+        bodies += answer
         texts = {"method": "GET", "host": "api.test", "path": "/"} | given
         for name in TEXTS:
             raw = texts.get(name, "")

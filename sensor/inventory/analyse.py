@@ -7,7 +7,7 @@ from sensor.core.jit import kernel
 from sensor.core.records import AUTH, AUTH_KINDS, MEDIA, Batch
 from sensor.core.wide import SLACK, copy
 from sensor.inventory.body_values import DEPTH as BODY_DEPTH
-from sensor.inventory.body_values import ROOM_PER_VALUE, read_body_values
+from sensor.inventory.body_values import ROOM_PER_VALUE, read_answers, read_body_values
 from sensor.inventory.endpoints import CAPACITY, TEXT_LIMIT, Endpoints, endpoint_text, find_endpoint, new_endpoints
 from sensor.inventory.flows import Flows
 from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN, SEEN, name_hash_at, place_hash, watch
@@ -15,6 +15,7 @@ from sensor.inventory.lexical import SLUG
 from sensor.inventory.merging import TemplateChange, learn_templates
 from sensor.inventory.operations import OPERATION_LIMIT, copy_procedure, is_grpc, write_operation
 from sensor.inventory.parameters import describe, note_parameters
+from sensor.inventory.personal import MOST_DIGITS
 from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, profile_row, quantile
 from sensor.inventory.secrets import NAME_LIMIT
 from sensor.inventory.shapes import DEPTH, NO_SHAPE, json_shape, vote
@@ -32,6 +33,8 @@ from sensor.inventory.values import VALUE, VALUES_OF_BODY, VALUES_PER_ROW
 
 AGAIN = 1.1
 """Transactions by which there must be more before paths are learned from again, when endpoints are asked for."""
+ANSWERED = 8_192
+"""Values of responses that are looked at together."""
 SHAPED = 16
 """JSON answers of an endpoint whose shape is looked at."""
 SLUG_BYTES = CLASS_LENGTHS[SLUG]
@@ -87,17 +90,17 @@ def place_template(table, place, arena, template, template_len, used, batch):
 def key_secrets(values, first, count, key0, key1):
     """Hashes of sensitive values depend on the key: whoever finds them in a checkpoint cannot try what they are."""
     for k in range(first, count):
-        if values[k]["secret"]:
+        if values[k]["secret"] or values[k]["exposed"]:
             values[k]["hash"] = mix(mix(values[k]["hash"] ^ key0) + key1)
 
 
 @kernel
-def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, lengths, key0, key1, values, count):
+def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, lengths, digits, key0, key1, values, count):
     """Fill in endpoint and template of rows[first_row:], profile them, and replace secrets.
 
     Returns (the row at which it is time to learn, or their number; bytes used; number of values). arena: has room behind
-    `used` for the worst case; scratch: offset behind that, room for one template; bodies: samples; stack, lengths: as
-    json_shape and read_json_values want.
+    `used` for the worst case; scratch: offset behind that, room for one template; bodies: samples; stack, lengths,
+    digits: as json_shape and read_json_values want.
     """
     learned = table.learned
     batch = np.uint32(table.control[1])
@@ -120,7 +123,7 @@ def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, le
         if key >= 0 and row["auth"] == 0:
             row["auth"] = A_API_KEY
             row["credential"] = siphash(arena, np.int64(values[key]["at"]), np.int64(values[key]["len"]), key0, key1)
-        count, used = read_body_values(bodies, row, index, values, count, arena, used, scratch + length, lengths)
+        count, used = read_body_values(bodies, row, index, values, count, arena, used, scratch + length, lengths, digits)
         key_secrets(values, first, count, key0, key1)
         if row["method_len"] == 0 or row["path_len"] == 0:
             count = first  # a request of which too little was seen belongs to no endpoint
@@ -169,6 +172,10 @@ class Inventory:
         self._told_counts = np.zeros(CAPACITY, np.uint64)
         self._stack = np.zeros(DEPTH, np.uint64)
         self._lengths = np.zeros(BODY_DEPTH, np.int64)
+        self._digits = np.zeros(MOST_DIGITS, np.int64)
+        self._answers = np.empty(ANSWERED, VALUE)
+        self._answer_text = np.empty(ANSWERED * ROOM_PER_VALUE + NAME_LIMIT + SLACK, np.uint8)
+        self._told_seen = np.zeros(len(self.table.parameters.rows), np.uint64)
         self._arena = np.empty(0, np.uint8)
         self._values = np.empty(0, VALUE)
 
@@ -207,7 +214,8 @@ class Inventory:
         at, used, count = 0, batch.used, 0
         while True:
             at, used, count = analyse_rows(
-                self.table, rows, at, arena, used, room, batch.bodies, self._stack, self._lengths, *self._key, values, count
+                self.table, rows, at, arena, used, room, batch.bodies, self._stack, self._lengths, self._digits, *self._key,
+                values, count,
             )
             if at >= len(rows):
                 break
@@ -215,6 +223,17 @@ class Inventory:
         self.flows.mark(self.table, rows, values[:count])
         note_parameters(self.table.parameters, self.table.rows, rows, arena, values[:count])
         return Batch(rows, arena, int(used), batch.bodies, batch.bodies_used), values[:count], wire
+
+    def read_answers(self, batch: Batch) -> None:
+        """Learn the fields of responses from the samples that are left in an analysed batch."""
+        rows, taken = batch.rows[batch.rows["response_body_len"] > 0], 0
+        while taken < len(rows):
+            part, values, text = rows[taken:], self._answers, self._answer_text
+            scratch = len(text) - NAME_LIMIT - SLACK
+            done, count = read_answers(batch.bodies, part, values, text, scratch, self._lengths, self._digits)
+            key_secrets(values, 0, count, *self._key)
+            note_parameters(self.table.parameters, self.table.rows, part, text, values[:count])
+            taken += done
 
     def endpoints(self) -> list[dict]:
         """All endpoints that some answer showed to exist, as rows of the store, by host, template and method."""
@@ -254,8 +273,18 @@ class Inventory:
 
     def parameters(self) -> list[dict]:
         """Parameters of all endpoints, as rows of the store, in the order of these."""
+        return self._describe_parameters(self.table.parameters.rows["seen"] > 0)
+
+    def news_of_parameters(self) -> list[dict]:
+        """Those that were seen since the last call."""
+        seen = self.table.parameters.rows["seen"]
+        changed = (seen > 0) & (seen != self._told_seen)
+        self._told_seen = seen.copy()
+        return self._describe_parameters(changed)
+
+    def _describe_parameters(self, chosen: np.ndarray) -> list[dict]:
         found, table = [], self.table
-        for entry in table.parameters.rows[table.parameters.rows["seen"] > 0]:
+        for entry in table.parameters.rows[chosen]:
             place = int(entry["endpoint"])
             if table.rows["generation"][place] == entry["generation"] and not table.rows["moved"][place]:
                 host, method, template = endpoint_text(table, place)

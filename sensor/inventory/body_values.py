@@ -1,4 +1,4 @@
-"""Values within request bodies: the leaves of a JSON object and the fields of a form, as VALUE rows like those of targets.
+"""Values within bodies: the leaves of a JSON object, the fields of a form, what stands out in other text; as VALUE rows.
 
 Of a list the first element counts alone, as everywhere in the inventory. What is longer than TEXT_BYTES has its first
 bytes in the arena; its hash is that of the whole.
@@ -10,25 +10,43 @@ from sensor.core.hashing import U, hash_bytes
 from sensor.core.jit import kernel
 from sensor.core.quoted import QUOTE, string_end
 from sensor.core.records import MEDIA
-from sensor.core.wide import copy
+from sensor.core.wide import copy, load_le64
 from sensor.inventory.lexical import INT, LITERAL, classify_value, decimal
-from sensor.inventory.secrets import HARMLESS, NAME_LIMIT, name_hash, secret_by_name, secret_by_value
+from sensor.inventory.personal import BEGIN_KEY, CARD_DIGITS, body_name_hash, class_by_prefix, class_by_value, exposed_class
+from sensor.inventory.secrets import CARD, HARMLESS, NAME_LIMIT, SECRET_CLASSES, name_hash, secret_by_name, secret_by_value
 from sensor.inventory.shapes import CLOSE, CLOSE_LIST, COMMA, OPEN, OPEN_LIST, colon_behind
-from sensor.inventory.values import AMPERSAND, EQUALS, IN_BODY, VALUES_OF_BODY, find_in
+from sensor.inventory.values import (
+    AMPERSAND,
+    EQUALS,
+    IN_BODY,
+    IN_RESPONSE,
+    VALUES_OF_ANSWER,
+    VALUES_OF_BODY,
+    find_in,
+)
 
-SCANNED = 4_096
-"""Bytes of a body that are looked at."""
+SCANNED, ANSWER_SCANNED = 4_096, 8_192
+"""Bytes of a request's and of a response's body that are looked at."""
+WORD_SHORTEST, WORD_LONGEST = 9, 2_048
+"""Bytes of what may be sensitive in text without fields: a SSN without its dashes is the shortest."""
 DEPTH = 8
 """Nesting beyond which leaves do not count."""
 TEXT_BYTES = 64
 ROOM_PER_VALUE = TEXT_BYTES + NAME_LIMIT
 DOT = 46
-M_JSON, M_FORM = MEDIA["json"], MEDIA["form"]
+LITERAL_SECRETS = len(SECRET_CLASSES)
+WORD_BYTE = np.zeros(256, np.uint8)
+WORD_BYTE[list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@._+-%")] = 1
+"""What the words of a text are made of."""
+M_JSON, M_FORM, M_TEXT, M_XML = MEDIA["json"], MEDIA["form"], MEDIA["text"], MEDIA["xml"]
 
 
 @kernel
-def note_leaf(values, count, row, bodies, at, end, quoted, leaf, leaf_end, arena, name, name_len, used):
-    """Append the value bodies[at:end] of the key path arena[name:]; leaf: its last key, in bodies. (count, used)"""
+def note_leaf(values, count, row, location, bodies, at, end, quoted, leaf, leaf_end, arena, name, name_len, used, digits):
+    """Append the value bodies[at:end] of the key path arena[name:]; leaf: its last key, in bodies. (count, used)
+
+    digits: int64[MOST_DIGITS], to work with.
+    """
     kind = classify_value(bodies, at, end - at)
     if not quoted and kind != INT:
         kind = np.int64(LITERAL)  # true, false, null and numbers with fractions
@@ -39,7 +57,8 @@ def note_leaf(values, count, row, bodies, at, end, quoted, leaf, leaf_end, arena
     value["row"] = row
     value["kind"] = kind
     value["secret"] = secret
-    value["location"] = IN_BODY
+    value["exposed"] = exposed_class(bodies, at, end - at, kind, quoted, body_name_hash(bodies, leaf, leaf_end - leaf), digits)
+    value["location"] = location
     value["slot"] = name_hash(arena, name, name_len)
     value["hash"] = hash_bytes(bodies, at, end - at, U(11))
     value["number"] = decimal(bodies, at, end - at) if kind == INT else np.int64(-1)
@@ -82,15 +101,16 @@ def end_of_bare(text, at, end):
 
 
 @kernel
-def read_json_values(bodies, at, end, row, values, count, arena, used, scratch, lengths):
+def read_json_values(bodies, at, end, row, location, limit, values, count, arena, used, scratch, lengths, digits):
     """Leaves of the JSON text bodies[at:end]: (number of values, bytes of the arena used).
 
-    scratch: offset in the arena with room for a key path; lengths: int64[DEPTH], its length at each depth.
+    limit: values at the most; scratch: offset in the arena with room for a key path; lengths: int64[DEPTH], its length at each
+    depth; digits: int64[MOST_DIGITS].
     """
     depth, first, muted, lists = np.int64(0), count, np.int64(0), U(0)
     length, leaf, leaf_end = np.int64(0), np.int64(at), np.int64(at)
     lengths[0] = 0
-    while at < end and count - first < VALUES_OF_BODY:
+    while at < end and count - first < limit:
         byte = bodies[at]
         if byte == OPEN or byte == OPEN_LIST:
             depth += 1
@@ -119,7 +139,7 @@ def read_json_values(bodies, at, end, row, values, count, arena, used, scratch, 
                 continue
             if muted == 0 and depth > 0 and stop > begin:
                 count, used = note_leaf(
-                    values, count, row, bodies, begin, stop, quoted, leaf, leaf_end, arena, scratch, length, used
+                    values, count, row, location, bodies, begin, stop, quoted, leaf, leaf_end, arena, scratch, length, used, digits
                 )
             at = max(stop + 1, at + 1) if quoted else max(stop, at + 1)
             continue
@@ -128,7 +148,7 @@ def read_json_values(bodies, at, end, row, values, count, arena, used, scratch, 
 
 
 @kernel
-def read_form_values(bodies, at, end, row, values, count, arena, used, scratch):
+def read_form_values(bodies, at, end, row, values, count, arena, used, scratch, digits):
     """Fields of the form bodies[at:end]: (number of values, bytes of the arena used)."""
     first = count
     while at < end and count - first < VALUES_OF_BODY:
@@ -137,21 +157,89 @@ def read_form_values(bodies, at, end, row, values, count, arena, used, scratch):
         if equals + 1 < stop and equals > at:
             length = enter_key(arena, scratch, np.int64(0), bodies, at, equals)
             count, used = note_leaf(
-                values, count, row, bodies, equals + 1, stop, True, at, equals, arena, scratch, length, used
+                values, count, row, IN_BODY, bodies, equals + 1, stop, True, at, equals, arena, scratch, length, used, digits
             )
         at = stop + 1
     return count, used
 
 
 @kernel
-def read_body_values(bodies, row, index, values, count, arena, used, scratch, lengths):
+def read_body_values(bodies, row, index, values, count, arena, used, scratch, lengths, digits):
     """Values of one request's body, where its sample can be read: (number of values, bytes of the arena used)."""
     if row["request_body_len"] == 0 or row["request_coding"] != 0:
         return count, used
     at = np.int64(row["request_body_at"])
     end = at + min(np.int64(row["request_body_len"]), SCANNED)
     if row["request_media"] == M_JSON:
-        return read_json_values(bodies, at, end, index, values, count, arena, used, scratch, lengths)
+        return read_json_values(
+            bodies, at, end, index, IN_BODY, VALUES_OF_BODY, values, count, arena, used, scratch, lengths, digits
+        )
     if row["request_media"] == M_FORM:
-        return read_form_values(bodies, at, end, index, values, count, arena, used, scratch)
+        return read_form_values(bodies, at, end, index, values, count, arena, used, scratch, digits)
     return count, used
+
+
+@kernel
+def note_word(values, count, row, bodies, at, end, lexical, exposed):
+    """Append what stands out in a text without fields. Its class stands for its name."""
+    value = values[count]
+    value["row"] = row
+    value["kind"] = lexical
+    value["secret"] = exposed if exposed < LITERAL_SECRETS else HARMLESS
+    value["exposed"] = exposed
+    value["location"] = IN_RESPONSE
+    value["slot"] = max(exposed, CARD) if lexical == INT else exposed
+    value["hash"] = hash_bytes(bodies, at, end - at, U(11))
+    value["number"] = -1
+    value["name_at"] = 0
+    value["name_len"] = 0
+    value["at"] = 0
+    value["len"] = end - at
+    return count + 1
+
+
+@kernel
+def read_words(bodies, at, end, row, limit, values, count, digits):
+    """What is sensitive in a text, and long numbers that are not: a share of these passes for cards by chance. Their count."""
+    first = count
+    while at < end and count - first < limit:
+        begin = at
+        while at < end and WORD_BYTE[bodies[at]]:
+            at += 1
+        stop = at
+        while stop > begin and bodies[stop - 1] == DOT:
+            stop -= 1
+        if WORD_SHORTEST <= stop - begin <= WORD_LONGEST:
+            lexical = classify_value(bodies, begin, stop - begin)
+            if load_le64(bodies, begin) == BEGIN_KEY:
+                exposed = class_by_prefix(bodies, begin, end - begin)
+            else:
+                exposed = class_by_value(bodies, begin, stop - begin, lexical, digits)
+            if exposed != HARMLESS or (lexical == INT and stop - begin >= CARD_DIGITS):
+                count = note_word(values, count, row, bodies, begin, stop, lexical, exposed)
+        at += 1
+    return count
+
+
+@kernel
+def read_answers(bodies, rows, values, arena, scratch, lengths, digits):
+    """Values of the samples of served responses, as many as there is room for: (rows taken, values).
+
+    values: VALUE[>= VALUES_OF_ANSWER]; arena: uint8[scratch + NAME_LIMIT + SLACK] with room for ROOM_PER_VALUE bytes a value.
+    """
+    count, used = np.int64(0), np.int64(0)
+    for index in range(rows.shape[0]):
+        if count + VALUES_OF_ANSWER > values.shape[0]:
+            return index, count
+        row = rows[index]
+        if row["response_body_len"] == 0 or row["response_coding"] != 0:
+            continue
+        at = np.int64(row["response_body_at"])
+        end = at + min(np.int64(row["response_body_len"]), ANSWER_SCANNED)
+        if row["response_media"] == M_JSON:
+            count, used = read_json_values(
+                bodies, at, end, index, IN_RESPONSE, VALUES_OF_ANSWER, values, count, arena, used, scratch, lengths, digits
+            )
+        elif row["response_media"] == M_TEXT or row["response_media"] == M_XML:
+            count = read_words(bodies, at, end, index, VALUES_OF_ANSWER, values, count, digits)
+    return np.int64(rows.shape[0]), count

@@ -10,10 +10,10 @@ from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.inventory.lexical import CLASSES, INT
 from sensor.inventory.loglog import add_hash, estimate
-from sensor.inventory.secrets import SECRET_CLASSES
+from sensor.inventory.personal import BY_CHANCE, EXPOSED_CLASSES
 from sensor.inventory.values import IN_PATH, LOCATIONS
 
-CAPACITY = 32_768
+CAPACITY = 65_536
 PROBES = 16
 """Places looked at before a parameter finds no room."""
 NAME = 64
@@ -21,6 +21,11 @@ REGISTER_BITS = 6
 REGISTERS = 1 << REGISTER_BITS
 """HyperLogLog registers: a standard error of 13 %."""
 SERVED_FROM, SERVED_TO = 200, 400
+OTHER_NUMBERS = (
+    b"order", b"track", b"ref", b"plate", b"serial", b"invoice", b"sku", b"ean", b"upc", b"gtin", b"isbn", b"imei", b"time", b"stamp",
+    b"batch", b"lot", b"shipment", b"parcel", b"session", b"request", b"trace", b"span", b"version",
+)  # fmt: skip
+"""Parts of names of fields whose numbers are neither cards nor anybody's identity."""
 
 PARAMETER = np.dtype([
     ("endpoint", "<u4"),    # id of its endpoint, 0 free
@@ -30,7 +35,9 @@ PARAMETER = np.dtype([
     ("kinds", "<u4"),       # bits of lexical.CLASSES
     ("low", "<i8"), ("high", "<i8"),  # of INT values
     ("shortest", "<u4"), ("longest", "<u4"),  # bytes
-    ("secret", "u1"),       # class in secrets.SECRET_CLASSES, 0 harmless
+    ("secret", "u1"),       # class in secrets.SECRET_CLASSES that some value may be, 0 harmless: nothing of it is shown
+    ("exposed", "u1"), ("votes", "<u4"),  # class in personal.EXPOSED_CLASSES that most of its values are, and its majority
+    ("showing", "<u4"),     # values of that class
     ("registers", "u1", (REGISTERS,)),  # of the values' hashes
     ("name", "u1", (NAME,)), ("name_len", "u1"),  # of query and body
 ])  # fmt: skip
@@ -63,6 +70,9 @@ def clear_parameter(entry, endpoint, generation, slot, location):
     entry["shortest"] = 0xFFFFFFFF
     entry["longest"] = 0
     entry["secret"] = 0
+    entry["exposed"] = 0
+    entry["votes"] = 0
+    entry["showing"] = 0
     entry["name_len"] = 0
     for k in range(REGISTERS):
         entry["registers"][k] = 0
@@ -105,6 +115,20 @@ def note_number(entry, number):
 
 
 @kernel
+def note_exposure(entry, kind):
+    """A value is taken for a class of sensitive data: keep the class of most (Boyer and Moore's majority vote)."""
+    if kind == entry["exposed"]:
+        entry["votes"] += np.uint32(1)
+        entry["showing"] += np.uint32(1)
+    elif entry["votes"] == 0:
+        entry["exposed"] = kind
+        entry["votes"] = 1
+        entry["showing"] = 1
+    else:
+        entry["votes"] -= np.uint32(1)
+
+
+@kernel
 def note_parameters(parameters, endpoints, rows, arena, values):
     """Learn from values[:] (VALUE) of rows[:], whose text is in the arena. endpoints: ENDPOINT[:], for their generations."""
     for index in range(values.shape[0]):
@@ -124,12 +148,14 @@ def note_parameters(parameters, endpoints, rows, arena, values):
             for k in range(length):
                 entry["name"][k] = arena[value["name_at"] + k]
         entry["seen"] += U(1)
-        if value["kind"] == INT and value["secret"] == 0:  # the range of one secret is that secret
+        if value["kind"] == INT and value["secret"] == 0 and value["exposed"] == 0:  # the range of one secret is that secret
             note_number(entry, value["number"])
         entry["kinds"] |= np.uint32(1) << np.uint32(value["kind"])
         entry["shortest"] = min(entry["shortest"], value["len"])
         entry["longest"] = max(entry["longest"], value["len"])
         entry["secret"] = max(entry["secret"], value["secret"])
+        if value["exposed"]:
+            note_exposure(entry, value["exposed"])
         add_hash(entry["registers"], REGISTER_BITS, mix(value["hash"]))
 
 
@@ -145,6 +171,10 @@ def merge_parameter(entry, other):
     entry["shortest"] = min(entry["shortest"], other["shortest"])
     entry["longest"] = max(entry["longest"], other["longest"])
     entry["secret"] = max(entry["secret"], other["secret"])
+    if other["votes"] > entry["votes"]:
+        entry["exposed"] = other["exposed"]
+        entry["votes"] = other["votes"]
+        entry["showing"] = other["showing"]
     if entry["name_len"] == 0:
         entry["name_len"] = other["name_len"]
         for k in range(NAME):
@@ -168,10 +198,24 @@ def move_parameters(parameters, endpoints):
         other["seen"] = 0  # it keeps its place: others may stand behind it
 
 
+def sensitive_class(entry: np.void) -> str:
+    """What a parameter bears. Of what numbers are by chance most of its values must be it, and a single one is not believed
+    where its name says that it is another number.
+    """
+    if not entry["exposed"]:
+        return ""
+    if BY_CHANCE[entry["exposed"]]:
+        showing, seen = int(entry["showing"]), int(entry["seen"])
+        name = entry["name"][: entry["name_len"]].tobytes().lower()
+        if 2 * showing < seen or (showing == 1 and any(word in name for word in OTHER_NUMBERS)):
+            return ""
+    return EXPOSED_CLASSES[int(entry["exposed"])]
+
+
 def describe(entry: np.void) -> dict:
     """One parameter, as columns of the store without its endpoint."""
     kinds = [name or "word" for code, name in enumerate(CLASSES) if int(entry["kinds"]) >> code & 1]
-    is_number = "int" in kinds and not entry["secret"]
+    is_number = "int" in kinds and not entry["secret"] and not entry["exposed"]
     return {
         "location": LOCATIONS[int(entry["location"])],
         "name": entry["name"][: entry["name_len"]].tobytes().decode("utf-8", "backslashreplace"),
@@ -183,5 +227,5 @@ def describe(entry: np.void) -> dict:
         "shortest": int(entry["shortest"]),
         "longest": int(entry["longest"]),
         "distinct_values": round(estimate(entry["registers"])),
-        "sensitive": SECRET_CLASSES[int(entry["secret"])],
+        "sensitive": sensitive_class(entry),
     }

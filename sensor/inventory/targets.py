@@ -83,6 +83,7 @@ def note_value(values, count, row, kind, secret, location, slot, arena, at, end)
     value["row"] = row
     value["kind"] = kind
     value["secret"] = secret
+    value["exposed"] = secret
     value["location"] = location
     value["slot"] = slot
     value["hash"] = hash_bytes(arena, at, end - at, U(11))
