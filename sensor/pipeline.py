@@ -131,9 +131,7 @@ class Pipeline:
                 progress(capture, len(frames), int(frames["wire"].sum()))
         self.look(capture.name)
 
-    def take(
-        self, chunk: Chunk, capture: str, release: Release | None = None, counters: np.ndarray | None = None
-    ) -> None:
+    def take(self, chunk: Chunk, capture: str, release: Release | None = None, counters: np.ndarray | None = None) -> None:
         """Take a chunk of the capture's, or interface's, packets. release: called once its bytes are not needed any more.
 
         counters: uint64[len(REASONS)], to which is added what was counted of these packets up to their transport layer.
@@ -250,7 +248,11 @@ class Pipeline:
 
     def totals(self) -> np.ndarray:
         """All counters of all workers, by reason."""
-        return self.counters + self._decoded + sum((worker.counters for worker in self._workers), np.zeros(len(REASONS), np.uint64))
+        return (
+            self.counters
+            + self._decoded
+            + sum((worker.counters for worker in self._workers), np.zeros(len(REASONS), np.uint64))
+        )
 
     def _decode(self, data: np.ndarray, frames: np.ndarray, packets: np.ndarray, joined: np.ndarray) -> int:
         begin = time.perf_counter()

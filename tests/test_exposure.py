@@ -19,7 +19,9 @@ def luhn(digits: str) -> str:
 
 
 def card(draw: random.Random) -> str:
-    prefix, length = draw.choice([("4", 16), ("51", 16), ("55", 16), ("2221", 16), ("34", 15), ("37", 15), ("6011", 16), ("3528", 16)])
+    prefix, length = draw.choice(
+        [("4", 16), ("51", 16), ("55", 16), ("2221", 16), ("34", 15), ("37", 15), ("6011", 16), ("3528", 16)]
+    )
     number = luhn(prefix + "".join(draw.choice("0123456789") for _ in range(length - len(prefix) - 1)))
     if draw.random() < 0.3 and length == 16:
         number = draw.choice(" -").join(number[k : k + 4] for k in range(0, 16, 4))
@@ -54,7 +56,9 @@ def resident(draw: random.Random) -> str:
     return text + "10X98765432"[sum(int(c) * w for c, w in zip(text, weights, strict=True)) % 11]
 
 
-def letters(draw: random.Random, count: int, alphabet: str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") -> str:
+def letters(
+    draw: random.Random, count: int, alphabet: str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+) -> str:
     return "".join(draw.choice(alphabet) for _ in range(count))
 
 
@@ -72,9 +76,15 @@ SENSITIVE = {
     "identity": ("national_id", dni),
     "holder": ("national_id", resident),
     "contact": ("email", lambda draw: f"{letters(draw, 6).lower()}.{letters(draw, 5).lower()}@example.com"),
-    "mobile_number": ("phone", lambda draw: f"({draw.randrange(200, 900)}) {draw.randrange(200, 999)}-{draw.randrange(9999):04}"),
+    "mobile_number": (
+        "phone",
+        lambda draw: f"({draw.randrange(200, 900)}) {draw.randrange(200, 999)}-{draw.randrange(9999):04}",
+    ),
     "reachable": ("phone", lambda draw: f"+4670{draw.randrange(1_000_000, 9_999_999)}"),
-    "dateOfBirth": ("birth_date", lambda draw: f"{draw.randrange(1940, 2010)}-{draw.randrange(1, 13):02}-{draw.randrange(1, 29):02}"),
+    "dateOfBirth": (
+        "birth_date",
+        lambda draw: f"{draw.randrange(1940, 2010)}-{draw.randrange(1, 13):02}-{draw.randrange(1, 29):02}",
+    ),
     "accessToken": ("token", lambda draw: "a1" + letters(draw, 30)),
     "password": ("password", lambda draw: letters(draw, 10)),
     "diagnosis": ("health", lambda draw: draw.choice(["asthma", "influenza", "diabetes type 2", "broken arm"])),
@@ -90,7 +100,9 @@ LOOK_ALIKES = {
     "ean": digits(13),
     "created": lambda draw: draw.randrange(1_600_000_000_000, 1_800_000_000_000),
     "nanoseconds": lambda draw: draw.randrange(10**18, 2 * 10**18),
-    "id": lambda draw: f"{letters(draw, 8, '0123456789abcdef')}-{letters(draw, 4, '0123456789abcdef')}-4abc-8abc-{letters(draw, 12, '0123456789abcdef')}",
+    "id": lambda draw: (
+        f"{letters(draw, 8, '0123456789abcdef')}-{letters(draw, 4, '0123456789abcdef')}-4abc-8abc-{letters(draw, 12, '0123456789abcdef')}"
+    ),
     "digest": lambda draw: letters(draw, 64, "0123456789abcdef"),
     "part": lambda draw: f"{draw.randrange(900, 999)}-{draw.randrange(10, 99)}-{draw.randrange(1000, 9999)}",
     "licence_plate": lambda draw: letters(draw, 8, "0123456789") + draw.choice("TRWAGMYFPDXBNJZSQVHLCKE"),
@@ -138,7 +150,7 @@ def test_single_values_are_right_as_well():
     """One answer alone: of 2,000 look-alikes one in a hundred may pass, of what is sensitive none may be missed."""
     draw = random.Random(5)
     wrong = missed = 0
-    for turn in range(60):
+    for _ in range(60):
         for fields, sensitive in ((LOOK_ALIKES, False), ({n: make for n, (_, make) in SENSITIVE.items()}, True)):
             inventory = Inventory((1, 2))
             for start in range(0, len(fields), 12):
@@ -161,9 +173,11 @@ def test_text_without_fields():
     """A page and a log: each class is told once, order numbers among them are no cards."""
     draw = random.Random(3)
     inventory = Inventory((1, 2))
-    for k in range(VALUES):
+    for _ in range(VALUES):
         orders = " ".join(letters(draw, 16, "0123456789") for _ in range(5))
-        page = f"<p>Dear customer, write to {letters(draw, 6)}@example.com. Order 4{letters(draw, 15, '0123456789')}, {orders}</p>"
+        page = (
+            f"<p>Dear customer, write to {letters(draw, 6)}@example.com. Order 4{letters(draw, 15, '0123456789')}, {orders}</p>"
+        )
         log = f"paid with {card(draw).replace(' ', '').replace('-', '')}, key AKIA{letters(draw, 16, 'ABCDEFGH234567')};\n"
         for path, text in (("/page", page), ("/log", log)):
             batch, _, _ = inventory.analyse(batch_of([{"path": path, "answer": text.encode(), "answer_media": "text"}]))
@@ -179,7 +193,9 @@ def test_errors_teach_nothing():
     assert inventory.parameters() == []
 
 
-@pytest.mark.parametrize("body", [b"{" * 9_000, b'{"a":' * 2_000, b'"' * 9_000, b"4" * 9_000, b"-----BEG" * 900, bytes(range(256)) * 30])
+@pytest.mark.parametrize(
+    "body", [b"{" * 9_000, b'{"a":' * 2_000, b'"' * 9_000, b"4" * 9_000, b"-----BEG" * 900, bytes(range(256)) * 30]
+)
 @pytest.mark.parametrize("media", ["json", "text", "xml"])
 def test_hostile_answers_are_survived(body, media):
     inventory = Inventory((1, 2))

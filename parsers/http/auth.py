@@ -4,7 +4,7 @@ import numpy as np
 
 from parsers.http.text import LOWER, SP, find_byte, first_eight, trim
 from sensor.core.jit import kernel
-from sensor.core.records import AUTH
+from sensor.core.records import AUTH, FACT_BIT
 from sensor.core.wide import load_be32, word
 
 BASIC, BEARER, DIGEST, NTLM, NEGOTIATE, APIKEY, TOKEN_WORD = (
@@ -13,6 +13,8 @@ BASIC, BEARER, DIGEST, NTLM, NEGOTIATE, APIKEY, TOKEN_WORD = (
 A_BASIC, A_BEARER, A_JWT, A_DIGEST, A_NTLM = AUTH["basic"], AUTH["bearer"], AUTH["jwt"], AUTH["digest"], AUTH["ntlm"]
 A_NEGOTIATE, A_AWS, A_KEY, A_COOKIE, A_OTHER = AUTH["negotiate"], AUTH["aws"], AUTH["api_key"], AUTH["cookie"], AUTH["other"]
 AWS4 = 0x41575334
+F_UNSIGNED = FACT_BIT["unsigned_jwt"]
+DOT = 46
 EYJ = 0x65794A  # base64 of `{"`, with which every JWT begins
 
 
@@ -60,6 +62,8 @@ def note_authorization(buffer, at, end, message):
     value, end = trim(buffer, stop, end)
     if (kind == A_BEARER or kind == A_OTHER) and is_jwt(buffer, value, end):
         kind = A_JWT
+        if buffer[end - 1] == DOT:
+            message["facts"] |= F_UNSIGNED
     message["auth"] = kind
     message["credential_len"] = 0
     if kind != A_DIGEST and kind != A_NTLM and kind != A_NEGOTIATE and kind != A_AWS and end > value:

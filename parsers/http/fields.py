@@ -3,6 +3,7 @@
 import numpy as np
 
 from parsers.http.auth import note_authorization, note_cookies
+from parsers.http.facts import TELLING, fact_of
 from parsers.http.media import coding_of
 from parsers.http.text import LOWER, find_byte, first_eight, number_of, trim
 from sensor.core.jit import kernel
@@ -80,6 +81,7 @@ def clear(message):
     message["unknown"] = 0
     message["grpc_status"] = -1
     message["weird"] = 0
+    message["facts"] = 0
     message["fingerprint"] = 0
 
 
@@ -215,3 +217,5 @@ def note(buffer, name, length, at, end, message):
     message["fingerprint"] = folded ^ (folded >> U(29))
     if INTERESTING >> length & 1 if length < 20 else False:
         note_field(buffer, first | LOWER, last | LOWER, length, at, end, message)
+    if TELLING >> length & 1 if length < 33 else False:
+        message["facts"] |= fact_of(buffer, first | LOWER, last | LOWER, length, at, end)

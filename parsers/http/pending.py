@@ -3,6 +3,7 @@
 import numpy as np
 
 from parsers.http.aging import enter, is_crowded, take_oldest
+from parsers.http.auth import F_UNSIGNED
 from parsers.http.bodies import choose_body, clear_bodies
 from parsers.http.eviction import give_up_oldest_head
 from parsers.http.queue import leave, unanswered
@@ -80,6 +81,7 @@ def allocate(http):
         pending["rest"][k] = 0
         pending["messages"][k] = 0
         pending["message_bytes"][k] = 0
+    pending["facts"] = 0
     pending["absent"] = 0
     pending["alone"] = 0
     pending["sent"] = 0
@@ -199,6 +201,7 @@ def begin_request(http, entry, flow, buffer, message, limit):
     pending["end_ts"] = flow["last_ts"]
     pending["version"] = message["version"] if message["version"] > 0 else 9
     pending["auth"] = message["auth"]
+    pending["facts"] = np.uint16(message["facts"] & F_UNSIGNED)  # the others are for responses to say
     pending["upgrade"] = message["upgrade"]
     pending["weird"] = flow["weird"]
     pending["completeness"] = flow["completeness"]
@@ -235,6 +238,7 @@ def note_response(http, index, flow, buffer, message):
         pending["weird"] |= W_EARLY
     pending["status"] = message["status"]
     pending["weird"] |= message["weird"]
+    pending["facts"] |= np.uint16(message["facts"])
     pending["completeness"] |= flow["completeness"]
     pending["reply_ts"] = flow["first_ts"]
     pending["end_ts"] = flow["last_ts"]

@@ -128,6 +128,7 @@ def write_row(http, entry, index):
         completeness |= NO_RESPONSE | pending["absent"]
     row["completeness"] = completeness
     row["weird"] = pending["weird"]
+    row["facts"] = pending["facts"]
     row["request_bytes"] = pending["request_bytes"]
     row["response_bytes"] = pending["response_bytes"]
     row["request_messages"] = pending["messages"][0]

@@ -92,10 +92,13 @@ FLOW = np.dtype([
 ])  # fmt: skip
 """One direction. An orphan response in work has no `pending`; its few facts stand here."""
 
-START, HEAD, LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, UNTIL_CLOSE, LOST, OPAQUE, FRAMES, SOCKET, HELLO_PART = range(13)
+START, HEAD, LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, UNTIL_CLOSE, LOST, OPAQUE, FRAMES, SOCKET, HELLO_PART = range(
+    13
+)
 """START: at a message boundary. HEAD: a part of a head is stored. LOST: out of step, waiting for a segment that begins
 a message. OPAQUE: no HTTP any more (tunnel, upgrade, TLS). FRAMES: the connection is HTTP/2. SOCKET: it is a WebSocket, told
-as the transaction that began it. HELLO_PART: a part of a TLS ClientHello is stored. (From OPAQUE on it is another protocol than HTTP/1.)"""
+as the transaction that began it. HELLO_PART: a part of a TLS ClientHello is stored. (From OPAQUE on it is another protocol
+than HTTP/1.)"""
 
 PENDING = np.dtype([
     ("next", "<i4"), ("before", "<i4"),  # neighbours in its connection's queue; next: in the free list too
@@ -121,6 +124,7 @@ PENDING = np.dtype([
     ("messages", "<u4", (2,)), ("message_bytes", "<i8", (2,)),  # by direction: messages begun, their bytes
     ("status", "<u2"),
     ("completeness", "<u2"),
+    ("facts", "<u2"),        # bits of FACTS
     ("absent", "<u2"),       # to be added to it when no response is ever seen
     ("weird", "<u4"),
     ("type_len", "u1"),      # bytes of the response's media type
@@ -158,6 +162,7 @@ MESSAGE = np.dtype([
     ("unknown", "u1"),   # HTTP/2: a field refers to what was not seen
     ("grpc_status", "<i8"),  # -1 none
     ("weird", "<u4"),
+    ("facts", "<i8"),        # bits of FACTS
     ("fingerprint", "<u8"),
 ])  # fmt: skip
 """One parsed head: offsets into the buffer that it was parsed from."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from parsers.http.eviction import drop_head, keep_bytes
-from parsers.http.state import HELLO_PART, HELLOS, OPAQUE
+from parsers.http.state import HELLO_PART, OPAQUE
 from parsers.tls.hello import CLIENT_HELLO, HELLO_LIMIT, MORE, NOT, RECORD, join_records, read_hello
 from sensor.core.chain import read_chain
 from sensor.core.hashing import U

@@ -6,7 +6,7 @@ Offsets are relative to a buffer that holds the handshake message alone, without
 import numpy as np
 
 from sensor.core.jit import kernel
-from sensor.core.records import HELLO_ALGORITHMS, HELLO_CIPHERS, HELLO_EXTENSIONS, HELLO_NAME
+from sensor.core.records import HELLO_EXTENSIONS, HELLO_NAME
 from sensor.core.wide import copy, load_be16
 
 RECORD, MESSAGE = 5, 4
@@ -88,7 +88,7 @@ def read_list(buffer, at, end, numbers, in_order):
 
 @kernel
 def read_name(buffer, at, end, hello):
-    """The host_name of a server_name extension (RFC 6066 3), in lower case; one with other characters than names have is none."""
+    """The host_name of a server_name extension (RFC 6066 3), in lower case; one with characters that no name has is none."""
     if end - at < 5 or buffer[at + 2] != 0:
         return
     length = be16(buffer, at + 3)

@@ -19,6 +19,7 @@ COMMANDS = {
     "endpoints": "API endpoints that are really called.",
     "evaluate": "Hold the detectors against labelled captures.",
     "export": "Write what other tools take in: OpenAPI, blocklists.",
+    "findings": "What is wrong with how endpoints are run.",
     "live": "Capture on interfaces and write what is seen to the store.",
     "query": "Run a saved query, or list them.",
     "replay": "Read captures and write what is in them to the store.",

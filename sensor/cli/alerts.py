@@ -2,7 +2,7 @@
 
 import click
 
-from sensor.cli.options import common, host_option, json_option, since_option, store_dsn_of, until_option
+from sensor.cli.options import common, host_option, json_option, severity_option, since_option, store_dsn_of, until_option
 
 _COLUMNS = {
     "alert_id": "alert", "severity": "severity", "detector": "detector", "owasp": "owasp", "raised_at": "raised at",
@@ -12,7 +12,7 @@ _COLUMNS = {
 
 
 @click.command()
-@click.option("--severity", type=click.Choice(["low", "medium", "high", "critical"]), help="Only this severity and above.")
+@severity_option
 @click.option("--detector", help="Only alerts of this detector.")
 @host_option
 @since_option

@@ -5,9 +5,10 @@ import click
 from sensor.cli.options import common, host_option, json_option, since_option, store_dsn_of, until_option
 
 _COLUMNS = {
-    "host": "host", "method": "method", "endpoint": "endpoint", "transactions": "calls", "clients": "clients",
+    "host": "host", "method": "method", "endpoint": "endpoint", "risk": "risk", "transactions": "calls", "clients": "clients",
     "status_2xx": "2xx", "status_3xx": "3xx", "status_4xx": "4xx", "status_5xx": "5xx", "unanswered": "none",
-    "latency_us_p50": "p50 µs", "latency_us_p95": "p95 µs", "auth": "auth", "last_seen": "last seen",
+    "latency_us_p50": "p50 µs", "latency_us_p95": "p95 µs", "auth": "auth", "sensitive_in_responses": "answers hold",
+    "last_seen": "last seen",
 }  # fmt: skip
 _HISTORY = ("ts", "host", "prefix", "names", "endpoints", "reason")
 

@@ -87,6 +87,7 @@ TRANSACTION = np.dtype(
         ("auth", "u1"),            # AUTH_KINDS
         ("completeness", "<u2"),   # bits of COMPLETENESS
         ("weird", "<u4"),          # bits of WEIRD
+        ("facts", "<u2"),          # bits of FACTS
         ("request_bytes", "<i8"), ("response_bytes", "<i8"),  # body bytes as on the wire
         ("request_messages", "<u4"), ("response_messages", "<u4"),  # gRPC messages, WebSocket messages, else 0
         ("request_message_bytes", "<i8"), ("response_message_bytes", "<i8"),  # what they carry, without their framing
@@ -163,6 +164,14 @@ WEIRD = (
     "server_push", "stream_reset", "bad_frame",
 )  # fmt: skip
 """Oddities of a message: what RFC 9112 forbids or leaves ambiguous, and what is worth knowing of its course."""
+
+FACTS = (
+    "strict_transport", "content_type_options", "any_origin", "credentials_allowed", "version_told", "insecure_cookie",
+    "script_cookie", "deprecated", "unsigned_jwt", "stack_trace", "any_origin_with_credentials",
+)  # fmt: skip
+"""What a transaction shows of how its endpoint is run: fields of the response; a JWT without a signature that was sent; program
+text in an error; any_origin and credentials_allowed in one response."""
+FACT_BIT = {name: 1 << k for k, name in enumerate(FACTS)}
 
 GAP, NO_REQUEST, NO_RESPONSE, LATE_JOIN, TRUNCATED, CUT, REQUEST_CUT, UNKNOWN_FIELD = (1 << k for k in range(len(COMPLETENESS)))
 WEIRD_BIT = {name: 1 << k for k, name in enumerate(WEIRD)}

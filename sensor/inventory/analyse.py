@@ -4,7 +4,7 @@ import numpy as np
 
 from sensor.core.hashing import U, hash_bytes, mix, siphash
 from sensor.core.jit import kernel
-from sensor.core.records import AUTH, AUTH_KINDS, MEDIA, Batch
+from sensor.core.records import AUTH, AUTH_KINDS, FACTS, MEDIA, Batch, names_of
 from sensor.core.wide import SLACK, copy
 from sensor.inventory.body_values import DEPTH as BODY_DEPTH
 from sensor.inventory.body_values import ROOM_PER_VALUE, read_answers, read_body_values
@@ -29,6 +29,7 @@ from sensor.inventory.targets import (
     redact_url,
     write_template,
 )
+from sensor.inventory.traces import find_traces
 from sensor.inventory.values import VALUE, VALUES_OF_BODY, VALUES_PER_ROW
 
 AGAIN = 1.1
@@ -38,7 +39,7 @@ ANSWERED = 8_192
 SHAPED = 16
 """JSON answers of an endpoint whose shape is looked at."""
 SLUG_BYTES = CLASS_LENGTHS[SLUG]
-SERVED_FROM, SERVED_TO = 200, 300
+SERVED_FROM, SERVED_TO, REDIRECTED_TO = 200, 300, 400
 M_JSON = MEDIA["json"]
 A_API_KEY = AUTH["api_key"]
 TARGETS = ("path", "query", "referer")
@@ -214,8 +215,19 @@ class Inventory:
         at, used, count = 0, batch.used, 0
         while True:
             at, used, count = analyse_rows(
-                self.table, rows, at, arena, used, room, batch.bodies, self._stack, self._lengths, self._digits, *self._key,
-                values, count,
+                self.table,
+                rows,
+                at,
+                arena,
+                used,
+                room,
+                batch.bodies,
+                self._stack,
+                self._lengths,
+                self._digits,
+                *self._key,
+                values,
+                count,
             )
             if at >= len(rows):
                 break
@@ -226,7 +238,9 @@ class Inventory:
 
     def read_answers(self, batch: Batch) -> None:
         """Learn the fields of responses from the samples that are left in an analysed batch."""
-        rows, taken = batch.rows[batch.rows["response_body_len"] > 0], 0
+        find_traces(batch, self.table.profiles.counts)
+        status = batch.rows["status"]
+        rows, taken = batch.rows[(batch.rows["response_body_len"] > 0) & (status >= SERVED_FROM) & (status < REDIRECTED_TO)], 0
         while taken < len(rows):
             part, values, text = rows[taken:], self._answers, self._answer_text
             scratch = len(text) - NAME_LIMIT - SLACK
@@ -318,5 +332,6 @@ class Inventory:
                 row[f"{name}_p{share}"] = value if value is not None or which == LATENCY else 0
         row["request_types"] = media_types(profiles, place, 0)
         row["response_types"] = media_types(profiles, place, 1)
+        row["facts"] = names_of(int(counts["facts"]), FACTS)
         row["auth"] = [name for code, name in enumerate(AUTH_KINDS) if int(counts["auth"]) >> code & 1]
         return row

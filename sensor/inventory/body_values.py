@@ -139,7 +139,21 @@ def read_json_values(bodies, at, end, row, location, limit, values, count, arena
                 continue
             if muted == 0 and depth > 0 and stop > begin:
                 count, used = note_leaf(
-                    values, count, row, location, bodies, begin, stop, quoted, leaf, leaf_end, arena, scratch, length, used, digits
+                    values,
+                    count,
+                    row,
+                    location,
+                    bodies,
+                    begin,
+                    stop,
+                    quoted,
+                    leaf,
+                    leaf_end,
+                    arena,
+                    scratch,
+                    length,
+                    used,
+                    digits,
                 )
             at = max(stop + 1, at + 1) if quoted else max(stop, at + 1)
             continue

@@ -1,4 +1,4 @@
-"""JA4, the fingerprint of a TLS client (FoxIO, technical details of JA4; BSD-3-Clause): `t13d1516h2_8daaf6152771_e5627efa2ab1`."""
+"""JA4, the fingerprint of a TLS client, as `t13d1516h2_8daaf6152771_e5627efa2ab1` (FoxIO; BSD-3-Clause)."""
 
 import hashlib
 

@@ -22,8 +22,8 @@ REGISTERS = 1 << REGISTER_BITS
 """HyperLogLog registers: a standard error of 13 %."""
 SERVED_FROM, SERVED_TO = 200, 400
 OTHER_NUMBERS = (
-    b"order", b"track", b"ref", b"plate", b"serial", b"invoice", b"sku", b"ean", b"upc", b"gtin", b"isbn", b"imei", b"time", b"stamp",
-    b"batch", b"lot", b"shipment", b"parcel", b"session", b"request", b"trace", b"span", b"version",
+    b"order", b"track", b"ref", b"plate", b"serial", b"invoice", b"sku", b"ean", b"upc", b"gtin", b"isbn", b"imei", b"time",
+    b"stamp", b"batch", b"lot", b"shipment", b"parcel", b"session", b"request", b"trace", b"span", b"version",
 )  # fmt: skip
 """Parts of names of fields whose numbers are neither cards nor anybody's identity."""
 

@@ -1,4 +1,4 @@
-"""Sensitive data in bodies: what a field is called and what its value looks like must agree, so that an order number is no card.
+"""Sensitive data in bodies: what a field is called and what its value looks like must agree: an order number is no card.
 
 Three kinds of evidence: forms that nothing else has (JWT, keys with a prefix, e-mail addresses); numbers with check digits,
 which one of some dozens of other numbers passes by chance, so that a field counts only if most of its values pass
@@ -43,8 +43,8 @@ PERSONAL_NAMES = {
     TELEPHONE: ("phone", "phonenumber", "mobile", "mobilenumber", "telephone", "tel", "cellphone", "msisdn", "fax"),
     BIRTH_DATE: ("birthdate", "dateofbirth", "dob", "birthday", "birth"),
     NATIONAL_ID: (
-        "nationalid", "nationalidnumber", "passport", "passportnumber", "taxid", "cpf", "dni", "nif", "nino", "personnummer", "pesel",
-        "bsn", "aadhaar", "driverslicense", "driverlicense", "idcardnumber", "codicefiscale", "nir",
+        "nationalid", "nationalidnumber", "passport", "passportnumber", "taxid", "cpf", "dni", "nif", "nino", "personnummer",
+        "pesel", "bsn", "aadhaar", "driverslicense", "driverlicense", "idcardnumber", "codicefiscale", "nir",
     ),
     HEALTH: (
         "diagnosis", "diagnoses", "bloodtype", "bloodgroup", "allergies", "allergy", "medication", "medications", "icd10",
@@ -193,7 +193,9 @@ def is_iban(text, at, length):
     """Whether this is an IBAN: country, check digits, and the remainder 1 modulo 97 (ISO 13616-1), in groups or not."""
     if length < IBAN_SHORTEST or length > IBAN_LONGEST + 8:
         return False
-    if not (KIND[text[at]] & UPPER and KIND[text[at + 1]] & UPPER and KIND[text[at + 2]] & DIGIT and KIND[text[at + 3]] & DIGIT):
+    if not (
+        KIND[text[at]] & UPPER and KIND[text[at + 1]] & UPPER and KIND[text[at + 2]] & DIGIT and KIND[text[at + 3]] & DIGIT
+    ):
         return False
     remainder, count = 0, 0
     for turn in range(2):

@@ -5,6 +5,7 @@ import numpy as np
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
+from sensor.core.records import FACT_BIT
 from sensor.core.wide import SLACK, copy
 from sensor.inventory.loglog import add_hash, estimate
 
@@ -19,6 +20,8 @@ TYPES = 8
 """Media types remembered by endpoint and direction."""
 TYPE_LIMIT = 64
 LATENCY, REQUEST, RESPONSE = range(3)
+F_ANY, F_CREDENTIALS = FACT_BIT["any_origin"], FACT_BIT["credentials_allowed"]
+F_BOTH, F_UNSIGNED = FACT_BIT["any_origin_with_credentials"], FACT_BIT["unsigned_jwt"]
 
 PROFILE = np.dtype([
     ("first_ts", "<i8"), ("last_ts", "<i8"),
@@ -26,6 +29,7 @@ PROFILE = np.dtype([
     ("served", "u1"),                  # some answer said that the endpoint exists
     ("classes", "<u8", (6,)),          # without a response, then 1xx to 5xx
     ("auth", "<u4"),                   # bits of AUTH_KINDS
+    ("facts", "<u2"),                  # bits of FACTS that some transaction showed
     ("clients", "<u4"),                # exact ones; EXACT_CLIENTS + 1: see the registers
     ("measured", "<u8", (3,)),         # values in each histogram
     ("largest", "<i8", (3,)), ("smallest", "<i8", (3,)),
@@ -71,6 +75,7 @@ def clear_profile(profiles, place):
     counts["transactions"] = 0
     counts["served"] = 0
     counts["auth"] = 0
+    counts["facts"] = 0
     if counts["clients"] > EXACT_CLIENTS:
         for k in range(REGISTERS):
             profiles.registers[place, k] = 0
@@ -143,6 +148,7 @@ def merge_profile(profiles, onto, other):
     counts["transactions"] += added["transactions"]
     counts["served"] |= added["served"]
     counts["auth"] |= added["auth"]
+    counts["facts"] |= added["facts"]
     for k in range(6):
         counts["classes"][k] += added["classes"][k]
     merge_clients(profiles, onto, other)
@@ -237,6 +243,16 @@ def says_absent(status, grpc_status):
 
 
 @kernel
+def note_facts(counts, facts, status):
+    """What a transaction shows of how its endpoint is run; of a token without a signature only where it was taken."""
+    if facts & F_ANY and facts & F_CREDENTIALS:
+        facts |= np.uint16(F_BOTH)
+    if not 200 <= status < 400:
+        facts &= np.uint16(~F_UNSIGNED & 0xFFFF)
+    counts["facts"] |= facts
+
+
+@kernel
 def profile_row(profiles, place, arena, row):
     """Add one transaction to its endpoint's profile."""
     counts = profiles.counts[place]
@@ -251,6 +267,7 @@ def profile_row(profiles, place, arena, row):
     if not says_absent(status, row["grpc_status"]):
         counts["served"] = 1
     counts["auth"] |= np.uint32(1) << np.uint32(row["auth"])
+    note_facts(counts, np.uint16(row["facts"]), status)
     add_client(profiles, place, mix(row["client_lo"] ^ (row["client_hi"] * U(0x9E3779B97F4A7C15))))
     if row["latency_us"] >= 0:
         measure(profiles, place, LATENCY, row["latency_us"])

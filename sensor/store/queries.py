@@ -18,12 +18,23 @@ Row = dict[str, Any]
 
 
 def endpoints(store: Store, host: str | None = None, since: str | None = None, until: str | None = None) -> list[Row]:
-    """Rows of `endpoints`, most called first. `since` and `until` are times that ClickHouse understands, best RFC 3339."""
+    """Rows of `endpoint_inventory`, most called first. `since` and `until` are times that ClickHouse understands, best RFC 3339."""
     where = _Where()
     where.equal("host", "String", host)
     where.time("last_seen >=", "since", since)
     where.time("first_seen <=", "until", until)
-    return store.dicts(f"SELECT * FROM endpoints{where} ORDER BY transactions DESC, host, endpoint, method", where.values)
+    return store.dicts(f"SELECT * FROM endpoint_inventory{where} ORDER BY transactions DESC, host, endpoint, method", where.values)
+
+
+def findings(store: Store, host: str | None, severity: str | None, finding: str | None) -> list[Row]:
+    """Rows of `findings` with at least `severity`, the gravest first."""
+    where = _Where()
+    where.equal("host", "String", host)
+    where.equal("finding", "String", finding)
+    where.severity(severity)
+    names = ", ".join(f"'{name}'" for name in reversed(SEVERITIES))
+    order = f"ORDER BY indexOf([{names}], severity), finding, host, endpoint, method"
+    return store.dicts(f"SELECT * FROM findings{where} {order}", where.values)
 
 
 def actors(store: Store, since: str | None, until: str | None, limit: int) -> list[Row]:
@@ -97,10 +108,7 @@ def alerts(
 ) -> list[Row]:
     """Rows of `alerts` with at least `severity`, in the order in which they were raised."""
     where = _Where()
-    if severity is not None:
-        if severity not in SEVERITIES:
-            raise StoreError(f"The severity {severity!r} is unknown; use {', '.join(SEVERITIES)}.")
-        where.add("has({severities:Array(String)}, severity)", "severities", list(SEVERITIES[SEVERITIES.index(severity) :]))
+    where.severity(severity)
     where.equal("host", "String", host)
     where.equal("detector", "String", detector)
     where.time("last_seen >=", "since", since)
@@ -181,6 +189,13 @@ class _Where:
     def time(self, comparison: str, name: str, value: str | None) -> None:
         if value is not None:
             self.add(f"{comparison} parseDateTime64BestEffort({{{name}:String}}, 6, 'UTC')", name, value)
+
+    def severity(self, least: str | None) -> None:
+        if least is None:
+            return
+        if least not in SEVERITIES:
+            raise StoreError(f"The severity {least!r} is unknown; use {', '.join(SEVERITIES)}.")
+        self.add("has({severities:Array(String)}, severity)", "severities", list(SEVERITIES[SEVERITIES.index(least) :]))
 
     def __str__(self) -> str:
         return " WHERE " + " AND ".join(self._terms) if self._terms else ""

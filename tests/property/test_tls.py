@@ -198,7 +198,10 @@ def test_lists_that_are_too_long_have_no_fingerprint():
 
 def test_what_is_lost_is_counted():
     wire = records(message([0x1301], [server_name("a.example")]))
-    for events in ([data(ASK, wire[:40]), gap(ASK, 10), data(ASK, wire[50:])], [data(ASK, b"\x16\x03\x01\xff\xff" + b"\x01" * 20_000)]):
+    for events in (
+        [data(ASK, wire[:40]), gap(ASK, 10), data(ASK, wire[50:])],
+        [data(ASK, b"\x16\x03\x01\xff\xff" + b"\x01" * 20_000)],
+    ):
         found, counted = hellos_of(events)
         assert len(found) == 0 and counted == {"tls": 1, "tls_hello_lost": 1}
 

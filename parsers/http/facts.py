@@ -1,0 +1,75 @@
+"""What header fields of a message say about how an API is run: flags, no values (OWASP API8:2023)."""
+
+from parsers.http.auth import names_session
+from parsers.http.text import LOWER, find_byte, first_eight, trim
+from sensor.core.jit import kernel
+from sensor.core.records import FACT_BIT
+from sensor.core.wide import word
+
+F_STRICT, F_NOSNIFF, F_VERSION = FACT_BIT["strict_transport"], FACT_BIT["content_type_options"], FACT_BIT["version_told"]
+F_ANY, F_CREDENTIALS = FACT_BIT["any_origin"], FACT_BIT["credentials_allowed"]
+F_INSECURE, F_SCRIPT, F_DEPRECATED = FACT_BIT["insecure_cookie"], FACT_BIT["script_cookie"], FACT_BIT["deprecated"]
+
+SERVER, SUNSET = word(b"server") | LOWER, word(b"sunset") | LOWER
+SET_COOKIE, DEPRECATION = word(b"set-cook") | LOWER, word(b"deprecat") | LOWER
+POWERED_BY, ASPNET = word(b"x-powere") | LOWER, word(b"x-aspnet") | LOWER
+STRICT, CONTENT_TYPE_OPTIONS = word(b"strict-t") | LOWER, word(b"x-conten") | LOWER
+ACCESS_CONTROL, ALLOW_ORIGIN_END = word(b"access-c") | LOWER, word(b"w-origin") | LOWER
+ALLOW_CREDENTIALS_END = word(b"dentials") | LOWER
+OPTIONS_END, SECURITY_END = word(b"-options") | LOWER, word(b"security") | LOWER
+SECURE, HTTPONLY, TRUE = word(b"secure") | LOWER, word(b"httponly") | LOWER, word(b"true") | LOWER
+TELLING = sum(1 << length for length in (6, 10, 11, 12, 16, 22, 25, 27, 32))
+"""Lengths of the field names that note_fact knows, as bits."""
+STAR, SLASH, SEMICOLON, EQUALS = 42, 47, 59, 61
+
+
+@kernel
+def tells_version(buffer, at, end):
+    """Whether a product comes with its version, as `nginx/1.18.0` (RFC 9110 10.2.4)."""
+    for k in range(at, end - 1):
+        if buffer[k] == SLASH and 48 <= buffer[k + 1] <= 57:
+            return True
+    return False
+
+
+@kernel
+def cookie_facts(buffer, at, end):
+    """What a session's Set-Cookie lacks (RFC 6265 4.1)."""
+    stop = find_byte(buffer, at, end, SEMICOLON)
+    name_end = find_byte(buffer, at, end, EQUALS)
+    if name_end < 0 or not names_session(buffer, at, name_end):
+        return 0
+    missing = F_INSECURE | F_SCRIPT
+    while stop >= 0:
+        at = stop + 1
+        stop = find_byte(buffer, at, end, SEMICOLON)
+        a, b = trim(buffer, at, stop if stop >= 0 else end)
+        if b - a == 6 and first_eight(buffer, a, 6) == SECURE:
+            missing &= ~F_INSECURE
+        elif b - a == 8 and first_eight(buffer, a, 8) == HTTPONLY:
+            missing &= ~F_SCRIPT
+    return missing
+
+
+@kernel
+def fact_of(buffer, first, last, length, at, end):
+    """Bits of FACTS that a field with the value buffer[at:end] stands for. first, last: as in note_field."""
+    if length == 6 and first == SERVER:
+        return F_VERSION if tells_version(buffer, at, end) else 0
+    if (length == 6 and first == SUNSET) or (length == 11 and first == DEPRECATION):
+        return F_DEPRECATED
+    if length == 10 and first == SET_COOKIE:
+        return cookie_facts(buffer, at, end)
+    if length == 12 and first == POWERED_BY:
+        return F_VERSION if tells_version(buffer, at, end) else 0
+    if length == 16 and first == ASPNET:  # X-AspNet-Version
+        return F_VERSION
+    if length == 22 and first == CONTENT_TYPE_OPTIONS and last == OPTIONS_END:
+        return F_NOSNIFF
+    if length == 25 and first == STRICT and last == SECURITY_END:
+        return F_STRICT
+    if length == 27 and first == ACCESS_CONTROL and last == ALLOW_ORIGIN_END:
+        return F_ANY if end - at == 1 and buffer[at] == STAR else 0
+    if length == 32 and first == ACCESS_CONTROL and last == ALLOW_CREDENTIALS_END:
+        return F_CREDENTIALS if end - at == 4 and first_eight(buffer, at, 4) == TRUE else 0
+    return 0

@@ -1,0 +1,98 @@
+"""Findings and risk: a server with known faults, from a capture to what the command line says of it."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from helpers import SERVER
+
+from sensor.simulate.feature_base import answer, ask
+from sensor.simulate.wire import Conversation, write_pcap
+
+TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
+START = 1_772_528_400_000_000_000
+GOOD = ["X-Content-Type-Options: nosniff", "Strict-Transport-Security: max-age=31536000"]
+TRACE = b'{"error": "Traceback (most recent call last):\\n  File \\"app.py\\", line 3"}'
+PEOPLE = [{"name": f"n{k}", "card_number": "4111111111111111", "contact": f"a{k}@example.com"} for k in range(3)]
+TOKEN = "Authorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."
+KEY = "Authorization: Bearer abcdefghijkl0123"
+# (method, target, fields of the request, status, fields of the answer, body), each asked for thrice
+ANSWERS = [
+    ("GET", "/v1/people", [], 200, GOOD, json.dumps(PEOPLE).encode()),
+    ("GET", "/v2/people", [KEY], 200, GOOD, b'[{"name": "x"}]'),
+    ("GET", "/v2/broken", [KEY], 500, GOOD, TRACE),
+    ("GET", "/v2/reset?token=abcdef0123456789abcdef", [KEY], 200, GOOD, b"{}"),
+    ("GET", "/v2/login", [KEY], 200, [*GOOD, "Set-Cookie: session=1; Secure", "Server: nginx/1.2.3"], b"{}"),
+    ("GET", "/v2/any", [KEY], 200, [*GOOD, "Access-Control-Allow-Origin: *", "Access-Control-Allow-Credentials: true"], b"{}"),
+    ("GET", "/v2/trusting", [TOKEN], 200, [*GOOD, "Sunset: Sat, 31 Dec 2030 23:59:59 GMT"], b"{}"),
+    ("GET", "/v2/wary", [TOKEN], 401, GOOD, b"{}"),
+    ("GET", "/v2/plain", [KEY], 200, [], b"{}"),
+]
+EXPECTED = {
+    ("/v1/people", "old_version"), ("/v1/people", "sensitive_without_authentication"), ("/v2/broken", "stack_trace"),
+    ("/v2/reset", "secret_in_url"), ("/v2/login", "cookie_without_httponly"), ("/v2/login", "version_told"),
+    ("/v2/any", "any_origin_with_credentials"), ("/v2/trusting", "unsigned_token"), ("/v2/trusting", "deprecated_in_use"),
+    ("/v2/plain", "missing_security_headers"),
+}  # fmt: skip
+
+
+def tapwatch(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([TAPWATCH, *arguments], capture_output=True, text=True, timeout=600, check=False)
+
+
+def lines(done: subprocess.CompletedProcess) -> list[dict]:
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("findings")
+    frames = []
+    for turn in range(3):
+        for k, (method, target, fields, status, answered, body) in enumerate(ANSWERS):
+            at = len(ANSWERS) * turn + k
+            made = Conversation(("192.0.2.10", 20_000 + at), SERVER, START + at * 1_000_000_000)
+            made.handshake()
+            made.exchange(ask(method, target, b"", *fields), answer(body, f"{status} X", *answered))
+            made.close()
+            frames += made.frames
+    write_pcap(folder / "faults.pcap", frames)
+    dsn = f"chdb://{folder}/store"
+    done = tapwatch("replay", "--store", dsn, str(folder / "faults.pcap"))
+    assert done.returncode == 0, done.stderr
+    return dsn
+
+
+def test_each_fault_is_found_once_and_nothing_else(store):
+    found = lines(tapwatch("findings", "--json", "--store", store))
+    assert sorted((row["endpoint"], row["finding"]) for row in found) == sorted(EXPECTED)
+    assert all(row["owasp"].startswith("API") and row["evidence"] for row in found)
+
+
+def test_the_gravest_come_first_and_can_be_chosen(store):
+    found = lines(tapwatch("findings", "--json", "--severity", "high", "--store", store))
+    assert [row["finding"] for row in found] == [
+        "unsigned_token", "any_origin_with_credentials", "secret_in_url", "sensitive_without_authentication",
+    ]  # fmt: skip
+    assert "old_version" in tapwatch("findings", "--finding", "old_version", "--store", store).stdout
+
+
+def test_risk_is_made_of_its_factors_and_can_be_weighed_anew(store):
+    rows = {row["endpoint"]: row for row in lines(tapwatch("endpoints", "--json", "--store", store))}
+    people = rows["/v1/people"]
+    assert people["sensitive_in_responses"] == ["card", "email"]
+    assert people["factors"]["sensitive_data"] == 1 and people["factors"]["authentication"] == 1
+    assert max(rows, key=lambda name: rows[name]["risk"]) == "/v1/people"
+    weights = {row["factor"]: row["weight"] for row in lines(tapwatch("sql", "--json", "SELECT * FROM risk_factors", "--store", store))}
+    for row in rows.values():
+        assert row["risk"] == pytest.approx(min(10, sum(weights[name] * part for name, part in row["factors"].items())), abs=0.06)
+        assert set(row["factors"]) == set(weights)
+
+
+def test_no_value_stands_in_the_store(store):
+    for table in ("endpoint_inventory", "endpoint_parameters", "findings", "transactions"):
+        told = tapwatch("sql", "--json", f"SELECT * FROM {table}", "--store", store).stdout
+        assert "4111111111111111" not in told and "a1@example.com" not in told and "abcdef0123456789abcdef" not in told
