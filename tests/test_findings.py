@@ -86,9 +86,13 @@ def test_risk_is_made_of_its_factors_and_can_be_weighed_anew(store):
     assert people["sensitive_in_responses"] == ["card", "email"]
     assert people["factors"]["sensitive_data"] == 1 and people["factors"]["authentication"] == 1
     assert max(rows, key=lambda name: rows[name]["risk"]) == "/v1/people"
-    weights = {row["factor"]: row["weight"] for row in lines(tapwatch("sql", "--json", "SELECT * FROM risk_factors", "--store", store))}
+    weights = {
+        row["factor"]: row["weight"] for row in lines(tapwatch("sql", "--json", "SELECT * FROM risk_factors", "--store", store))
+    }
     for row in rows.values():
-        assert row["risk"] == pytest.approx(min(10, sum(weights[name] * part for name, part in row["factors"].items())), abs=0.06)
+        assert row["risk"] == pytest.approx(
+            min(10, sum(weights[name] * part for name, part in row["factors"].items())), abs=0.06
+        )
         assert set(row["factors"]) == set(weights)
 
 

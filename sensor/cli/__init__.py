@@ -23,6 +23,7 @@ COMMANDS = {
     "live": "Capture on interfaces and write what is seen to the store.",
     "query": "Run a saved query, or list them.",
     "replay": "Read captures and write what is in them to the store.",
+    "report": "One page for people: incidents, endpoints by risk, findings, what was not seen.",
     "schema": "Print or apply the ClickHouse schema.",
     "simulate": "Write a capture of ordinary traffic with a labelled attack inside.",
     "spec": "Compare an OpenAPI document with what is really called.",

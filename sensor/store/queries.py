@@ -18,17 +18,18 @@ Row = dict[str, Any]
 
 
 def endpoints(store: Store, host: str | None = None, since: str | None = None, until: str | None = None) -> list[Row]:
-    """Rows of `endpoint_inventory`, most called first. `since` and `until` are times that ClickHouse understands, best RFC 3339."""
-    where = _Where()
+    """Rows of `endpoint_inventory`, most called first. since, until: times that ClickHouse understands, best RFC 3339."""
+    where = Where()
     where.equal("host", "String", host)
     where.time("last_seen >=", "since", since)
     where.time("first_seen <=", "until", until)
-    return store.dicts(f"SELECT * FROM endpoint_inventory{where} ORDER BY transactions DESC, host, endpoint, method", where.values)
+    order = "ORDER BY transactions DESC, host, endpoint, method"
+    return store.dicts(f"SELECT * FROM endpoint_inventory{where} {order}", where.values)
 
 
 def findings(store: Store, host: str | None, severity: str | None, finding: str | None) -> list[Row]:
     """Rows of `findings` with at least `severity`, the gravest first."""
-    where = _Where()
+    where = Where()
     where.equal("host", "String", host)
     where.equal("finding", "String", finding)
     where.severity(severity)
@@ -39,7 +40,7 @@ def findings(store: Store, host: str | None, severity: str | None, finding: str 
 
 def actors(store: Store, since: str | None, until: str | None, limit: int) -> list[Row]:
     """Rows of `actors`, most active first."""
-    where = _Where()
+    where = Where()
     where.time("last_seen >=", "since", since)
     where.time("first_seen <=", "until", until)
     return store.dicts(
@@ -49,7 +50,7 @@ def actors(store: Store, since: str | None, until: str | None, limit: int) -> li
 
 def encrypted_services(store: Store, since: str | None, until: str | None, limit: int) -> list[Row]:
     """Rows of `encrypted_services`, busiest first."""
-    where = _Where()
+    where = Where()
     where.time("last_seen >=", "since", since)
     where.time("first_seen <=", "until", until)
     order = "ORDER BY connections DESC, server_name, server_ip, server_port LIMIT {limit:UInt32}"
@@ -58,7 +59,7 @@ def encrypted_services(store: Store, since: str | None, until: str | None, limit
 
 def parameters(store: Store, host: str) -> list[Row]:
     """Rows of `endpoint_parameters` of one host."""
-    where = _Where()
+    where = Where()
     where.equal("host", "String", host)
     return store.dicts(
         f"SELECT * FROM endpoint_parameters{where} ORDER BY endpoint, method, location, position, name", where.values
@@ -90,7 +91,7 @@ def first_known_host(store: Store, hosts: list[str]) -> str | None:
 
 def template_changes(store: Store, host: str | None = None, since: str | None = None, until: str | None = None) -> list[Row]:
     """Rows of `template_changes`, oldest first."""
-    where = _Where()
+    where = Where()
     where.equal("host", "String", host)
     where.time("ts >=", "since", since)
     where.time("ts <=", "until", until)
@@ -107,7 +108,7 @@ def alerts(
     until: str | None = None,
 ) -> list[Row]:
     """Rows of `alerts` with at least `severity`, in the order in which they were raised."""
-    where = _Where()
+    where = Where()
     where.severity(severity)
     where.equal("host", "String", host)
     where.equal("detector", "String", detector)
@@ -130,15 +131,21 @@ def alert(store: Store, prefix: str) -> Row:
     raise StoreError(f"More than one alert begins with {prefix!r}: {names}.")
 
 
-def connections_of(store: Store, found: Row) -> list[tuple[str, int, str, int]]:
-    """(client address, port, server address, port) of every connection that an alert's transactions came over."""
-    where = _Where()
+def transactions_of(found: Row) -> "Where":
+    """Which transactions an alert is about."""
+    where = Where()
     for name in ("host", "method", "endpoint"):
         if found[name] not in ("", EVERYWHERE):  # a scan has neither a method nor an endpoint
             where.equal(name, "String", found[name])
     where.time("ts >=", "since", found["first_seen"])
     where.time("ts <=", "until", found["last_seen"])
     where.add("has(arrayMap(a -> toIPv6(a), {sources:Array(String)}), client_ip)", "sources", found["sources"])
+    return where
+
+
+def connections_of(store: Store, found: Row) -> list[tuple[str, int, str, int]]:
+    """(client address, port, server address, port) of every connection that an alert's transactions came over."""
+    where = transactions_of(found)
     sql = f"SELECT DISTINCT client_ip, client_port, server_ip, server_port FROM transactions{where} ORDER BY ALL"
     return [(str(a), int(b), str(c), int(d)) for a, b, c, d in store.rows(sql, where.values)]
 
@@ -171,7 +178,7 @@ def others_behind(store: Store, found: list[Row]) -> dict[str, int]:
     return hit
 
 
-class _Where:
+class Where:
     """A WHERE clause whose values travel as parameters."""
 
     def __init__(self) -> None:

@@ -17,7 +17,10 @@ CASES = [
     ([("X-AspNet-Version", "4.0.30319")], ["version_told"]),
     ([("Strict-Transport-Security", "max-age=1")], ["strict_transport"]),
     ([("X-Content-Type-Options", "nosniff")], ["content_type_options"]),
-    ([("Access-Control-Allow-Origin", "*"), ("Access-Control-Allow-Credentials", "true")], ["any_origin", "credentials_allowed"]),
+    (
+        [("Access-Control-Allow-Origin", "*"), ("Access-Control-Allow-Credentials", "true")],
+        ["any_origin", "credentials_allowed"],
+    ),
     ([("Access-Control-Allow-Origin", "https://a.example"), ("Access-Control-Allow-Credentials", "false")], []),
     ([("Access-Control-Allow-Headers", "*")], []),
     ([("Set-Cookie", "session=1; Path=/")], ["insecure_cookie", "script_cookie"]),

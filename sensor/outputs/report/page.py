@@ -1,0 +1,95 @@
+"""The page itself."""
+
+import base64
+import collections
+import hashlib
+import pathlib
+
+import jinja2
+import markupsafe
+import msgspec
+
+from sensor.outputs.report import plots
+from sensor.outputs.report.gather import Incident, Report
+from sensor.store.queries import SEVERITIES
+
+FOLDER = pathlib.Path(__file__).parent
+STATIC_ROWS = 100
+"""Endpoints that stand in the page itself; the script brings the others, the paper does not."""
+COLUMNS = ("risk", "host", "method", "endpoint", "transactions", "clients", "errors", "auth", "sensitive", "findings", "alerts")
+
+
+def page(report: Report, version: str) -> str:
+    """The report as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["number"] = lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    environment.filters["since"] = plots.since
+    script = (FOLDER / "page.js").read_text("utf-8")
+    rows = [_endpoint(row) for row in report.endpoints]
+    return environment.get_template("page.html").render(
+        report=report,
+        version=version,
+        columns=COLUMNS,
+        rows=rows[:STATIC_ROWS],
+        data=markupsafe.Markup(_embedded(rows)),
+        style=markupsafe.Markup((FOLDER / "page.css").read_text("utf-8")),
+        script=markupsafe.Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        incidents=[(incident, [markupsafe.Markup(one) for one in _plots_of(incident)]) for incident in report.incidents],
+        traffic=markupsafe.Markup(plots.traffic(report.traffic)),
+        latency=markupsafe.Markup(plots.latency(report.traffic)),
+        alerts_by=_by_severity(report.alerts),
+        findings_by=_by_severity(report.findings),
+        kinds=_kinds(report),
+    )
+
+
+def _endpoint(row: dict) -> list:
+    """An endpoint as the table shows it, by COLUMNS."""
+    sensitive = sorted({*row["sensitive_in_responses"], *row["sensitive_in_requests"], *row["sensitive_in_urls"]})
+    failed = row["status_4xx"] + row["status_5xx"]
+    return [
+        row["risk"], _shown(row["host"]), _shown(row["method"]), _shown(row["endpoint"]), row["transactions"], row["clients"],
+        f"{100 * failed / max(row['transactions'], 1):.0f} %", ", ".join(row["auth"]), ", ".join(sensitive), len(row["findings"]),
+        row["alerts"],
+    ]  # fmt: skip
+
+
+def _shown(text: str) -> str:
+    """Text from the wire as printable characters: what would turn or hide others is written out."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
+def _embedded(rows: list[list]) -> str:
+    """JSON that nothing within an HTML script element can end or open."""
+    text = msgspec.json.encode(rows).decode()
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026").replace("\u2028", "\\u2028")
+
+
+def _plots_of(incident: Incident) -> list[str]:
+    found = []
+    if incident.values:
+        found.append(plots.values(incident))
+    if incident.outcomes:
+        found.append(plots.outcomes(incident))
+    if incident.alert["actors"] > 1 and len(incident.sources) > 1:
+        found.append(plots.sources(incident))
+    return found
+
+
+def _by_severity(rows: list[dict]) -> dict[str, int]:
+    counts = collections.Counter(row["severity"] for row in rows)
+    return {severity: counts[severity] for severity in reversed(SEVERITIES) if counts[severity]}
+
+
+def _kinds(report: Report) -> list[dict]:
+    """Findings by kind, the gravest first, each with some of its endpoints."""
+    kinds: dict[str, dict] = {}
+    for row in report.findings:
+        kind = kinds.setdefault(row["finding"], {"finding": row["finding"], "owasp": row["owasp"], "severity": row["severity"],
+                                                "evidence": row["evidence"], "places": []})  # fmt: skip
+        kind["places"].append(_shown(f"{row['method']} {row['host']}{row['endpoint']}"))
+    return list(kinds.values())

@@ -1,0 +1,107 @@
+"""Plots as SVG, by pygal: no script in them, and colours that the page names, for the dark and the light."""
+
+import pygal
+from pygal.style import Style
+
+from sensor.outputs.report.gather import Incident, Row
+
+STYLE = Style(
+    background="transparent", plot_background="transparent", foreground="var(--ink)", foreground_strong="var(--ink)",
+    foreground_subtle="var(--faint)", font_family="inherit", colors=tuple(f"var(--plot{k})" for k in range(1, 6)),
+    value_colors=("var(--ink)",) * 5, title_font_size=15, legend_font_size=13, label_font_size=12, major_label_font_size=12,
+    opacity="1", opacity_hover="1", transition="0s",
+)  # fmt: skip
+LABELS = 6
+"""Times that are written below a plot."""
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+
+
+def since(seconds: float) -> str:
+    """A time since the beginning, as `+2 h 5 min`."""
+    if seconds < MINUTE:
+        return f"+{seconds:.3g} s"
+    if seconds < HOUR:
+        return f"+{seconds / MINUTE:.3g} min"
+    return f"+{seconds / HOUR:.3g} h" if seconds < 2 * DAY else f"+{seconds / DAY:.3g} d"
+
+
+def traffic(rows: list[Row]) -> str:
+    """Requests by the class of their answer over time."""
+    chart = _bars("Transactions by answer", [row["at"] for row in rows])
+    for name, key in (("2xx", "c2"), ("3xx", "c3"), ("4xx", "c4"), ("5xx", "c5"), ("no answer seen", "none")):
+        if any(row[key] for row in rows):
+            chart.add(name, [row[key] for row in rows])
+    return _drawn(chart)
+
+
+def latency(rows: list[Row]) -> str:
+    """Median and 95th percentile of the latency over time."""
+    chart = pygal.Line(**_options("Latency, ms"), show_dots=False, logarithmic=True, allow_interruptions=True)
+    _label(chart, [row["at"] for row in rows])
+    for name, k in (("median", 0), ("95 % are faster", 1)):
+        chart.add(name, [_milliseconds(row["latency"][k]) for row in rows])
+    return _drawn(chart)
+
+
+def values(incident: Incident) -> str:
+    """The numbers that an incident asked for over time, with the next one if that is told."""
+    chart = pygal.XY(**_options("Values asked for"), stroke=False, dots_size=2, x_value_formatter=since)
+    last = incident.values[-1][0]
+    chart.x_labels = chart.x_labels_major = [last * k / (LABELS - 1) for k in range(LABELS)]
+    chart.add("asked for", incident.values)
+    if incident.expected is not None:
+        chart.add("expected next", [(incident.values[-1][0], incident.expected)], dots_size=5)
+    return _drawn(chart)
+
+
+def outcomes(incident: Incident) -> str:
+    """How many of an incident's transactions were served and refused over time."""
+    chart = _bars("Its transactions", [at for at, _, _ in incident.outcomes])
+    chart.add("served", [served for _, served, _ in incident.outcomes])
+    chart.add("refused", [refused for _, _, refused in incident.outcomes])
+    return _drawn(chart)
+
+
+def sources(incident: Incident) -> str:
+    """How many of an incident's addresses were active over time."""
+    chart = _bars("Addresses that took part", [at for at, _ in incident.sources])
+    chart.add("addresses", [count for _, count in incident.sources])
+    return _drawn(chart)
+
+
+def _options(title: str) -> dict:
+    return {
+        "title": title, "style": STYLE, "js": [], "disable_xml_declaration": True, "width": 720, "height": 280, "margin": 8,
+        "x_title": "since the beginning",
+        "legend_at_bottom": True, "show_minor_x_labels": False, "truncate_legend": -1, "truncate_label": 20,
+    }  # fmt: skip
+
+
+def _bars(title: str, times: list[float]):
+    chart = pygal.StackedBar(**_options(title), spacing=1, print_values=False)
+    _label(chart, times)
+    return chart
+
+
+def _label(chart, times: list[float]) -> None:
+    chart.x_labels = [since(at) for at in times]
+    step = max(1, -(-len(times) // LABELS))
+    chart.x_labels_major = chart.x_labels[::step]
+
+
+def _milliseconds(value: float | None) -> float | None:
+    """None for a NaN, too: ClickHouse's quantile of nothing."""
+    return max(value / 1000, 0.001) if value is not None and value == value else None
+
+
+def _without_scripts(root):
+    """pygal writes its settings into each plot as a script, for tooltips that are not used here."""
+    for parent in root.iter():
+        for child in [child for child in parent if child.tag == "script"]:
+            parent.remove(child)
+    return root
+
+
+def _drawn(chart) -> str:
+    chart.add_xml_filter(_without_scripts)
+    return chart.render(is_unicode=True)
