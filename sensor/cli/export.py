@@ -31,10 +31,31 @@ def export_openapi(host: str | None, output: str | None, store_dsn: str | None, 
         chosen = queries.only_host(store, host)
         document = openapi(chosen, queries.endpoints(store, chosen), queries.parameters(store, chosen))
     text = document_text(document, output or ".json")
-    if output:
-        pathlib.Path(output).write_text(text, "utf-8")
-    else:
-        click.echo(text, nl=False)
+    _write(text, output)
+
+
+@export.command("policy")
+@click.option("-f", "--format", "form", default="yaml", show_default=True, metavar="NAME", help="yaml, nginx, kong or envoy.")
+@host_option
+@click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
+@common
+def export_policy(form: str, host: str | None, output: str | None, store_dsn: str | None, config_path: str | None) -> None:
+    """What a gateway may ask of each endpoint: rate, methods, credentials, sizes; each with what it rests on.
+
+    No rule would have stopped a request of an address that is in no alert.
+
+    \b
+    tapwatch export policy --format nginx -o /etc/nginx/conf.d/tapwatch.conf && nginx -t
+    """
+    from sensor.outputs.policy.forms import FORMATS
+    from sensor.outputs.policy.rules import rules
+    from sensor.store import open_store, queries
+
+    if form not in FORMATS:
+        raise click.BadParameter(f"{form!r} is no format; there are: {', '.join(FORMATS)}.", param_hint="--format")
+    with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
+        found = rules(queries.endpoints(store, host), queries.policy_facts(store, host))
+    _write(FORMATS[form](found), output)
 
 
 @export.command("blocklist")
@@ -99,9 +120,13 @@ def export_blocklist(
         radius, own = queries.others_behind(store, alerts), queries.servers(store)
     feed = decide(alerts, radius, own, allowed, now, hours, min_confidence, max_radius)
     text = FORMATS[form](feed.entries, now)
+    _write(text, output)
+    for address, why in feed.left_out:
+        click.echo(f"left out: {address} {why}", err=True)
+
+
+def _write(text: str, output: str | None) -> None:
     if output:
         pathlib.Path(output).write_text(text, "utf-8")
     else:
         click.echo(text, nl=False)
-    for address, why in feed.left_out:
-        click.echo(f"left out: {address} {why}", err=True)

@@ -178,6 +178,28 @@ def others_behind(store: Store, found: list[Row]) -> dict[str, int]:
     return hit
 
 
+def policy_facts(store: Store, host: str | None) -> list[Row]:
+    """What ordinary addresses (those in no alert) did at each endpoint.
+
+    host, method, endpoint, clients, busiest (requests of one in a calendar minute), requests, served, without_credentials,
+    largest_body (bytes).
+    """
+    where = Where()
+    where.equal("host", "String", host)
+    where.add("NOT has({nobody:Array(String)}, endpoint)", "nobody", [""])
+    sql = (
+        "WITH accused AS (SELECT toIPv6(arrayJoin(sources)) FROM alerts), "
+        "minutes AS (SELECT host, method, endpoint, client_ip, toStartOfMinute(ts) AS minute, count() AS n, "
+        "countIf(status < 400) AS served, countIf(auth = 'none') AS bare, max(request_bytes) AS body "
+        f"FROM transactions{where} AND client_ip NOT IN accused GROUP BY ALL), "
+        "clients AS (SELECT host, method, endpoint, client_ip, max(n) AS most, sum(n) AS all, sum(served) AS well, "
+        "sum(bare) AS open, max(body) AS largest FROM minutes GROUP BY ALL) "
+        "SELECT host, method, endpoint, count() AS clients, max(most) AS busiest, sum(all) AS requests, sum(well) AS served, "
+        "sum(open) AS without_credentials, max(largest) AS largest_body FROM clients GROUP BY ALL ORDER BY ALL"
+    )
+    return store.dicts(sql, where.values)
+
+
 class Where:
     """A WHERE clause whose values travel as parameters."""
 

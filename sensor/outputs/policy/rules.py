@@ -1,0 +1,115 @@
+"""What a gateway may ask of each endpoint without stopping anybody who was ordinary so far, and what that rests on.
+
+Rate: requests of one address in a minute. The busiest calendar minute that any ordinary address had is doubled: a minute that
+begins anywhere lies within two calendar minutes, so that no past request would have been stopped. Of addresses still to come at
+least `coverage` stay below it, with a confidence of 95 %: the largest of n independent values is exceeded by more than a share q
+of the others with a probability of (1 - q)^n (Wilks 1941). Addresses in alerts do not count as ordinary.
+"""
+
+import collections
+import dataclasses
+import re
+from typing import Any
+
+Row = dict[str, Any]
+CONFIDENCE = 0.95
+LEAST_CLIENTS = 20
+"""Ordinary addresses from which on a rate can be told: 86 % of those to come stay below it."""
+LEAST_RATE = 10
+"""Requests a minute that no policy goes below: one page may make so many."""
+LEAST_REQUESTS = 100
+"""Requests, all of them with credentials, from which on these are called required."""
+KIB = 1 << 10
+PLACEHOLDER = re.compile(r"\{([a-z0-9]+)\}")
+PATTERNS = {"int": "-?[0-9]+", "uuid": "[0-9A-Fa-f-]{36}", "objectid": "[0-9A-Fa-f]{24}", "hex": "[0-9A-Fa-f]+"}
+ANYTHING = "[^/]+"
+PLAIN = re.compile(r"[A-Za-z0-9/_-]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Rate:
+    """How often one address may call with one method."""
+
+    per_minute: int
+    busiest: int
+    """the most that an ordinary address did in a calendar minute"""
+    clients: int
+    """ordinary addresses"""
+    requests: int
+    """their requests"""
+
+    @property
+    def coverage(self) -> float:
+        """The share of addresses to come that stay below the rate, at least."""
+        return (1 - CONFIDENCE) ** (1 / self.clients)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """One path of one host."""
+
+    host: str
+    template: str
+    methods: tuple[str, ...]
+    rates: dict[str, Rate]
+    """by method, where enough is known"""
+    credentials: tuple[str, ...]
+    """kinds of which one is required; empty where requests came without any"""
+    body_bytes: int
+    """the largest body that may be sent; 0: none was ever sent"""
+
+    @property
+    def pattern(self) -> str:
+        """Regular expression for the whole path, for RE2 and PCRE alike; bytes that may mean something stand as \\xHH."""
+        return "".join(
+            PATTERNS.get(part, ANYTHING) if k % 2 else literal(part) for k, part in enumerate(PLACEHOLDER.split(self.template))
+        )
+
+
+def literal(text: str) -> str:
+    """A pattern for this text and nothing else, of which no byte means anything to a configuration file."""
+    return "".join(c if PLAIN.fullmatch(c) else "".join(f"\\x{byte:02x}" for byte in c.encode()) for c in text)
+
+
+def rules(endpoints: list[Row], facts: list[Row]) -> list[Rule]:
+    """Rules by host and path, the most particular first. endpoints: of the inventory; facts: of queries.policy_facts."""
+    by_path: dict[tuple[str, str], list[tuple[Row, Row]]] = collections.defaultdict(list)
+    known = {(row["host"], row["method"], row["endpoint"]): row for row in facts}
+    for row in endpoints:
+        fact = known.get((row["host"], row["method"], row["endpoint"]))
+        path = row["endpoint"].partition("#")[0]
+        if fact and fact["served"] and path.startswith("/") and row["method"].isalpha():
+            by_path[row["host"], path].append((row, fact))
+    found = [_rule(host, path, rows) for (host, path), rows in by_path.items()]
+    return sorted(found, key=lambda rule: (rule.host, len(PLACEHOLDER.findall(rule.template)), rule.template))
+
+
+def _rule(host: str, path: str, rows: list[tuple[Row, Row]]) -> Rule:
+    by_method: dict[str, list[Row]] = collections.defaultdict(list)
+    for row, fact in rows:
+        by_method[row["method"]].append(fact)
+    rates = {method: rate for method, facts in sorted(by_method.items()) if (rate := _rate(facts))}
+    requests, bare = (sum(fact[name] for _, fact in rows) for name in ("requests", "without_credentials"))
+    kinds = sorted({kind for row, _ in rows for kind in row["auth"]} - {"none"})
+    largest = max(fact["largest_body"] for _, fact in rows)
+    return Rule(
+        host, path, tuple(sorted(by_method)), rates, tuple(kinds) if requests >= LEAST_REQUESTS and bare == 0 else (),
+        body_limit(largest),
+    )  # fmt: skip
+
+
+def _rate(facts: list[Row]) -> Rate | None:
+    """The rate of one method, over all operations that its bodies name; None where too few addresses are known."""
+    clients = max(fact["clients"] for fact in facts)
+    if clients < LEAST_CLIENTS:
+        return None
+    busiest = sum(fact["busiest"] for fact in facts)
+    return Rate(max(LEAST_RATE, 2 * busiest), busiest, clients, sum(fact["requests"] for fact in facts))
+
+
+def body_limit(largest: int) -> int:
+    """Twice the largest body, as the next power of two of at least a KiB; 0 stays 0."""
+    limit = KIB
+    while largest and limit < 2 * largest:
+        limit *= 2
+    return limit if largest else 0

@@ -1,0 +1,184 @@
+"""Policies: no ordinary request would have been stopped, attackers would, and gateways read what is written."""
+
+import collections
+import json
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensor.outputs.policy.forms import FORMATS
+from sensor.outputs.policy.rules import LEAST_CLIENTS, Rate, Rule, body_limit, literal, rules
+
+TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+ATTACKERS = {"198.51.100.77", "192.0.2.145"}
+HOSTILE = ['/a"b;c', "/x{y}$z", "/new\nline", "/\u00fc\u202e", "/(.*)+", "/a b#c", "/';drop", "/{int}/`id`/{slug}"]
+
+
+def tapwatch(*arguments: str) -> str:
+    done = subprocess.run([TAPWATCH, *arguments], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def policy(bundled_store) -> dict:
+    return yaml.safe_load(tapwatch("export", "policy", "--host", "api.shop.test", "--store", bundled_store))
+
+
+@pytest.fixture(scope="module")
+def transactions(bundled_store) -> list[dict]:
+    sql = (
+        "SELECT replaceOne(IPv6NumToString(client_ip), '::ffff:', '') AS client, host, method, path, auth, request_bytes, "
+        "toUnixTimestamp64Micro(ts) / 1e6 AS at FROM transactions WHERE host = 'api.shop.test' ORDER BY at"
+    )
+    return [json.loads(line) for line in tapwatch("sql", "--json", sql, "--store", bundled_store).splitlines()]
+
+
+def rule_for(policy: dict, row: dict) -> dict | None:
+    return next((one for one in policy["rules"] if one["host"] == row["host"] and re.fullmatch(one["pattern"], row["path"])), None)
+
+
+def test_no_request_of_an_ordinary_address_would_have_been_stopped(policy, transactions):
+    """Minutes that begin anywhere, methods, credentials and sizes, over everything that was seen."""
+    windows: dict[tuple, collections.deque] = collections.defaultdict(collections.deque)
+    stopped = collections.Counter()
+    judged = 0
+    for row in transactions:
+        rule = rule_for(policy, row)
+        if rule is None:
+            continue
+        judged += 1
+        window = windows[rule["path"], row["method"], row["client"]]
+        window.append(row["at"])
+        while window[0] <= row["at"] - 60:
+            window.popleft()
+        rate = rule["rates"].get(row["method"], {}).get("per_minute_and_address")
+        too_fast = rate is not None and len(window) > rate
+        too_large = row["request_bytes"] > rule["body_bytes"]
+        bare = bool(rule["credentials"]) and row["auth"] == "none"
+        if too_fast or too_large or bare or row["method"] not in rule["methods"]:
+            stopped[row["client"]] += 1
+    assert judged > 0.95 * len(transactions)
+    assert set(stopped) == ATTACKERS and stopped["198.51.100.77"] > 300 and stopped["192.0.2.145"] > 200
+
+
+def test_what_the_rules_rest_on(policy):
+    by_path = {rule["path"]: rule for rule in policy["rules"]}
+    rate = by_path["/v1/products/{int}"]["rates"]["GET"]
+    assert rate["ordinary_addresses"] >= 35 and rate["per_minute_and_address"] == 2 * rate["busiest_minute_so_far"]
+    assert rate["share_of_addresses_below"] == pytest.approx(0.05 ** (1 / rate["ordinary_addresses"]), abs=1e-4)
+    assert by_path["/v1/orders/{uuid}"]["credentials"] == ["cookie", "jwt"]
+    assert by_path["/healthz"]["rates"] == {}, "one address is not enough for a rate"
+    assert by_path["/v1/cart"]["methods"] == ["DELETE", "GET"]
+
+
+def test_sizes():
+    assert [body_limit(size) for size in (0, 1, 512, 513, 5_000)] == [0, 1024, 1024, 2048, 16_384]
+
+
+@given(st.text(max_size=20))
+def test_a_literal_matches_itself_alone(text):
+    pattern = literal(text)
+    assert re.fullmatch(pattern.encode(), text.encode("utf-8", "surrogatepass")) or "\ud800" <= max(text, default="") <= "\udfff"
+    assert not re.search(r'["\'$;{}\s#`]', pattern)
+
+
+def hostile_rules() -> list[Rule]:
+    rate = Rate(20, 10, LEAST_CLIENTS, 100)
+    return [Rule('evil".test;\n', path, ("GET", "POST"), {"GET": rate}, ("bearer",), 1024) for path in HOSTILE]
+
+
+@pytest.mark.parametrize("form", ["yaml", "kong", "envoy"])
+def test_documents_are_read_back(form, policy):
+    found = yaml.safe_load(FORMATS[form](hostile_rules()))
+    if form == "yaml":
+        assert [rule["path"] for rule in found["rules"]] == HOSTILE
+    elif form == "kong":
+        (service,) = found["services"]
+        assert len(service["routes"]) == 2 * len(HOSTILE) == len({route["name"] for route in service["routes"]})
+        assert {plugin["name"] for route in service["routes"] for plugin in route["plugins"]} == {"rate-limiting", "request-size-limiting"}
+    else:
+        (host,) = found["virtual_hosts"]
+        assert len(host["routes"]) == 2 * len(HOSTILE)
+        bucket = host["routes"][0]["typed_per_filter_config"]["envoy.filters.http.local_ratelimit"]["descriptors"][0]["token_bucket"]
+        assert bucket == {"max_tokens": 20, "tokens_per_fill": 20, "fill_interval": "60s"}
+
+
+def test_endpoints_of_which_nothing_was_served_have_no_rule():
+    endpoint = {"host": "a", "method": "GET", "endpoint": "/x", "auth": ["none"]}
+    fact = {"host": "a", "method": "GET", "endpoint": "/x", "clients": 50, "busiest": 3, "requests": 100, "served": 0,
+            "without_credentials": 100, "largest_body": 0}  # fmt: skip
+    assert rules([endpoint], [fact]) == []
+    (rule,) = rules([endpoint], [fact | {"served": 1}])
+    assert rule.rates["GET"].per_minute == 10 and rule.credentials == () and rule.body_bytes == 0
+
+
+def nginx_of(folder: pathlib.Path, text: str, port: int) -> list[str]:
+    (folder / "policy.conf").write_text(text)
+    (folder / "nginx.conf").write_text(f"""
+daemon off; pid {folder}/pid; error_log {folder}/error.log; user root;
+events {{ worker_connections 64; }}
+http {{
+  access_log off; client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
+  uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
+  include {folder}/policy.conf;
+  server {{ listen 127.0.0.1:{port}; if ($tapwatch_method_refused) {{ return 405; }} if ($tapwatch_credentials_missing) {{ return 401; }}
+    location / {{ try_files /nothing =204; }} }}
+}}""")
+    return [NGINX, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf"]
+
+
+needs_nginx = pytest.mark.skipif(not NGINX, reason="needs nginx")
+
+
+@needs_nginx
+def test_nginx_reads_hostile_names(tmp_path):
+    done = subprocess.run([*nginx_of(tmp_path, FORMATS["nginx"](hostile_rules()), 1), "-t"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@needs_nginx
+def test_nginx_does_as_the_policy_says(bundled_store, policy, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    text = tapwatch("export", "policy", "-f", "nginx", "--host", "api.shop.test", "--store", bundled_store)
+    server = subprocess.Popen(nginx_of(tmp_path, text, port))
+    try:
+        for _ in range(100):
+            try:
+                status("GET", "/", port)
+                break
+            except OSError:
+                time.sleep(0.05)
+        rate = next(rule for rule in policy["rules"] if rule["path"] == "/v1/products/{int}")["rates"]["GET"]["per_minute_and_address"]
+        found = [status("GET", f"/v1/products/{k}", port) for k in range(3 * rate)]
+        assert found[:rate] == [204] * rate and 429 in found
+        assert status("GET", "/v1/products/none", port) == 204, "another path"
+        assert status("PATCH", "/v1/cart", port) == 405 and status("DELETE", "/v1/cart", port) == 204
+        order = "/v1/orders/0b1d7b3e-0000-4000-8000-000000000000"
+        assert status("GET", order, port) == 401 and status("GET", order, port, Authorization="Bearer x") == 204
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def status(method: str, path: str, port: int, **headers: str) -> int:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method, headers={"Host": "api.shop.test"} | headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
