@@ -18,6 +18,7 @@ import numpy as np
 
 from sensor.core.bundle import Bundle
 from sensor.core.records import Batch
+from sensor.core.severities import SEVERITIES
 from sensor.inventory.endpoints import Endpoints, endpoint_text
 
 MINUTE = 60 * 1_000_000_000
@@ -155,9 +156,6 @@ def address_text(high: int, low: int) -> str:
 def place_text(endpoints: Endpoints, place: int) -> tuple[str, str, str]:
     """(host, method, template) of an endpoint."""
     return endpoint_text(endpoints, place)
-
-
-SEVERITIES = ("low", "medium", "high", "critical")
 
 
 def severity_above(severity: str) -> str:

@@ -47,7 +47,9 @@ def transactions(bundled_store) -> list[dict]:
 
 
 def rule_for(policy: dict, row: dict) -> dict | None:
-    return next((one for one in policy["rules"] if one["host"] == row["host"] and re.fullmatch(one["pattern"], row["path"])), None)
+    return next(
+        (one for one in policy["rules"] if one["host"] == row["host"] and re.fullmatch(one["pattern"], row["path"])), None
+    )
 
 
 def test_no_request_of_an_ordinary_address_would_have_been_stopped(policy, transactions):
@@ -91,7 +93,9 @@ def test_sizes():
 @given(st.text(max_size=20))
 def test_a_literal_matches_itself_alone(text):
     pattern = literal(text)
-    assert re.fullmatch(pattern.encode(), text.encode("utf-8", "surrogatepass")) or "\ud800" <= max(text, default="") <= "\udfff"
+    assert (
+        re.fullmatch(pattern.encode(), text.encode("utf-8", "surrogatepass")) or "\ud800" <= max(text, default="") <= "\udfff"
+    )
     assert not re.search(r'["\'$;{}\s#`]', pattern)
 
 
@@ -108,11 +112,16 @@ def test_documents_are_read_back(form, policy):
     elif form == "kong":
         (service,) = found["services"]
         assert len(service["routes"]) == 2 * len(HOSTILE) == len({route["name"] for route in service["routes"]})
-        assert {plugin["name"] for route in service["routes"] for plugin in route["plugins"]} == {"rate-limiting", "request-size-limiting"}
+        assert {plugin["name"] for route in service["routes"] for plugin in route["plugins"]} == {
+            "rate-limiting",
+            "request-size-limiting",
+        }
     else:
         (host,) = found["virtual_hosts"]
         assert len(host["routes"]) == 2 * len(HOSTILE)
-        bucket = host["routes"][0]["typed_per_filter_config"]["envoy.filters.http.local_ratelimit"]["descriptors"][0]["token_bucket"]
+        bucket = host["routes"][0]["typed_per_filter_config"]["envoy.filters.http.local_ratelimit"]["descriptors"][0][
+            "token_bucket"
+        ]
         assert bucket == {"max_tokens": 20, "tokens_per_fill": 20, "fill_interval": "60s"}
 
 
@@ -145,7 +154,9 @@ needs_nginx = pytest.mark.skipif(not NGINX, reason="needs nginx")
 
 @needs_nginx
 def test_nginx_reads_hostile_names(tmp_path):
-    done = subprocess.run([*nginx_of(tmp_path, FORMATS["nginx"](hostile_rules()), 1), "-t"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*nginx_of(tmp_path, FORMATS["nginx"](hostile_rules()), 1), "-t"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -163,7 +174,9 @@ def test_nginx_does_as_the_policy_says(bundled_store, policy, tmp_path):
                 break
             except OSError:
                 time.sleep(0.05)
-        rate = next(rule for rule in policy["rules"] if rule["path"] == "/v1/products/{int}")["rates"]["GET"]["per_minute_and_address"]
+        rate = next(rule for rule in policy["rules"] if rule["path"] == "/v1/products/{int}")["rates"]["GET"][
+            "per_minute_and_address"
+        ]
         found = [status("GET", f"/v1/products/{k}", port) for k in range(3 * rate)]
         assert found[:rate] == [204] * rate and 429 in found
         assert status("GET", "/v1/products/none", port) == 204, "another path"
@@ -176,7 +189,9 @@ def test_nginx_does_as_the_policy_says(bundled_store, policy, tmp_path):
 
 
 def status(method: str, path: str, port: int, **headers: str) -> int:
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method, headers={"Host": "api.shop.test"} | headers)
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}", method=method, headers={"Host": "api.shop.test"} | headers
+    )
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status

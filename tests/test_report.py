@@ -2,7 +2,6 @@
 
 import html.parser
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -13,7 +12,7 @@ import pytest
 from helpers import SERVER
 
 from sensor import __version__
-from sensor.outputs.report.gather import Report
+from sensor.outputs.report.contents import Report
 from sensor.outputs.report.page import page
 from sensor.simulate.feature_base import answer
 from sensor.simulate.wire import Conversation, write_pcap
@@ -111,7 +110,7 @@ def test_it_can_be_used_without_seeing_it(bundled):
     assert all("aria-label" in attributes for tag, attributes in found if tag == "figure")
     labels = {attributes.get("for") for tag, attributes in found if tag == "label"}
     assert all(attributes["id"] in labels for tag, attributes in found if tag == "input")
-    assert [tag for tag, _ in found if re.fullmatch("h[1-3]", tag)][0] == "h1"
+    assert next(tag for tag, _ in found if re.fullmatch("h[1-3]", tag)) == "h1"
     identifiers = [attributes["id"] for _, attributes in found if attributes.get("id", "").startswith(("alert-", "endpoint"))]
     assert len(identifiers) == len(set(identifiers))
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import pathlib
+import re
 
 import click
 
@@ -56,6 +57,45 @@ def export_policy(form: str, host: str | None, output: str | None, store_dsn: st
     with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
         found = rules(queries.endpoints(store, host), queries.policy_facts(store, host))
     _write(FORMATS[form](found), output)
+
+
+@export.command("tests")
+@click.option(
+    "--base-url", required=True, metavar="URL", help="Host to test, as https://staging.example: never the one in production."
+)
+@click.option(
+    "-f", "--format", "form", default="pytest", show_default=True, metavar="NAME", help="pytest, http or schemathesis."
+)
+@host_option
+@click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
+@common
+def export_tests(
+    base_url: str, form: str, host: str | None, output: str | None, store_dsn: str | None, config_path: str | None
+) -> None:
+    """Tests that incidents and inventory suggest: authorisation, credentials, limits, mass assignment, old versions.
+
+    Nothing is sent by this command, and no value that was seen is in what it writes.
+
+    \b
+    tapwatch export tests --base-url https://staging.example -o test_api.py && python -m pytest test_api.py
+    """
+    from sensor.outputs.apitests.cases import cases
+    from sensor.outputs.apitests.forms import FORMATS
+    from sensor.outputs.policy.rules import rules
+    from sensor.store import open_store, queries
+
+    if form not in FORMATS:
+        raise click.BadParameter(f"{form!r} is no format; there are: {', '.join(FORMATS)}.", param_hint="--format")
+    if not re.fullmatch(r"https?://[^\s/?#\"'\\]+(/[^\s?#\"'\\]*)?", base_url):
+        raise click.BadParameter("write it as https://staging.example.", param_hint="--base-url")
+    with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
+        chosen = queries.only_host(store, host)
+        endpoints = queries.endpoints(store, chosen)
+        found = cases(
+            endpoints, queries.parameters(store, chosen), queries.findings(store, chosen, None, None),
+            queries.alerts(store, host=chosen), rules(endpoints, queries.policy_facts(store, chosen)),
+        )  # fmt: skip
+    _write(FORMATS[form](found, base_url), output)
 
 
 @export.command("blocklist")

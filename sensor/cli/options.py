@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import click
 
+from sensor.core.severities import SEVERITIES
+
 if TYPE_CHECKING:
     from sensor.config import Config
 
@@ -34,9 +36,7 @@ verbose_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 host_option = click.option("--host", help="Only this host.")
-severity_option = click.option(
-    "--severity", type=click.Choice(["low", "medium", "high", "critical"]), help="Only this severity and above."
-)
+severity_option = click.option("--severity", type=click.Choice(SEVERITIES), help="Only this severity and above.")
 since_option = click.option("--since", metavar="TIME", help="Only what was seen at or after this time (RFC 3339).")
 until_option = click.option("--until", metavar="TIME", help="Only what was seen at or before this time (RFC 3339).")
 

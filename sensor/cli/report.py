@@ -23,8 +23,8 @@ def report(
     It needs no network and no other file, and holds no value that is secret.
     """
     from sensor import __version__
-    from sensor.outputs.report.gather import gather
     from sensor.outputs.report.page import page
+    from sensor.reporting import gather
     from sensor.store import open_store
 
     with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:

@@ -3,10 +3,10 @@
 import datetime
 from typing import Any
 
+from sensor.core.severities import SEVERITIES
 from sensor.store.errors import StoreError
 from sensor.store.open import Store
 
-SEVERITIES = ("low", "medium", "high", "critical")
 EVERYWHERE = "/*"
 """Endpoint of an alert that is about a host."""
 RADIUS_DAYS = 7

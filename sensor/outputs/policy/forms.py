@@ -39,7 +39,12 @@ def _plain(rule: Rule) -> dict[str, Any]:
 
 def as_nginx(rules: list[Rule]) -> str:
     """Rates, methods and credentials as maps for the http block; two lines for the server block stand at the end."""
-    lines = [f"# {HEAD}", "# Include this in the http block. An address without a rule has no limit.", "map_hash_bucket_size 256;", ""]
+    lines = [
+        f"# {HEAD}",
+        "# Include this in the http block. An address without a rule has no limit.",
+        "map_hash_bucket_size 256;",
+        "",
+    ]
     for rule in rules:
         for method, rate in rule.rates.items():
             name = f"tapwatch_{_short(rule, method)}"
@@ -56,13 +61,20 @@ def as_nginx(rules: list[Rule]) -> str:
     lines += ["limit_req_status 429;", "", 'map "$request_method $host$uri" $tapwatch_method_refused {', '    default "";']
     lines += [f'    "~^(?:{"|".join(rule.methods)}|OPTIONS|HEAD) {_host(rule)}{rule.pattern}$" "";' for rule in rules]
     lines += [f'    "~^[^ ]+ {_host(rule)}{rule.pattern}$" 1;' for rule in rules]
-    lines += ["}", "", 'map "$host$uri $http_authorization$http_x_api_key$http_cookie" $tapwatch_credentials_missing {', '    default "";']
+    lines += [
+        "}",
+        "",
+        'map "$host$uri $http_authorization$http_x_api_key$http_cookie" $tapwatch_credentials_missing {',
+        '    default "";',
+    ]
     lines += [f'    "~^{_host(rule)}{rule.pattern} $" 1;' for rule in rules if rule.credentials]
     lines += ["}", "", "# In the server block:"]
     lines += ["#   if ($tapwatch_method_refused) { return 405; }", "#   if ($tapwatch_credentials_missing) { return 401; }"]
     largest = max((rule.body_bytes for rule in rules), default=0)
     if largest:
-        lines.append(f"#   client_max_body_size {largest // KIB}k;  # for its largest body; by location where others are smaller")
+        lines.append(
+            f"#   client_max_body_size {largest // KIB}k;  # for its largest body; by location where others are smaller"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -137,8 +149,8 @@ FORMATS: dict[str, Callable[[list[Rule]], str]] = {"yaml": as_yaml, "nginx": as_
 def _because(rate: Rate) -> str:
     """What a rate rests on, as a sentence of the sensor's own words."""
     return (
-        f"{rate.requests} requests of {rate.clients} ordinary addresses, at most {rate.busiest} in a minute: none would have been "
-        f"stopped, and at least {rate.coverage:.1%} of those to come stay below {rate.per_minute}."
+        f"{rate.requests} requests of {rate.clients} ordinary addresses, at most {rate.busiest} in a minute: none would have "
+        f"been stopped, and at least {rate.coverage:.1%} of those to come stay below {rate.per_minute}."
     )
 
 

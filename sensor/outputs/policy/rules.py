@@ -2,8 +2,8 @@
 
 Rate: requests of one address in a minute. The busiest calendar minute that any ordinary address had is doubled: a minute that
 begins anywhere lies within two calendar minutes, so that no past request would have been stopped. Of addresses still to come at
-least `coverage` stay below it, with a confidence of 95 %: the largest of n independent values is exceeded by more than a share q
-of the others with a probability of (1 - q)^n (Wilks 1941). Addresses in alerts do not count as ordinary.
+least `coverage` stay below it, with a confidence of 95 %: the largest of n independent values is exceeded by more than a share
+q of the others with a probability of (1 - q)^n (Wilks 1941). Addresses in alerts do not count as ordinary.
 """
 
 import collections

@@ -9,9 +9,9 @@ import jinja2
 import markupsafe
 import msgspec
 
+from sensor.core.severities import SEVERITIES
 from sensor.outputs.report import plots
-from sensor.outputs.report.gather import Incident, Report
-from sensor.store.queries import SEVERITIES
+from sensor.outputs.report.contents import Incident, Report
 
 FOLDER = pathlib.Path(__file__).parent
 STATIC_ROWS = 100
@@ -53,8 +53,8 @@ def _endpoint(row: dict) -> list:
     failed = row["status_4xx"] + row["status_5xx"]
     return [
         row["risk"], _shown(row["host"]), _shown(row["method"]), _shown(row["endpoint"]), row["transactions"], row["clients"],
-        f"{100 * failed / max(row['transactions'], 1):.0f} %", ", ".join(row["auth"]), ", ".join(sensitive), len(row["findings"]),
-        row["alerts"],
+        f"{100 * failed / max(row['transactions'], 1):.0f} %", ", ".join(row["auth"]), ", ".join(sensitive),
+        len(row["findings"]), row["alerts"],
     ]  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import pygal
 from pygal.style import Style
 
-from sensor.outputs.report.gather import Incident, Row
+from sensor.outputs.report.contents import Incident, Row
 
 STYLE = Style(
     background="transparent", plot_background="transparent", foreground="var(--ink)", foreground_strong="var(--ink)",

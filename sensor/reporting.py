@@ -1,15 +1,13 @@
 """What a report tells, asked from a store in a few questions."""
 
-import dataclasses
 import re
-from typing import Any
 
-from sensor.hygiene import Figure, hygiene
+from sensor.core.severities import SEVERITIES
+from sensor.hygiene import hygiene
+from sensor.outputs.report.contents import Incident, Report, Row
 from sensor.store import queries
 from sensor.store.errors import StoreError
 from sensor.store.open import Store
-
-Row = dict[str, Any]
 
 BINS = 60
 """Stretches of time in a plot."""
@@ -24,42 +22,6 @@ QUERY_PARAMETER = re.compile(r"different values of query parameter (\S+?)[ ,.]")
 NEXT = re.compile(r"Next expected: (-?\d+)")
 FAILING = ("credential_stuffing", "card_testing", "code_guessing", "fuzzing", "scanning")
 MICROSECONDS = 1_000_000
-
-
-@dataclasses.dataclass
-class Incident:
-    """An alert, and what its plots show."""
-
-    alert: Row
-    values: list[tuple[float, float]] = dataclasses.field(default_factory=list)
-    """(seconds since its beginning, number that was asked for), at most POINTS of them"""
-    expected: float | None = None
-    outcomes: list[tuple[float, int, int]] = dataclasses.field(default_factory=list)
-    """(seconds since its beginning, its transactions that were served, that were refused) by stretch of time"""
-    sources: list[tuple[float, int]] = dataclasses.field(default_factory=list)
-    """(seconds since its beginning, its addresses that were active) by stretch of time"""
-
-
-@dataclasses.dataclass
-class Report:
-    """Everything that the page tells."""
-
-    first: str
-    last: str
-    transactions: int
-    hosts: int
-    clients: int
-    endpoints: list[Row]
-    findings: list[Row]
-    alerts: list[Row]
-    incidents: list[Incident]
-    blind: list[Figure]
-    incomplete: dict[str, int]
-    """transactions by what was not seen of them"""
-    services: list[Row]
-    traffic: list[Row]
-    """by stretch of time: at (seconds since the first), c2 to c5, none, p50, p95 (µs)"""
-    sensors: list[str]
 
 
 def gather(store: Store, host: str | None = None, since: str | None = None, until: str | None = None) -> Report:
@@ -78,7 +40,7 @@ def gather(store: Store, host: str | None = None, since: str | None = None, unti
         raise StoreError("There is no transaction to report on; `tapwatch endpoints` shows what the store holds.")
     alerts = sorted(
         queries.alerts(store, host=host, since=since, until=until),
-        key=lambda row: (-queries.SEVERITIES.index(row["severity"]), -row["transactions"], row["alert_id"]),
+        key=lambda row: (-SEVERITIES.index(row["severity"]), -row["transactions"], row["alert_id"]),
     )
     return Report(
         first=summary["first"], last=summary["last"], transactions=summary["transactions"], hosts=summary["hosts"],
@@ -87,20 +49,24 @@ def gather(store: Store, host: str | None = None, since: str | None = None, unti
         ),
         findings=queries.findings(store, host, None, None), alerts=alerts,
         incidents=[_incident(store, alert) for alert in alerts[:INCIDENTS]], blind=_blind(store),
-        incomplete=dict(store.rows(
-            f"SELECT arrayJoin(completeness) AS what, count() FROM transactions{where} GROUP BY what ORDER BY 2 DESC, 1", where.values
-        )),
+        incomplete=_incomplete(store, where),
         services=queries.encrypted_services(store, since, until, SERVICES),
         traffic=_traffic(store, where, summary["begin"], summary["end"]), sensors=summary["sensors"],
     )  # fmt: skip
 
 
-def _blind(store: Store) -> list[Figure]:
+def _blind(store: Store) -> list[Row]:
     """The hygiene of all runs together."""
     rows = store.rows(
         "SELECT k, sum(v) FROM sensor_stats ARRAY JOIN mapKeys(counters) AS k, mapValues(counters) AS v GROUP BY k"
     )
-    return hygiene({name: int(count) for name, count in rows})
+    return [figure.as_dict() for figure in hygiene({name: int(count) for name, count in rows})]
+
+
+def _incomplete(store: Store, where: queries.Where) -> dict[str, int]:
+    """Transactions by what was not seen of them."""
+    sql = f"SELECT arrayJoin(completeness) AS what, count() FROM transactions{where} GROUP BY what ORDER BY 2 DESC, 1"
+    return dict(store.rows(sql, where.values))
 
 
 def _width(begin: int, end: int) -> int:
@@ -110,10 +76,10 @@ def _width(begin: int, end: int) -> int:
 
 def _traffic(store: Store, where: queries.Where, begin: int, end: int) -> list[Row]:
     width = _width(begin, end)
+    classes = ", ".join(f"countIf(intDiv(status, 100) = {k}) AS c{k}" for k in range(2, 6))
     rows = store.dicts(
-        "SELECT intDiv(toUnixTimestamp64Micro(ts) - {begin:Int64}, {width:Int64}) AS bin, countIf(intDiv(status, 100) = 2) AS c2, "
-        "countIf(intDiv(status, 100) = 3) AS c3, countIf(intDiv(status, 100) = 4) AS c4, countIf(intDiv(status, 100) = 5) AS c5, "
-        "countIf(status IS NULL) AS none, quantilesTDigest(0.5, 0.95)(latency_us) AS latency "
+        "SELECT intDiv(toUnixTimestamp64Micro(ts) - {begin:Int64}, {width:Int64}) AS bin, "
+        f"{classes}, countIf(status IS NULL) AS none, quantilesTDigest(0.5, 0.95)(latency_us) AS latency "
         f"FROM transactions{where} GROUP BY bin ORDER BY bin",
         where.values | {"begin": begin, "width": width},
     )
@@ -149,7 +115,7 @@ def _incident(store: Store, alert: Row) -> Incident:
 
 
 def _values(store: Store, alert: Row, where: queries.Where, begin: int) -> list[tuple[float, float]]:
-    """Numbers that an incident asked for, in the order of time: of its query parameter, or of the path's one that varies most."""
+    """Numbers that an incident asked for, in the order of time: of its query parameter, or of the path's busiest one."""
     named = QUERY_PARAMETER.search(alert["explanation"])
     if named:
         terms = [("extractURLParameter(concat('?', query), {what:String})", named[1])]
