@@ -49,6 +49,8 @@ class Guessing(Detector):
 
     what: str
     """what an attempt is, for sentences: `log-in`"""
+    statistic: str = ""
+    """name of the statistic; `CUSUM of failed …s` where it is empty"""
     success_matters: bool = True
     """a success of a guesser makes the incident worse"""
 
@@ -116,7 +118,10 @@ class Guessing(Detector):
             actors=len(guilty),
             sources=sources,
             transactions=attempts,
-            statistic={"name": f"CUSUM of failed {self.what}s (nats)", "value": round(float(incident["nats"]), 2)},
+            statistic={
+                "name": f"{self.statistic or f'CUSUM of failed {self.what}s'} (nats)",
+                "value": round(float(incident["nats"]), 2),
+            },
             threshold=round(float(incident["threshold"]), 2),
             explanation=self.explain(incident, sources, attempts, failures, f"{host} {method} {template}".strip()),
             evidence=evidence_of_campaign(incident, method),

@@ -1,5 +1,7 @@
 """The configuration: a TOML file, the environment and flags, in one frozen value. Every default stands here."""
 
+import datetime
+import ipaddress
 import os
 import pathlib
 import re
@@ -85,6 +87,22 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """address and port of /metrics, /healthz and /readyz of a live sensor; empty for none"""
 
 
+class Suppress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[[suppress]]: alerts that are not told. All that is named must fit."""
+
+    detector: str = ""
+    host: str = ""
+    method: str = ""
+    endpoint: str = ""
+    """template, as `/v1/products/{int}`"""
+    actor: str = ""
+    sources: tuple[str, ...] = ()
+    """networks or addresses that hold all of the alert's"""
+    until: datetime.date | None = None
+    """the last day on which the rule is in force, in packet time"""
+    reason: str = ""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings."""
 
@@ -102,6 +120,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: Metrics = Metrics()
     flows: dict[str, str] = {}
     """what endpoints do, where their names do not tell: `"POST /v1/enter" = "login"` (a host may stand before the path)"""
+    suppress: tuple[Suppress, ...] = ()
+    """alerts that are not told"""
     detectors: dict[str, dict[str, float]] = {}
     """settings of detectors by name, as [detectors.enumeration]"""
 
@@ -134,10 +154,23 @@ def load_config(path: str | None) -> Config:
             raise ConfigError(
                 f'{path}: `flows` takes lines as "POST /v1/enter" = "login"; flows are {", ".join(filter(None, FLOW))}.'
             )
+    for rule in config.suppress:
+        _check_rule(rule, path)
     for name, ports in config.capture.tunnel_ports.items():
         if name not in TUNNELS or any(not 0 < port < 65_536 for port in ports):
             raise ConfigError(f"{path}: `capture.tunnel_ports` takes lists of UDP ports for {', '.join(sorted(TUNNELS))}.")
     return config
+
+
+def _check_rule(rule: Suppress, path: str) -> None:
+    """Raises ConfigError for a rule that fits everything, or names no network."""
+    if not (rule.detector or rule.host or rule.method or rule.endpoint or rule.actor or rule.sources):
+        raise ConfigError(f"{path}: a rule of `suppress` must name a detector, host, method, endpoint, actor or sources.")
+    for text in rule.sources:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise ConfigError(f"{path}: `suppress` names {text!r}, which is no address or network.") from None
 
 
 def _plain(message: str) -> str:

@@ -49,7 +49,18 @@ ROUND = (
     Scenario("ordinary", hours=24.0, people=100),
     *(
         Scenario(name, requests=requests, sources=sources, rate=rate)
-        for name in ("sweep", "scrape", "grid", "stuffing", "spraying", "card_testing", "coupons", "fuzzing", "scanning")
+        for name in (
+            "sweep",
+            "scrape",
+            "grid",
+            "stuffing",
+            "spraying",
+            "card_testing",
+            "coupons",
+            "fuzzing",
+            "spam",
+            "scanning",
+        )
         for requests, sources, rate in ((1_000, 1, 2.0), (2_000, 100, 2.0))
     ),
     Scenario("grid", hours=2.0, requests=20_000, sources=1_000, rate=10.0),

@@ -11,6 +11,7 @@ from sensor.core.reasons import REASON, named
 from sensor.hygiene import hygiene
 from sensor.outputs.lines import Lines, alert_line
 from sensor.pipeline import Pipeline, StoreSink
+from sensor.suppression import Mark, Suppression
 from sensor.warmup import ready_kernels
 
 
@@ -20,6 +21,7 @@ class Totals:
 
     endpoints: int = 0
     alerts: list[dict] = dataclasses.field(default_factory=list)
+    suppressed: int = 0
     problems: list[str] = dataclasses.field(default_factory=list)
     captures: int = 0
 
@@ -40,12 +42,21 @@ class Replay:
         ready_kernels(config, store, say)
         self._pipeline = Pipeline(config, key, self._sinks, filter_)
         self._totals = Totals()
+        self._suppression = Suppression(config.suppress, self._marks())
         self.seconds = self._pipeline.seconds
 
     def _open_store(self):
         from sensor.store.open import open_store
 
         return open_store(self._config.store)
+
+    def _marks(self) -> list[Mark]:
+        """What analysts said of earlier alerts."""
+        if self._store is None:
+            return []
+        from sensor.store.queries import marks
+
+        return [Mark(**row) for row in marks(self._store)]
 
     def run(self, paths: list[str], *, each: bool, count: int, progress) -> None:
         """Replay the captures: as one stretch of traffic, or each on its own."""
@@ -89,7 +100,9 @@ class Replay:
     def _tell(self, writer, name: str) -> None:
         """Endpoints and alerts of the traffic that ends here."""
         endpoints = self._pipeline.endpoints()
-        alerts = [alert.as_row() for alert in self._pipeline.alerts()]
+        found = [alert.as_row() for alert in self._pipeline.alerts()]
+        alerts = self._suppression.told(found)
+        self._totals.suppressed += len(found) - len(alerts)
         self._totals.endpoints += len(endpoints)
         self._totals.alerts += alerts
         if self._alerts:
@@ -123,6 +136,7 @@ class Replay:
             "endpoints": self._totals.endpoints,
             "alerts": len(self._totals.alerts),
             "raised": self._totals.alerts,
+            "suppressed": self._totals.suppressed,
             "counters": named(counters),
             "hygiene": [figure.as_dict() for figure in hygiene(named(counters))],
             "problems": self._totals.problems,

@@ -22,16 +22,24 @@ from sensor.cli.options import common, json_option, load_settings, store_dsn_of
     metavar="PCAP",
     help="Capture to cut from, or the name that was given to `live -w`; default: that of the configuration.",
 )
+@click.option(
+    "--mark",
+    type=click.Choice(["false-positive", "true-positive", "benign", "none"]),
+    help="Say what it is: false positives raise the threshold there, and are not told again; none takes it back.",
+)
+@click.option("--note", default="", help="Why, kept with the mark.")
 @json_option
 @common
 def alert(
-    alert_id: str, out: str | None, captures: tuple[str, ...], as_json: bool, store_dsn: str | None, config_path: str | None
-) -> None:
+    alert_id: str, out: str | None, captures: tuple[str, ...], mark: str | None, note: str, as_json: bool,
+    store_dsn: str | None, config_path: str | None,
+) -> None:  # fmt: skip
     """One alert with its whole explanation and evidence; the beginning of ALERT_ID is enough.
 
     \b
     tapwatch alert ac16
     tapwatch alert ac16 --pcap evidence.pcapng --from monday.pcap
+    tapwatch alert ac16 --mark false-positive --note "load test of the shop team"
     """
     from sensor.cli.tables import print_fields, print_json
     from sensor.store import open_store, queries
@@ -39,6 +47,10 @@ def alert(
     paths = _captures(captures, config_path) if out else []
     with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
         row = queries.alert(store, alert_id)
+        if mark:
+            queries.set_mark(store, row["alert_id"], "" if mark == "none" else mark, note)
+            click.echo(f"{row['alert_id']} is marked: {mark}.", err=True)
+            row = queries.alert(store, row["alert_id"])
         connections = queries.connections_of(store, row) if out else []
     if out:
         _cut(row, connections, paths, out)

@@ -98,6 +98,7 @@ TRANSACTION = np.dtype(
         ("session", "<u8"),        # keyed hash of the session cookie; 0: none
         ("endpoint", "<u4"),       # id in the endpoint table; set by the inventory
         ("served", "u1"),          # some answer so far, or this one, said that its endpoint exists; set by the inventory
+        ("signature", "<u8"),      # SimHash of the text that it adds, 0 none; set by the inventory
         ("flow", "u1"),            # FLOWS: what its endpoint does; set by the inventory
         ("request_media", "u1"), ("response_media", "u1"),    # MEDIA
         ("request_coding", "u1"), ("response_coding", "u1"),  # CODINGS; of the sample: identity once it is decoded

@@ -29,6 +29,8 @@ from sensor.inventory.targets import (
     redact_url,
     write_template,
 )
+from sensor.inventory.texts import LONGEST as LONGEST_TEXT
+from sensor.inventory.texts import sign_texts
 from sensor.inventory.traces import find_traces
 from sensor.inventory.values import VALUE, VALUES_OF_BODY, VALUES_PER_ROW
 
@@ -177,6 +179,7 @@ class Inventory:
         self._answers = np.empty(ANSWERED, VALUE)
         self._answer_text = np.empty(ANSWERED * ROOM_PER_VALUE + NAME_LIMIT + SLACK, np.uint8)
         self._told_seen = np.zeros(len(self.table.parameters.rows), np.uint64)
+        self._text, self._counts = np.zeros(LONGEST_TEXT + SLACK, np.uint8), np.zeros(64, np.int64)
         self._arena = np.empty(0, np.uint8)
         self._values = np.empty(0, VALUE)
 
@@ -233,6 +236,7 @@ class Inventory:
                 break
             self.learn(int(rows["ts"][at]))
         self.flows.mark(self.table, rows, values[:count])
+        sign_texts(rows, batch.bodies, self._text, self._counts)
         note_parameters(self.table.parameters, self.table.rows, rows, arena, values[:count])
         return Batch(rows, arena, int(used), batch.bodies, batch.bodies_used), values[:count], wire
 

@@ -90,6 +90,8 @@ def _why_not(address, row, radius, own, allowed, expired, min_confidence, max_ra
         return "is on the list of those allowed"
     if any(ip in network for network in NEVER):
         return "is private or local"
+    if row.get("mark") in ("false-positive", "benign"):
+        return f"its alert is marked {row['mark']}"
     if expired:
         return "was quiet for longer than entries last"
     if row["confidence"] < min_confidence:

@@ -9,6 +9,7 @@ from sensor.simulate.carrier import Script
 from sensor.simulate.clients import ClientKind, opaque
 from sensor.simulate.crowd import card_number
 from sensor.simulate.shop import COLOURS, FIRST_ID, WORDS, Shop, response
+from sensor.simulate.texts import NAMES, pitch
 from sensor.simulate.visits import SECOND, Exchange
 
 TOOL = ClientKind(
@@ -145,6 +146,14 @@ def scanning(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
         yield Step("GET", path, "/*", 404, {"error": "not_found"})
 
 
+def spam(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
+    """The same two texts below one product after the other, each time with other names and links."""
+    for k in range(requests):
+        body = {"name": rng.choice(NAMES), "stars": 5, "text": pitch(rng, k)}
+        product = rng.choice(shop.popular)
+        yield Step("POST", f"/v1/products/{product}/reviews", "/v1/products/{int}/reviews", 201, {"review": 1000 + k}, body)
+
+
 @dataclass(frozen=True)
 class Attack:
     """An attack by its name. detector: who must find it; endpoint: where."""
@@ -164,6 +173,7 @@ ATTACKS = {
     "card_testing": Attack(card_testing, "card_testing", "POST", "/v1/payments"),
     "coupons": Attack(coupons, "code_guessing", "POST", "/v1/coupons/apply"),
     "fuzzing": Attack(fuzzing, "fuzzing", "POST", "/v1/cart/items"),
+    "spam": Attack(spam, "spam", "POST", "/v1/products/{int}/reviews"),
     "scanning": Attack(scanning, "scanning", "", "/*"),
 }
 

@@ -1,5 +1,6 @@
 """Ordinary traffic of a shop: people, phones, a partner, a crawler, a health check, an office behind one address, a sale."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from random import Random
@@ -7,6 +8,7 @@ from random import Random
 from sensor.simulate.carrier import Script
 from sensor.simulate.clients import IOS_APP, OKHTTP, PEOPLE_KINDS, ClientKind, jwt
 from sensor.simulate.shop import COLOURS, WORDS, Shop, password, random_uuid, response
+from sensor.simulate.texts import review
 from sensor.simulate.visits import SECOND, Exchange, Person, Visit, health_checks, partner_batch
 
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
@@ -22,6 +24,8 @@ CRAWLER = ClientKind(
         "Accept-Encoding: gzip, deflate",
     ),
 )
+REVIEWS = 0.15
+"""Share of visits that end with a review."""
 DECLINED = 0.08
 """Share of people's payments that the bank declines."""
 CATEGORIES = tuple(f"{colour}-{word}s" for colour in COLOURS[:3] for word in WORDS[:6])
@@ -55,7 +59,19 @@ def visits_of(rng: Random, shop: Shop, person: Person, start: int, end: int, pau
             yield exchange
         if bought:
             yield from payments(rng, person, now)
+        if rng.random() < REVIEWS:
+            now += int(rng.uniform(20, 90) * SECOND)
+            yield written(rng, shop, person, now)
         now += int(rng.expovariate(1 / pause) * SECOND) + MINUTE
+
+
+def written(rng: Random, shop: Shop, person: Person, now: int) -> Exchange:
+    """A review of a product."""
+    product = rng.choices(shop.popular, shop.interest)[0]
+    body = {"name": person.email.split(".")[0], "stars": rng.randint(1, 5), "text": review(rng)}
+    answer = response(now, 201, {"review": rng.randint(1, 10**6)})
+    exchange = posted(person.kind, now, f"/v1/products/{product}/reviews", body, answer, person.proof)
+    return dataclasses.replace(exchange, template="/v1/products/{int}/reviews")
 
 
 def payments(rng: Random, person: Person, now: int) -> Iterator[Exchange]:

@@ -3,6 +3,8 @@
 import datetime
 from typing import Any
 
+import msgspec
+
 from sensor.core.severities import SEVERITIES
 from sensor.store.errors import StoreError
 from sensor.store.open import Store
@@ -129,6 +131,18 @@ def alert(store: Store, prefix: str) -> Row:
         raise StoreError(f"No alert begins with {prefix!r}; `tapwatch alerts` lists them.")
     names = ", ".join(row["alert_id"] for row in found[:10])
     raise StoreError(f"More than one alert begins with {prefix!r}: {names}.")
+
+
+def marks(store: Store) -> list[Row]:
+    """What analysts said of alerts: alert_id, detector, host, method, endpoint, mark."""
+    columns = "alert_id, detector, host, method, endpoint, mark"
+    return store.dicts(f"SELECT {columns} FROM alerts WHERE mark != '' ORDER BY alert_id")
+
+
+def set_mark(store: Store, alert_id: str, mark: str, note: str) -> None:
+    """Keep what an analyst says of an alert; an empty mark takes it back."""
+    row = {"alert_id": alert_id, "mark": mark, "note": note, "marked_at": f"{datetime.datetime.now(datetime.UTC):%F %T.%f}"}
+    store.insert("alert_marks", tuple(row), msgspec.json.encode(row), "JSONEachRow")
 
 
 def transactions_of(found: Row) -> "Where":
