@@ -87,6 +87,13 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """address and port of /metrics, /healthz and /readyz of a live sensor; empty for none"""
 
 
+class Proxies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[proxies]"""
+
+    trusted: tuple[str, ...] = ()
+    """networks of load balancers and gateways whose X-Forwarded-For or Forwarded is believed"""
+
+
 class Suppress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[[suppress]]: alerts that are not told. All that is named must fit."""
 
@@ -120,6 +127,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: Metrics = Metrics()
     flows: dict[str, str] = {}
     """what endpoints do, where their names do not tell: `"POST /v1/enter" = "login"` (a host may stand before the path)"""
+    proxies: Proxies = Proxies()
     suppress: tuple[Suppress, ...] = ()
     """alerts that are not told"""
     detectors: dict[str, dict[str, float]] = {}
@@ -154,6 +162,7 @@ def load_config(path: str | None) -> Config:
             raise ConfigError(
                 f'{path}: `flows` takes lines as "POST /v1/enter" = "login"; flows are {", ".join(filter(None, FLOW))}.'
             )
+    _check_networks(config.proxies.trusted, "proxies.trusted", path)
     for rule in config.suppress:
         _check_rule(rule, path)
     for name, ports in config.capture.tunnel_ports.items():
@@ -166,11 +175,15 @@ def _check_rule(rule: Suppress, path: str) -> None:
     """Raises ConfigError for a rule that fits everything, or names no network."""
     if not (rule.detector or rule.host or rule.method or rule.endpoint or rule.actor or rule.sources):
         raise ConfigError(f"{path}: a rule of `suppress` must name a detector, host, method, endpoint, actor or sources.")
-    for text in rule.sources:
+    _check_networks(rule.sources, "suppress", path)
+
+
+def _check_networks(texts: tuple[str, ...], where: str, path: str) -> None:
+    for text in texts:
         try:
             ipaddress.ip_network(text, strict=False)
         except ValueError:
-            raise ConfigError(f"{path}: `suppress` names {text!r}, which is no address or network.") from None
+            raise ConfigError(f"{path}: `{where}` names {text!r}, which is no address or network.") from None
 
 
 def _plain(message: str) -> str:

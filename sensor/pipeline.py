@@ -101,7 +101,7 @@ class Pipeline:
     def reset(self) -> None:
         """Forget all traffic."""
         self._decoder = new_decoder(fragment_bytes=self._budget.fragment_bytes, **msgspec.structs.asdict(self._config.capture))
-        self._inventory = Inventory(self._key, self._config.flows)
+        self._inventory = Inventory(self._key, self._config.flows, self._config.proxies.trusted)
         self._grants = new_grants()
         self._encrypted = Encrypted()
         self._detectors = [self._make(name, kind, self._config.detectors) for name, kind in find_detectors().items()]

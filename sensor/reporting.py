@@ -31,7 +31,7 @@ def gather(store: Store, host: str | None = None, since: str | None = None, unti
     where.time("ts >=", "since", since)
     where.time("ts <=", "until", until)
     (summary,) = store.dicts(
-        "SELECT count() AS transactions, uniqExact(host) AS hosts, uniq(client_ip) AS clients, toString(min(ts)) AS first, "
+        "SELECT count() AS transactions, uniqExact(host) AS hosts, uniq(remote_ip) AS clients, toString(min(ts)) AS first, "
         "toString(max(ts)) AS last, toUnixTimestamp64Micro(min(ts)) AS begin, toUnixTimestamp64Micro(max(ts)) AS end, "
         f"arraySort(groupUniqArray(toString(sensor))) AS sensors FROM transactions{where}",
         where.values,
@@ -101,7 +101,7 @@ def _incident(store: Store, alert: Row) -> Incident:
     bins = {"begin": begin, "width": _width(begin, end)}
     for k, served, refused, sources in store.rows(
         "SELECT intDiv(toUnixTimestamp64Micro(ts) - {begin:Int64}, {width:Int64}) AS bin, countIf(status < 400), "
-        f"countIf(status >= 400), uniqExact(client_ip) FROM transactions{where} GROUP BY bin ORDER BY bin",
+        f"countIf(status >= 400), uniqExact(remote_ip) FROM transactions{where} GROUP BY bin ORDER BY bin",
         where.values | bins,
     ):
         at = k * bins["width"] / MICROSECONDS

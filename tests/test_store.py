@@ -43,7 +43,7 @@ def random_batch(rows: int, seed: int, vary: int = 0) -> Batch:
         out[name] = draw.integers(0, 1 << min(bits, 62), rows).astype(TRANSACTION[name])
     out["ts"] = NS + draw.integers(0, 10**15, rows) + vary
     v4 = draw.random(rows) < 0.6
-    for side in ("client", "server"):
+    for side in ("client", "peer", "server"):
         out[side + "_hi"][v4] = 0
         out[side + "_lo"][v4] = MAPPED + draw.integers(0, 1 << 32, int(v4.sum()))
     out["version"] = draw.choice([9, 10, 11, 20], rows)
@@ -77,10 +77,10 @@ def expected(batch: Batch, index: int) -> dict:
 
     row = batch.rows[index]
     text = {name: batch.text(index, name).decode("utf-8", "backslashreplace") for name in ALL_TEXTS}
-    client, server = address(row, "client"), address(row, "server")
+    client, remote, server = address(row, "peer"), address(row, "client"), address(row, "server")
     flow = communityid.FlowTuple.make_tcp(client, server, int(row["client_port"]), int(row["server_port"]))
     credential, session = int(row["credential"]), int(row["session"])
-    actor = f"token:{credential:016x}" if credential else f"session:{session:016x}" if session else f"ip:{client}"
+    actor = f"token:{credential:016x}" if credential else f"session:{session:016x}" if session else f"ip:{remote}"
     return {
         **{name: text[name] for name in TEXTS},
         "endpoint": text["template"],
@@ -92,7 +92,7 @@ def expected(batch: Batch, index: int) -> dict:
         "ts": timestamp(int(row["ts"])),
         "sensor": "s1", "source": "00000000000000aa", "capture": "a.pcap",
         "community_id": communityid.CommunityID().calc(flow),
-        "client_ip": client, "client_port": int(row["client_port"]),
+        "client_ip": client, "client_port": int(row["client_port"]), "remote_ip": remote,
         "server_ip": server, "server_port": int(row["server_port"]),
         "encap": ENCAPS[row["encap"]],
         "http_version": {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}[int(row["version"])],

@@ -111,6 +111,8 @@ def write_row(http, entry, index):
     row["client_hi"] = connection["a_hi"] if a_is_client else connection["b_hi"]
     row["client_lo"] = connection["a_lo"] if a_is_client else connection["b_lo"]
     row["client_port"] = connection["a_port"] if a_is_client else connection["b_port"]
+    row["proxied_hi"] = connection["proxied_hi"]
+    row["proxied_lo"] = connection["proxied_lo"]
     row["server_hi"] = connection["b_hi"] if a_is_client else connection["a_hi"]
     row["server_lo"] = connection["b_lo"] if a_is_client else connection["a_lo"]
     row["server_port"] = connection["b_port"] if a_is_client else connection["a_port"]

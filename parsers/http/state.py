@@ -52,6 +52,7 @@ NO_ONE = 255
 
 CONNECTION = np.dtype([
     ("a_hi", "<u8"), ("a_lo", "<u8"), ("b_hi", "<u8"), ("b_lo", "<u8"),
+    ("proxied_hi", "<u8"), ("proxied_lo", "<u8"),  # by the PROXY protocol
     ("a_port", "<u2"), ("b_port", "<u2"),
     ("encap", "<u4"),
     ("serial", "<u4"),     # number of the next transaction
@@ -211,6 +212,8 @@ class Http(Bundle):
     """uint8[ARENA + SLACK]"""
     samples: np.ndarray
     """uint8[BODIES + SLACK]: samples of bodies that are handed on"""
+    groups: np.ndarray
+    """int64[8]: of an IPv6 address"""
     hellos: np.ndarray
     """HELLO[HELLOS]"""
     counters: np.ndarray
@@ -260,6 +263,7 @@ def new_http(limits: HttpLimits, key: tuple[int, int], counters: np.ndarray) -> 
         rows=np.zeros(ROWS, TRANSACTION),
         arena=np.zeros(ARENA + SLACK, np.uint8),
         samples=np.zeros(BODIES + SLACK, np.uint8),
+        groups=np.zeros(8, np.int64),
         hellos=np.zeros(HELLOS, HELLO),
         counters=counters,
     )

@@ -30,6 +30,7 @@ from parsers.http1.body import take_body, take_counted
 from parsers.http1.doubt import fall_in_doubt, out_of_step
 from parsers.http1.head import INCOMPLETE, parse_head
 from parsers.http1.message import begin_message, finish_message, is_side_for, on_head, set_both
+from parsers.http1.proxy import take_proxy_header
 from parsers.http1.recognise import MORE, NEITHER, REQUEST, RESPONSE, begins_response, classify, has_known_method, is_tls
 from parsers.http1.stored import FIRST_LINE, continue_head, force_head, head_end, store_head
 from parsers.http2.connection import begin_connection
@@ -51,15 +52,27 @@ def is_certain(http, entry, buffer, at, end):
     return not connection["late"] or connection["client"] != NO_ONE or has_known_method(buffer, at, end)
 
 
+@kernel
+def is_fresh(http, entry, side):
+    """Whether nothing was said on a connection whose start was seen, and it is for its opener to speak."""
+    connection = http.connections[entry]
+    return side == 0 and not connection["late"] and connection["client"] == NO_ONE and connection["proxied_lo"] == 0
+
+
 @inlined
 def begin(http, entry, side, flow, buffer, at, end, ts):
     """At a message boundary: the offset up to which bytes were used."""
+    start = at
     while at < end and (buffer[at] == CR or buffer[at] == LF):  # RFC 9112 2.2 asks to ignore empty lines here
         at += 1
     if at == end:
         return at
     kind = classify(buffer, at, end, FIRST_LINE)
     if kind == NEITHER:
+        if is_fresh(http, entry, side):
+            size = take_proxy_header(buffer, start, end, http.connections[entry], http.groups)
+            if size:
+                return start + size
         if http.connections[entry]["client"] == NO_ONE and begins_frames(buffer, at, end, True):
             join_frames(http, entry, side)
             return at

@@ -76,7 +76,9 @@ TRANSACTION = np.dtype(
         ("order", "<i8"),          # number of the packet that completed it
         ("ts", "<i8"),             # ns: first byte of the request; of the response when no request was seen
         ("end", "<i8"),            # ns: last byte seen of it
-        ("client_hi", "<u8"), ("client_lo", "<u8"),
+        ("client_hi", "<u8"), ("client_lo", "<u8"),  # who asked: what trusted proxies say, from the inventory on
+        ("peer_hi", "<u8"), ("peer_lo", "<u8"),      # the other end of the connection; set by the inventory
+        ("proxied_hi", "<u8"), ("proxied_lo", "<u8"),  # who asked, by the PROXY protocol; 0: nothing was said
         ("server_hi", "<u8"), ("server_lo", "<u8"),
         ("client_port", "<u2"), ("server_port", "<u2"),
         ("encap", "<u4"),          # as in PACKET

@@ -17,6 +17,7 @@ from sensor.inventory.operations import OPERATION_LIMIT, copy_procedure, is_grpc
 from sensor.inventory.parameters import describe, note_parameters
 from sensor.inventory.personal import MOST_DIGITS
 from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, profile_row, quantile
+from sensor.inventory.proxies import networks_of, resolve_clients
 from sensor.inventory.secrets import NAME_LIMIT
 from sensor.inventory.shapes import DEPTH, NO_SHAPE, json_shape, vote
 from sensor.inventory.targets import (
@@ -164,11 +165,12 @@ def body_room(rows: np.ndarray) -> int:
 class Inventory:
     """Endpoints of all traffic so far."""
 
-    def __init__(self, key: tuple[int, int], flows: dict[str, str] | None = None):
+    def __init__(self, key: tuple[int, int], flows: dict[str, str] | None = None, proxies: tuple[str, ...] = ()):
         self.table: Endpoints = new_endpoints()
         self.changes: list[TemplateChange] = []
         """what was learned, oldest first; the first CHANGES alone are kept"""
         self.flows = Flows(flows)
+        self._proxies, self._groups = networks_of(proxies), np.zeros(8, np.int64)
         self._key = np.uint64(key[0]), np.uint64(key[1])
         self._learned_at = 0
         self._told: dict[int, tuple[int, tuple[str, str, str]]] = {}
@@ -214,6 +216,7 @@ class Inventory:
         arena, values = self._arena, self._values
         arena[: batch.used] = batch.arena[: batch.used]
         wire = {name + part: rows[name + part].copy() for name in TARGETS for part in ("_at", "_len")}
+        resolve_clients(rows, arena, self._proxies, self._groups)
         self.table.control[1] += 1
         at, used, count = 0, batch.used, 0
         while True:

@@ -99,14 +99,15 @@ class Lines:
         def of(name: str):
             return columns[name][index]
 
-        client = of("client_hi"), of("client_lo"), of("client_port")
+        client = of("peer_hi"), of("peer_lo"), of("client_port")
+        remote = address(of("client_hi"), of("client_lo"))
         server = of("server_hi"), of("server_lo"), of("server_port")
         if of("credential"):
             actor = f"token:{of('credential'):016x}"
         elif of("session"):
             actor = f"session:{of('session'):016x}"
         else:
-            actor = f"ip:{address(client[0], client[1])}"
+            actor = f"ip:{remote}"
         return {
             "ts": rfc3339(of("ts")),
             "sensor": self._sensor,
@@ -114,6 +115,7 @@ class Lines:
             "community_id": community_id(client, server),
             "client_ip": address(client[0], client[1]),
             "client_port": client[2],
+            "remote_ip": remote,
             "server_ip": address(server[0], server[1]),
             "server_port": server[2],
             "encap": encaps[of("encap")],

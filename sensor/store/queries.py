@@ -153,7 +153,7 @@ def transactions_of(found: Row) -> "Where":
             where.equal(name, "String", found[name])
     where.time("ts >=", "since", found["first_seen"])
     where.time("ts <=", "until", found["last_seen"])
-    where.add("has(arrayMap(a -> toIPv6(a), {sources:Array(String)}), client_ip)", "sources", found["sources"])
+    where.add("has(arrayMap(a -> toIPv6(a), {sources:Array(String)}), remote_ip)", "sources", found["sources"])
     return where
 
 
@@ -180,10 +180,10 @@ def others_behind(store: Store, found: list[Row]) -> dict[str, int]:
     """How many tokens and sessions that are in no alert were served at each source of the alerts, in RADIUS_DAYS days."""
     sources = sorted({source for row in found for source in row["sources"]})
     sql = (
-        "SELECT replaceOne(IPv6NumToString(client_ip), '::ffff:', '') AS address, uniqExact(actor) FROM transactions "
+        "SELECT replaceOne(IPv6NumToString(remote_ip), '::ffff:', '') AS address, uniqExact(actor) FROM transactions "
         f"WHERE ts >= (SELECT max(ts) FROM transactions) - INTERVAL {RADIUS_DAYS} DAY AND status < 400 "
         "AND NOT startsWith(actor, 'ip:') AND NOT has({accused:Array(String)}, actor) "
-        "AND has(arrayMap(a -> toIPv6(a), {sources:Array(String)}), client_ip) GROUP BY address"
+        "AND has(arrayMap(a -> toIPv6(a), {sources:Array(String)}), remote_ip) GROUP BY address"
     )
     hit: dict[str, int] = {}
     for at in range(0, len(sources), AT_ONCE):
@@ -203,10 +203,10 @@ def policy_facts(store: Store, host: str | None) -> list[Row]:
     where.add("NOT has({nobody:Array(String)}, endpoint)", "nobody", [""])
     sql = (
         "WITH accused AS (SELECT toIPv6(arrayJoin(sources)) FROM alerts), "
-        "minutes AS (SELECT host, method, endpoint, client_ip, toStartOfMinute(ts) AS minute, count() AS n, "
+        "minutes AS (SELECT host, method, endpoint, remote_ip, toStartOfMinute(ts) AS minute, count() AS n, "
         "countIf(status < 400) AS served, countIf(auth = 'none') AS bare, max(request_bytes) AS body "
-        f"FROM transactions{where} AND client_ip NOT IN accused GROUP BY ALL), "
-        "clients AS (SELECT host, method, endpoint, client_ip, max(n) AS most, sum(n) AS all, sum(served) AS well, "
+        f"FROM transactions{where} AND remote_ip NOT IN accused GROUP BY ALL), "
+        "clients AS (SELECT host, method, endpoint, remote_ip, max(n) AS most, sum(n) AS all, sum(served) AS well, "
         "sum(bare) AS open, max(body) AS largest FROM minutes GROUP BY ALL) "
         "SELECT host, method, endpoint, count() AS clients, max(most) AS busiest, sum(all) AS requests, sum(well) AS served, "
         "sum(open) AS without_credentials, max(largest) AS largest_body FROM clients GROUP BY ALL ORDER BY ALL"
