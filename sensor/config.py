@@ -6,16 +6,21 @@ import os
 import pathlib
 import re
 import tomllib
+import urllib.parse
 
 import msgspec
 
 from sensor.core.limits import DUPLICATE_WINDOW_MS, REQUEST_SAMPLE, RESPONSE_SAMPLE, SAMPLE_LIMIT
 from sensor.core.records import FLOW
+from sensor.core.severities import SEVERITIES
 from sensor.packets.layers import TUNNELS
 
 
 class ConfigError(Exception):
     """A configuration that cannot be used; the text is a sentence for the user."""
+
+
+NOTIFY_FORMATS = ("json", "ocsf", "ecs", "slack")
 
 
 class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,6 +92,21 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """address and port of /metrics, /healthz and /readyz of a live sensor; empty for none"""
 
 
+class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[[notify]]: a receiver of alerts of a live sensor."""
+
+    url: str
+    """https:// or http:// for a webhook; udp://, tcp:// or tls:// HOST:PORT for syslog"""
+    format: str = "json"
+    """json, ocsf, ecs, or slack"""
+    severity: str = "medium"
+    """the least"""
+    secret_file: str | None = None
+    """signs the messages of a webhook"""
+    ca_file: str | None = None
+    """certificates that a receiver of tls:// is held against; the system's otherwise"""
+
+
 class Proxies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[proxies]"""
 
@@ -128,6 +148,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flows: dict[str, str] = {}
     """what endpoints do, where their names do not tell: `"POST /v1/enter" = "login"` (a host may stand before the path)"""
     proxies: Proxies = Proxies()
+    notify: tuple[Notify, ...] = ()
+    """receivers of alerts"""
     suppress: tuple[Suppress, ...] = ()
     """alerts that are not told"""
     detectors: dict[str, dict[str, float]] = {}
@@ -163,12 +185,24 @@ def load_config(path: str | None) -> Config:
                 f'{path}: `flows` takes lines as "POST /v1/enter" = "login"; flows are {", ".join(filter(None, FLOW))}.'
             )
     _check_networks(config.proxies.trusted, "proxies.trusted", path)
+    for receiver in config.notify:
+        _check_receiver(receiver, path)
     for rule in config.suppress:
         _check_rule(rule, path)
     for name, ports in config.capture.tunnel_ports.items():
         if name not in TUNNELS or any(not 0 < port < 65_536 for port in ports):
             raise ConfigError(f"{path}: `capture.tunnel_ports` takes lists of UDP ports for {', '.join(sorted(TUNNELS))}.")
     return config
+
+
+def _check_receiver(receiver: Notify, path: str) -> None:
+    parts = urllib.parse.urlsplit(receiver.url)
+    if parts.scheme not in ("http", "https", "udp", "tcp", "tls") or not parts.hostname:
+        raise ConfigError(f"{path}: `notify.url` must be https://…, or udp://, tcp:// or tls://HOST:PORT.")
+    if receiver.format not in NOTIFY_FORMATS:
+        raise ConfigError(f"{path}: `notify.format` must be one of {', '.join(NOTIFY_FORMATS)}.")
+    if receiver.severity not in SEVERITIES:
+        raise ConfigError(f"{path}: `notify.severity` must be one of {', '.join(SEVERITIES)}.")
 
 
 def _check_rule(rule: Suppress, path: str) -> None:

@@ -19,7 +19,8 @@ from sensor.config import Config, hash_key, state_folder
 from sensor.core.reasons import REASON, named
 from sensor.core.records import Batch
 from sensor.hygiene import hygiene
-from sensor.outputs.lines import Lines, alert_line
+from sensor.notifying import Notifiers
+from sensor.outputs.lines import Lines, alert_line, rfc3339
 from sensor.outputs.metrics import Figures, InterfaceFigures, MetricsServer
 from sensor.pipeline import Pipeline, StoreSink
 from sensor.service import INFO, NOTICE, WARNING, Manager
@@ -37,8 +38,8 @@ BEHIND_NS = 2_000_000_000
 """How far the clock that ends idle connections stays behind the time: packets may still lie in a ring."""
 TURNS_AT_THE_END = 32
 """Turns of all rings, at the most, for what lies in that of an interface which is gone."""
-LAST_PACKETS, LAST_ROWS = 5.0, 10.0
-"""Seconds at the end, at the most, for what is left in the rings, and for the store."""
+LAST_PACKETS, LAST_ROWS, LAST_MESSAGES = 5.0, 10.0, 5.0
+"""Seconds at the end, at the most, for what is left in the rings, for the store, and for each receiver of alerts."""
 R_SEEN, R_DROPPED, R_UNWRITTEN = REASON["kernel_frames"], REASON["kernel_dropped"], REASON["unwritten"]
 R_LOST = REASON["store_dropped"]
 
@@ -85,6 +86,7 @@ class Live:
         self.writer = self._patient_writer() if self.store else None
         self.pipeline.use([*sinks, StoreSink(self.writer)] if self.writer else sinks)
         self._metrics = self._serve_metrics()
+        self._notifiers = Notifiers(config, lambda text: say(WARNING, text))
         self._manager = Manager()
         self._stopping = self._reload = False
         self._raised: collections.Counter[tuple[str, str]] = collections.Counter()
@@ -285,6 +287,7 @@ class Live:
         if (lines := self._alert_lines) is not None:
             self._try_lines(lambda: lines.writelines(alert_line(row) for row in fresh))
             self._try_lines(lines.flush)
+        self._notifiers.alerts(fresh, rfc3339)
         if self.writer:
             self.writer.alerts(fresh)
 
@@ -351,6 +354,7 @@ class Live:
         if self.writer:
             self.writer.close(LAST_ROWS)
             self.pipeline.counters[R_LOST] = self.writer.dropped
+        self._notifiers.close(LAST_MESSAGES)
         self.pipeline.close()
         if self._files:
             self._files.close()
@@ -364,6 +368,7 @@ class Live:
             "packets": counters.get("frames", 0),
             "transactions": counters.get("transactions", 0),
             "alerts": len(self._told_alerts),
+            **self._notifiers.counted(),
             "counters": counters,
             "hygiene": [figure.as_dict() for figure in hygiene(counters)],
         }
