@@ -5,9 +5,12 @@ import os
 import pathlib
 import subprocess
 import sys
+import textwrap
 
 import dpkt
 import pytest
+
+from sensor.config import load_config
 
 PCAPS = pathlib.Path(__file__).resolve().parent.parent / "pcaps"
 STOREFRONT = PCAPS / "storefront.pcap"
@@ -251,3 +254,12 @@ def test_the_readme_states_every_command():
         name for name in COMMANDS if f"tapwatch {name}" not in readme and f"`{name}`" not in readme and f"{name} " not in readme
     ]
     assert missing == []
+
+
+def test_the_configuration_of_the_readme_is_one(tmp_path):
+    """Every setting that it shows exists, and has a value of its kind."""
+    readme = (PCAPS.parent / "README.md").read_text()
+    block = readme.split("## Configuration\n", 1)[1].split("\n## ", 1)[0]
+    (tmp_path / "t.toml").write_text(textwrap.dedent(block))
+    config = load_config(str(tmp_path / "t.toml"))
+    assert config.sensor == "tap-1" and config.suppress and config.notify and config.proxies.trusted
