@@ -5,10 +5,11 @@ repetition. CUSUM of repetitions against texts of their own, for each address, f
 the endpoint as a whole (detectors/attempts.py).
 
 Null model: people and their applications repeat texts too (`Great, thanks!` is too short to count; ready-made sentences
-are not). The share that is usual is learned at each endpoint; until it is known it is drawn to `usual_failures` = 0.3.
+are not). The share that is usual is learned at each endpoint.
 
 Threshold: as for log-ins, once in 1,000,000 ordinary texts at the earliest. One address must have repeated itself
 `min_attempts` = 15 times, in bodies that differ: who sends one request again and again tries to be heard, and spams nobody.
+Cold start: until an endpoint is known its usual share is drawn to `usual_failures` = 0.3.
 """
 
 import numpy as np

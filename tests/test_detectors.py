@@ -148,6 +148,9 @@ def test_an_attacker_does_not_teach_the_endpoint():
     assert [alert.actor for alert in alerts] == ["ip:198.51.100.1", "ip:198.51.100.2"]
 
 
+TEXT = b'{"name": "x%d", "text": "Buy cheap watches and bags of all brands, worldwide shipping, write to our shop today"}'
+
+
 @pytest.mark.parametrize("kind", find_detectors().values(), ids=lambda kind: kind.name)
 class TestEveryDetector:
     def rows(self):
@@ -160,6 +163,11 @@ class TestEveryDetector:
                 common | {"path": "/v1/coupons/apply", "method": "POST", "status": 404},
                 common | {"path": "/v1/items", "method": "POST", "status": 422},
                 common | {"path": f"/old{k}/admin", "status": 404},
+            ]
+            other = common | {"client": "198.51.100.11", "method": "POST"}
+            attacks += [
+                other | {"path": "/v1/comments", "sent": TEXT % k},
+                other | {"path": "/v1/import", "sent": b'{"url": "http://10.0.0.%d/"}' % k},
             ]
         return shoppers() + sweep(120) + people() + sorted(attacks, key=lambda row: row["ts"])
 
