@@ -4,10 +4,12 @@ import dataclasses
 from collections.abc import Callable
 from typing import BinaryIO
 
+import numpy as np
+
 from sensor.capture.files import CaptureError, CaptureFile, fingerprint
 from sensor.capture.filter import Filter
 from sensor.config import Config, hash_key
-from sensor.core.reasons import REASON, named
+from sensor.core.reasons import REASON, REASONS, named
 from sensor.hygiene import hygiene
 from sensor.outputs.lines import Lines, alert_line
 from sensor.pipeline import Pipeline, StoreSink
@@ -42,6 +44,8 @@ class Replay:
         ready_kernels(config, store, say)
         self._pipeline = Pipeline(config, key, self._sinks, filter_)
         self._totals = Totals()
+        self._counted = np.zeros(len(REASONS), np.uint64)
+        """by reason, of the captures that are told"""
         self._suppression = Suppression(config.suppress, self._marks())
         self.seconds = self._pipeline.seconds
 
@@ -115,7 +119,9 @@ class Replay:
             writer.encrypted(self._pipeline.encrypted_services())
             writer.alerts(alerts)
             last = max((row["last_seen"] for row in endpoints), default=0)
-            writer.stats({"ts": last, "capture": name, "counters": named(self._pipeline.totals())})
+            counted = self._pipeline.totals()
+            writer.stats({"ts": last, "capture": name, "counters": named(counted - self._counted)})
+            self._counted = counted
             writer.close()
 
     def _problem(self, text: str) -> None:

@@ -27,6 +27,7 @@ COMMANDS = {
     "schema": "Print or apply the ClickHouse schema.",
     "simulate": "Write a capture of ordinary traffic with a labelled attack inside.",
     "spec": "Compare an OpenAPI document with what is really called.",
+    "store": "What the store holds on disk, for how long, and copies of it.",
     "sql": "Run read-only SQL on the store.",
 }
 """Name of a command, of its module sensor.cli.NAME and of the object in it, to its help line."""

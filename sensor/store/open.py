@@ -85,6 +85,12 @@ class Store:
                 for block in blocks:
                     yield names, plain_rows(block)
 
+    def raw(self, sql: str, fmt: str) -> bytes:
+        """What a reading query gives in a format of ClickHouse. Raises StoreError."""
+        with self._sentences():
+            client = self._reader()
+            return bytes(client.raw_query(self._reading_only(client, sql), fmt=fmt))
+
     def close(self) -> None:
         """Close all connections; the embedded engine ends with its last one."""
         for client in (self._reading, self._writing):

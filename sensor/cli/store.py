@@ -1,0 +1,75 @@
+"""tapwatch store"""
+
+import pathlib
+
+import click
+
+from sensor.cli.options import common, json_option, store_dsn_of
+
+_COLUMNS = ("table", "rows", "bytes_on_disk", "bytes_per_row", "oldest", "newest")
+
+
+@click.group()
+def store() -> None:
+    """What the store holds on disk, how long it keeps it, and copies of it."""
+
+
+@store.command("stats")
+@json_option
+@common
+def stats(as_json: bool, store_dsn: str | None, config_path: str | None) -> None:
+    """Rows and bytes of each table."""
+    from sensor.cli.tables import print_json, print_table
+    from sensor.store import open_store
+    from sensor.store.keeping import table_stats
+
+    with open_store(store_dsn_of(store_dsn, config_path), create=False) as opened:
+        rows = table_stats(opened)
+    if as_json:
+        print_json(rows)
+    else:
+        print_table([name.replace("_", " ") for name in _COLUMNS], [[row[name] for name in _COLUMNS] for row in rows])
+
+
+@store.command("keep")
+@click.option("--days", required=True, type=click.IntRange(1, 3_650), help="Days after which transactions are forgotten.")
+@common
+def keep(days: int, store_dsn: str | None, config_path: str | None) -> None:
+    """Set how long transactions are kept (14 days by default). Endpoints, alerts and what was learned stay."""
+    from sensor.store import open_store
+    from sensor.store.keeping import keep_transactions
+
+    with open_store(store_dsn_of(store_dsn, config_path), create=False) as opened:
+        keep_transactions(opened, days)
+    click.echo(f"Transactions are kept for {days} days.", err=True)
+
+
+@store.command("vacuum")
+@common
+def vacuum(store_dsn: str | None, config_path: str | None) -> None:
+    """Merge what was written again and again (alerts, endpoints, counters), and drop what is past its time."""
+    from sensor.store import open_store
+    from sensor.store.keeping import merge_all
+
+    with open_store(store_dsn_of(store_dsn, config_path), create=False) as opened:
+        before, after = merge_all(opened)
+    click.echo(f"{before:,} bytes before, {after:,} after.", err=True)
+
+
+@store.command("export")
+@click.argument("query")
+@click.option("-o", "--output", required=True, metavar="FILE", help="Parquet file to write.")
+@common
+def export(query: str, output: str, store_dsn: str | None, config_path: str | None) -> None:
+    """Write the rows of a table, a view or a SELECT to a Parquet file.
+
+    \b
+    tapwatch store export ocsf_http_activity -o http.parquet
+    tapwatch store export "SELECT * FROM transactions WHERE status >= 500" -o errors.parquet
+    """
+    from sensor.store import open_store
+    from sensor.store.keeping import parquet
+
+    with open_store(store_dsn_of(store_dsn, config_path), create=False) as opened, pathlib.Path(output).open("wb") as file:
+        size = parquet(opened, query, file)
+    click.echo(f"{output}: {size:,} bytes", err=True)

@@ -1,0 +1,56 @@
+"""What the store holds on disk: how much, for how long, and copies of it."""
+
+import re
+from typing import Any, BinaryIO
+
+from sensor.store.errors import StoreError
+from sensor.store.open import Store
+
+Row = dict[str, Any]
+MERGED = (
+    "alert_marks", "alert_versions", "encrypted_service_versions", "endpoint_parameter_versions", "endpoint_profiles",
+    "risk_weights", "sensor_stats_versions", "template_changes", "transactions",
+)  # fmt: skip
+"""Tables with rows that replace others, or that are dropped when their time has come."""
+NAME = re.compile(r"[a-z_]+")
+
+
+def table_stats(store: Store) -> list[Row]:
+    """table, rows, bytes_on_disk, bytes_per_row, oldest and newest row (of transactions), the largest table first."""
+    rows = store.dicts(
+        "SELECT table, sum(rows) AS rows, sum(bytes_on_disk) AS bytes_on_disk, round(bytes_on_disk / greatest(rows, 1), 1) "
+        "AS bytes_per_row FROM system.parts WHERE active AND database = {db:String} "
+        "GROUP BY table ORDER BY bytes_on_disk DESC, table",
+        {"db": store.database},
+    )
+    ((oldest, newest),) = store.rows("SELECT toString(min(ts)), toString(max(ts)) FROM transactions")
+    return [
+        row | {"oldest": oldest, "newest": newest} if row["table"] == "transactions" else row | {"oldest": "", "newest": ""}
+        for row in rows
+    ]
+
+
+def keep_transactions(store: Store, days: int) -> None:
+    """Forget transactions so many days after they reached the store."""
+    store.command(f"ALTER TABLE transactions MODIFY TTL inserted_at + INTERVAL {int(days)} DAY DELETE")
+
+
+def merge_all(store: Store) -> tuple[int, int]:
+    """Merge all parts of MERGED: (bytes on disk before, after)."""
+
+    def size() -> int:
+        return sum(int(row["bytes_on_disk"]) for row in table_stats(store))
+
+    before = size()
+    for table in MERGED:
+        store.command(f"OPTIMIZE TABLE {table} FINAL")
+    return before, size()
+
+
+def parquet(store: Store, query: str, file: BinaryIO) -> int:
+    """Write the rows of a table, a view or a reading query as Parquet: bytes written. Raises StoreError."""
+    sql = f"SELECT * FROM {query}" if NAME.fullmatch(query.strip()) else query
+    data = store.raw(sql, "Parquet")
+    if not data:
+        raise StoreError("The query gave nothing that Parquet could hold.")
+    return file.write(data)
