@@ -8,15 +8,21 @@ from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 
-PLACES, RECENT = 256, 256
-"""Endpoints whose texts are remembered, and texts of each."""
+PLACES, RECENT, PROBES = 256, 256, 8
+"""Endpoints whose texts are remembered, texts of each, and places that an endpoint may take."""
+FIRST, MANY = 20, 0.5
+"""Texts that are not judged yet; where more of them than this share repeat each other, the endpoint takes ready-made texts, and
+is not judged at all until it was silent for an hour."""
 NEAR = 11
 """Bits in which signatures of texts of one origin differ at the most. Of independent bits so few differ once in 20 million
 pairs; texts of people share words, and come so near once in some thousands: hence the usual share of an endpoint."""
 WINDOW = 3_600_000_000_000
 
 TEXT = np.dtype([("signature", "<u8"), ("exact", "<u8"), ("source", "<u8"), ("ts", "<i8")])
-TOPIC = np.dtype([("endpoint", "<u4"), ("next", "<u4"), ("last_ts", "<i8")])
+TOPIC = np.dtype([("endpoint", "<u4"), ("next", "<u4"), ("last_ts", "<i8"), ("known", "<u4"), ("repeated", "<u4")])
+"""known, repeated: of the first FIRST texts."""
+NEW, REPEATED, AGAIN = range(3)
+"""What a text is: its own; near another; the same request of the same source once more."""
 
 
 class Texts(Bundle):
@@ -34,18 +40,37 @@ def new_texts() -> Texts:
 
 @kernel
 def topic_of(texts, endpoint, ts):
-    """Place of an endpoint's texts; -1 where another endpoint has it. An hour of silence gives it up."""
-    place = np.int64(mix(U(endpoint)) & U(PLACES - 1))
-    topic = texts.topics[place]
-    if topic["endpoint"] != endpoint:
-        if topic["endpoint"] and ts - topic["last_ts"] < WINDOW:
-            return np.int64(-1)
+    """Place of an endpoint's texts; -1 where all of its places are taken. An hour of silence gives one up."""
+    first, free = np.int64(mix(U(endpoint))), np.int64(-1)
+    for step in range(PROBES):
+        place = (first + step) & (PLACES - 1)
+        topic = texts.topics[place]
+        is_silent = ts - topic["last_ts"] >= WINDOW
+        if topic["endpoint"] == endpoint and not is_silent:
+            topic["last_ts"] = max(topic["last_ts"], ts)
+            return place
+        if free < 0 and (topic["endpoint"] == 0 or topic["endpoint"] == endpoint or is_silent):
+            free = place
+    if free >= 0:
+        topic = texts.topics[free]
         topic["endpoint"] = endpoint
         topic["next"] = 0
+        topic["known"] = 0
+        topic["repeated"] = 0
+        topic["last_ts"] = ts
         for k in range(RECENT):
-            texts.recent[place, k]["signature"] = 0
-    topic["last_ts"] = max(topic["last_ts"], ts)
-    return place
+            texts.recent[free, k]["signature"] = 0
+    return free
+
+
+@kernel
+def is_judged(topic, said):
+    """Whether a text of this endpoint can be judged; the first ones show what the endpoint is for."""
+    if topic["known"] < FIRST:
+        topic["known"] += np.uint32(1)
+        topic["repeated"] += np.uint32(said)
+        return False
+    return topic["repeated"] <= MANY * FIRST
 
 
 @kernel
@@ -59,17 +84,18 @@ def differing(a, b):
 
 
 @kernel
-def has_been_said(recent, signature, exact, source, ts):
-    """Whether a near text is among recent (TEXT[RECENT]); the same body from the same source is the same request again."""
+def standing_of(recent, signature, exact, source, ts):
+    """NEW, REPEATED or AGAIN: what a text is to recent (TEXT[RECENT])."""
+    found = NEW
     for k in range(RECENT):
         text = recent[k]
         if text["signature"] == 0 or ts - text["ts"] > WINDOW:
             continue
         if text["exact"] == exact and text["source"] == source:
-            continue
+            return AGAIN
         if differing(text["signature"], signature) <= NEAR:
-            return True
-    return False
+            found = REPEATED
+    return found
 
 
 @kernel
@@ -90,7 +116,9 @@ def trials_of_texts(texts, rows, values, trials):
             exact = mix(exact ^ mix(values[at]["hash"] ^ values[at]["slot"]))
             at += 1
         source = mix(row["client_lo"] ^ mix(row["client_hi"] ^ row["credential"]))
-        said = has_been_said(texts.recent[place], row["signature"], exact, source, row["ts"])
+        standing = standing_of(texts.recent[place], row["signature"], exact, source, row["ts"])
+        if standing == AGAIN:
+            continue
         topic = texts.topics[place]
         text = texts.recent[place, topic["next"]]
         text["signature"] = row["signature"]
@@ -98,7 +126,9 @@ def trials_of_texts(texts, rows, values, trials):
         text["source"] = source
         text["ts"] = row["ts"]
         topic["next"] = (topic["next"] + np.uint32(1)) & np.uint32(RECENT - 1)
-        start_trial(trials[count], index, row, FAILURE if said else SUCCESS, row["endpoint"])
+        if not is_judged(topic, standing == REPEATED):
+            continue
+        start_trial(trials[count], index, row, FAILURE if standing == REPEATED else SUCCESS, row["endpoint"])
         trials[count]["what"] = exact
         count += 1
     return count

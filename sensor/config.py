@@ -111,7 +111,11 @@ class Proxies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[proxies]"""
 
     trusted: tuple[str, ...] = ()
-    """networks of load balancers and gateways whose X-Forwarded-For or Forwarded is believed"""
+    """networks of load balancers and gateways that append to the header below"""
+    header: str = "x-forwarded-for"
+    """which they write: x-forwarded-for or forwarded; the other is the client's word"""
+    protocol: tuple[str, ...] = ()
+    """networks of load balancers that speak the PROXY protocol"""
 
 
 class Suppress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -185,6 +189,9 @@ def load_config(path: str | None) -> Config:
                 f'{path}: `flows` takes lines as "POST /v1/enter" = "login"; flows are {", ".join(filter(None, FLOW))}.'
             )
     _check_networks(config.proxies.trusted, "proxies.trusted", path)
+    _check_networks(config.proxies.protocol, "proxies.protocol", path)
+    if config.proxies.header not in ("x-forwarded-for", "forwarded"):
+        raise ConfigError(f"{path}: `proxies.header` must be x-forwarded-for or forwarded.")
     for receiver in config.notify:
         _check_receiver(receiver, path)
     for rule in config.suppress:

@@ -75,7 +75,10 @@ class Pipeline:
         self._seed = np.uint64(int.from_bytes(os.urandom(8), "little"))
         bodies = config.bodies
         http = dataclasses.replace(
-            self._budget.http, request_sample=bodies.request_bytes, response_sample=bodies.response_bytes
+            self._budget.http,
+            request_sample=bodies.request_bytes,
+            response_sample=bodies.response_bytes,
+            standard=config.proxies.header == "forwarded",
         )
         self._workers = [Worker(shard, config.workers, self._budget.streams, http, key) for shard in range(config.workers)]
         several = config.workers > 1
@@ -101,11 +104,15 @@ class Pipeline:
     def reset(self) -> None:
         """Forget all traffic."""
         self._decoder = new_decoder(fragment_bytes=self._budget.fragment_bytes, **msgspec.structs.asdict(self._config.capture))
-        self._inventory = Inventory(self._key, self._config.flows, self._config.proxies.trusted)
+        self._inventory = self._make_inventory()
         self._grants = new_grants()
         self._encrypted = Encrypted()
         self._detectors = [self._make(name, kind, self._config.detectors) for name, kind in find_detectors().items()]
         self._frames = 0
+
+    def _make_inventory(self) -> Inventory:
+        proxies = self._config.proxies
+        return Inventory(self._key, self._config.flows, proxies.trusted, proxies.protocol, proxies.header == "forwarded")
 
     def _make(self, name: str, kind: type, settings: dict[str, dict[str, float]]):
         try:

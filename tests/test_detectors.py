@@ -1,6 +1,8 @@
 """Both detectors: an attack that each finds, near misses that it does not, and what every detector must keep."""
 
 import inspect
+import json
+import random
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from detectors.incidents import claim, update
 from detectors.sets import CAPACITY, add_pair, new_pair_set
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
 from sensor.inventory.analyse import Inventory
+from sensor.simulate.texts import review
 
 
 def alerts_of(detector, transactions, sizes=(10_000,)):
@@ -164,6 +167,10 @@ class TestEveryDetector:
                 common | {"path": "/v1/items", "method": "POST", "status": 422},
                 common | {"path": f"/old{k}/admin", "status": 404},
             ]
+            texts = {"client": f"192.0.2.{k}", "ts": later - (200 - k) * SECOND, "method": "POST", "path": "/v1/comments"}
+            attacks.append(
+                texts | {"sent": json.dumps({"text": review(random.Random(k)) + " " + review(random.Random(-k))}).encode()}
+            )
             other = common | {"client": "198.51.100.11", "method": "POST"}
             attacks += [
                 other | {"path": "/v1/comments", "sent": TEXT % k},

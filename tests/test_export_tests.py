@@ -155,6 +155,9 @@ def test_hostile_names_stay_data(tmp_path):
     text = FORMATS["http"](many, "http://127.0.0.1:1")
     assert sum(line.startswith("GET ") for line in text.split("\n")) == len(evil) and "\r" not in text
     assert all("{{base}}" in line and line.count("{{") == 1 for line in text.split("\n") if line.startswith("GET "))
+    body = [Case("mass_assignment", "API3:2023", "POST", "/x{{{authorization}}", "x", {"{{$processEnv HOME}}": 1})]
+    text = FORMATS["http"](body, "http://127.0.0.1:1")
+    assert "{{$" not in text and text.count("{{") == 2, "base and authorization"
     assert all(c.isprintable() or c == "\n" for c in FORMATS["schemathesis"](many, "http://127.0.0.1:1"))
 
 

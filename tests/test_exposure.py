@@ -7,6 +7,7 @@ import pytest
 from rows import batch_of
 
 from sensor.inventory.analyse import Inventory
+from sensor.inventory.parameters import MOST
 
 VALUES = 40
 """Answers of each field."""
@@ -184,6 +185,46 @@ def test_text_without_fields():
             inventory.read_answers(batch)
     found = {(row["endpoint"], row["sensitive"]) for row in inventory.parameters() if row["sensitive"]}
     assert found == {("/page", "email"), ("/log", "card"), ("/log", "cloud_key")}
+
+
+def test_keys_that_are_values_are_told_by_their_kind():
+    answer = {
+        "alice@example.com": {"4111111111111111": {"plan": "gold"}},
+        "2024-01-31": {"total": 5},
+        "names": {"order_20240131": 1},
+    }
+    sent = {"bob@example.com": "x", "plain": "y"}
+    inventory = Inventory((1, 2))
+    batch, _, _ = inventory.analyse(batch_of([
+        {"method": "POST", "path": "/x", "answer": json.dumps(answer).encode(), "sent": json.dumps(sent).encode(),
+         "query": "bob%40example.com=1&plain=2&4111111111111111=3"},
+    ]))  # fmt: skip
+    inventory.read_answers(batch)
+    rows = inventory.parameters()
+    assert {row["name"] for row in rows} == {"{email}.{int}.plan", "{date}.total", "names.{text}", "{email}", "plain", "{text}"}
+    assert "alice" not in json.dumps(rows) and "4111" not in json.dumps(rows)
+
+
+def test_a_range_needs_many_values_and_answers_have_none():
+    def told(count: int) -> list[tuple]:
+        inventory = Inventory((1, 2))
+        rows = [{"path": "/x", "query": f"n={k}", "answer": json.dumps({"salary": 85_000 + k}).encode()} for k in range(count)]
+        batch, _, _ = inventory.analyse(batch_of(rows))
+        inventory.read_answers(batch)
+        return [(row["location"], row["minimum"], row["maximum"]) for row in inventory.parameters()]
+
+    assert told(3) == [("query", None, None), ("response", None, None)]
+    assert told(60) == [("query", 0, 59), ("response", None, None)]
+
+
+def test_one_endpoint_cannot_fill_the_table():
+    inventory = Inventory((1, 2))
+    for start in range(0, 1_000, 12):
+        body = json.dumps(
+            {f"k{'abcdefghij'[k % 10]}{k // 10 % 10}x{k // 100}": "word" for k in range(start, start + 12)}
+        ).encode()
+        inventory.analyse(batch_of([{"method": "POST", "path": "/x", "sent": body}]))
+    assert len(inventory.parameters()) == MOST
 
 
 def test_errors_teach_nothing():

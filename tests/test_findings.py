@@ -29,6 +29,7 @@ ANSWERS = [
     ("GET", "/v2/trusting", [TOKEN], 200, [*GOOD, "Sunset: Sat, 31 Dec 2030 23:59:59 GMT"], b"{}"),
     ("GET", "/v2/wary", [TOKEN], 401, GOOD, b"{}"),
     ("GET", "/v2/plain", [KEY], 200, [], b"{}"),
+    ("GET", "/v2/status", [], 200, GOOD, b"{}"),
 ]
 EXPECTED = {
     ("/v1/people", "old_version"), ("/v1/people", "sensitive_without_authentication"), ("/v2/broken", "stack_trace"),
@@ -47,19 +48,22 @@ def lines(done: subprocess.CompletedProcess) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def write_capture(path: pathlib.Path, exchanges: list[tuple]) -> None:
+    """Each exchange on a connection of its own, a second apart."""
+    frames = []
+    for at, (method, target, fields, status, answered, body) in enumerate(exchanges):
+        made = Conversation(("192.0.2.10", 20_000 + at), SERVER, START + at * 1_000_000_000)
+        made.handshake()
+        made.exchange(ask(method, target, b"", *fields), answer(body, f"{status} X", *answered))
+        made.close()
+        frames += made.frames
+    write_pcap(path, frames)
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("findings")
-    frames = []
-    for turn in range(3):
-        for k, (method, target, fields, status, answered, body) in enumerate(ANSWERS):
-            at = len(ANSWERS) * turn + k
-            made = Conversation(("192.0.2.10", 20_000 + at), SERVER, START + at * 1_000_000_000)
-            made.handshake()
-            made.exchange(ask(method, target, b"", *fields), answer(body, f"{status} X", *answered))
-            made.close()
-            frames += made.frames
-    write_pcap(folder / "faults.pcap", frames)
+    write_capture(folder / "faults.pcap", ANSWERS * 3)
     dsn = f"chdb://{folder}/store"
     done = tapwatch("replay", "--store", dsn, str(folder / "faults.pcap"))
     assert done.returncode == 0, done.stderr
@@ -70,6 +74,18 @@ def test_each_fault_is_found_once_and_nothing_else(store):
     found = lines(tapwatch("findings", "--json", "--store", store))
     assert sorted((row["endpoint"], row["finding"]) for row in found) == sorted(EXPECTED)
     assert all(row["owasp"].startswith("API") and row["evidence"] for row in found)
+
+
+def test_one_request_of_a_stranger_makes_no_finding_and_hides_none(tmp_path):
+    """Bearer at what is open, a token without a signature there, a password in a query, a version that does not exist."""
+    odd = [("GET", "/v1/people", [KEY], 200, GOOD, json.dumps(PEOPLE).encode()), ("GET", "/v2/status", [TOKEN], 200, GOOD, b"{}"),
+           ("GET", "/v2/status?password=hunter22hunter22", [], 200, GOOD, b"{}"), ("GET", "/v999/none", [], 403, GOOD, b"{}")]  # fmt: skip
+    many = [one for one in ANSWERS for _ in range(25)]
+    write_capture(tmp_path / "t.pcap", [*many, *odd])
+    dsn = f"chdb://{tmp_path}/store"
+    assert tapwatch("replay", "--store", dsn, str(tmp_path / "t.pcap")).returncode == 0
+    found = lines(tapwatch("findings", "--json", "--store", dsn))
+    assert sorted((row["endpoint"], row["finding"]) for row in found) == sorted(EXPECTED)
 
 
 def test_the_gravest_come_first_and_can_be_chosen(store):

@@ -168,12 +168,7 @@ def test_nginx_does_as_the_policy_says(bundled_store, policy, tmp_path):
     text = tapwatch("export", "policy", "-f", "nginx", "--host", "api.shop.test", "--store", bundled_store)
     server = subprocess.Popen(nginx_of(tmp_path, text, port))
     try:
-        for _ in range(100):
-            try:
-                status("GET", "/", port)
-                break
-            except OSError:
-                time.sleep(0.05)
+        wait_for_server(port)
         rate = next(rule for rule in policy["rules"] if rule["path"] == "/v1/products/{int}")["rates"]["GET"][
             "per_minute_and_address"
         ]
@@ -186,6 +181,49 @@ def test_nginx_does_as_the_policy_says(bundled_store, policy, tmp_path):
     finally:
         server.terminate()
         server.wait(10)
+
+
+@needs_nginx
+def test_of_two_rules_that_fit_the_particular_one_counts(tmp_path):
+    """A name beside values: open, and busy; the others ask for a token and are rarely called."""
+    slow, fast = Rate(10, 5, LEAST_CLIENTS, 100), Rate(200, 100, LEAST_CLIENTS, 1_000)
+    many = [
+        Rule("api.shop.test", "/users/login", ("GET",), {"GET": fast}, (), 0),
+        Rule("api.shop.test", "/users/{slug}", ("GET", "PUT"), {"GET": slow}, ("jwt",), 0),
+        Rule("api.shop.test", "/keys", ("GET",), {}, ("api_key",), 0),
+    ]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(nginx_of(tmp_path, FORMATS["nginx"](many), port))
+    try:
+        wait_for_server(port)
+        assert {status("GET", "/users/login", port) for _ in range(60)} == {204}
+        assert status("PUT", "/users/login", port) == 405 and status("GET", "/users/anna", port) == 401
+        assert 429 in {status("GET", "/users/anna", port, Authorization="Bearer x") for _ in range(30)}
+        assert status("GET", "/keys?api_key=x", port) == 204
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def test_hosts_that_are_no_names_have_no_rule():
+    for host in ("u@evil.example/x", "a b", "x;y", "", "a..b"):
+        endpoint = {"host": host, "method": "GET", "endpoint": "/x", "auth": ["none"]}
+        fact = {"host": host, "method": "GET", "endpoint": "/x", "clients": 50, "busiest": 3, "requests": 100, "served": 100,
+                "without_credentials": 100, "largest_body": 0}  # fmt: skip
+        assert rules([endpoint], [fact]) == []
+    text = FORMATS["kong"]([Rule("169.254.169.254", "/x", ("GET",), {}, (), 0)])
+    assert yaml.safe_load(text)["services"][0]["url"] == "http://upstream.invalid"
+
+
+def wait_for_server(port: int) -> None:
+    for _ in range(100):
+        try:
+            status("GET", "/", port)
+            return
+        except OSError:
+            time.sleep(0.05)
 
 
 def status(method: str, path: str, port: int, **headers: str) -> int:

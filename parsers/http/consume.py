@@ -60,6 +60,7 @@ def on_open(http, entry, packet, start_seen):
     connection["a_lo"] = packet["src_lo"]
     connection["b_hi"] = packet["dst_hi"]
     connection["b_lo"] = packet["dst_lo"]
+    connection["header"] = 0
     connection["proxied_hi"] = 0
     connection["proxied_lo"] = 0
     connection["a_port"] = packet["src_port"]

@@ -5,6 +5,8 @@ import numpy as np
 from parsers.http.auth import note_authorization, note_cookies
 from parsers.http.facts import TELLING, fact_of
 from parsers.http.media import coding_of
+from parsers.http.state import FORWARDED as BY_STANDARD
+from parsers.http.state import X_FORWARDED_FOR as BY_X
 from parsers.http.text import LOWER, find_byte, first_eight, number_of, trim
 from sensor.core.jit import kernel
 from sensor.core.records import AUTH, WEIRD_BIT
@@ -66,6 +68,7 @@ def clear(message):
     message["type_len"] = 0
     message["forwarded_at"] = 0
     message["forwarded_len"] = 0
+    message["forwarding"] = 0
     message["credential_at"] = 0
     message["credential_len"] = 0
     message["session_at"] = 0
@@ -133,6 +136,14 @@ def note_key(message, at, end):
 
 
 @kernel
+def note_forwarding(message, at, end, which):
+    """A list of who asked: of several fields the last counts, which the last proxy wrote."""
+    message["forwarding"] = which
+    message["forwarded_at"] = at
+    message["forwarded_len"] = end - at
+
+
+@kernel
 def upgrade_of(buffer, at, end):
     """What an Upgrade field asks for first (RFC 9110 7.8)."""
     name = first_eight(buffer, at, end - at)
@@ -164,9 +175,8 @@ def note_field(buffer, first, last, length, at, end, message):
     elif length == 9:
         if first == API_KEY and last == API_KEY_END:
             note_key(message, at, end)
-        elif first == FORWARDED and last == FORWARDED_END and message["forwarded_len"] == 0:
-            message["forwarded_at"] = at
-            message["forwarded_len"] = end - at
+        elif first == FORWARDED and last == FORWARDED_END and (message["standard"] or message["forwarding"] != BY_X):
+            note_forwarding(message, at, end, BY_STANDARD)
     elif length == 10:
         if first == USER_AGENT and last == USER_AGENT_END:
             message["agent_at"] = at
@@ -190,8 +200,8 @@ def note_field(buffer, first, last, length, at, end, message):
             note_length(buffer, at, end, message)
     elif length == 15:
         if first == FORWARDED_FOR and last == FORWARDED_FOR_END:
-            message["forwarded_at"] = at
-            message["forwarded_len"] = end - at
+            if not message["standard"] or message["forwarding"] != BY_STANDARD:
+                note_forwarding(message, at, end, BY_X)
     elif length == 16:
         if first == ENCODING and last == ENCODING_END:
             message["coding"] = coding_of(buffer, at, end)

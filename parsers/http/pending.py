@@ -28,7 +28,7 @@ from parsers.http.state import (
     TYPE_LIMIT,
 )
 from parsers.http.target import split_target
-from parsers.http.text import copy_lower, copy_short
+from parsers.http.text import copy_lower, copy_short, find_byte
 from sensor.core.chain import FULL, NONE, extend
 from sensor.core.hashing import siphash
 from sensor.core.jit import inlined, kernel
@@ -37,6 +37,7 @@ from sensor.core.records import NO_REQUEST, TRUNCATED, WEIRD_BIT
 from sensor.core.wide import copy
 
 U = np.uint64
+COMMA = 44
 R_PENDING, R_BLOCKS, R_TEXT = REASON["pending_overflow"], REASON["block_overflow"], REASON["text_truncated"]
 SHORT = 64
 """Bytes up to which a copy is done without a call."""
@@ -121,6 +122,17 @@ def put_text(http, pending, which, buffer, at, length, limit, to, lower):
 
 
 @kernel
+def end_of_list(pending, buffer, at, length):
+    """(offset, length) of the last entries of a list that fit into TEXT_LIMIT: proxies append, so its end is what counts."""
+    if length <= TEXT_LIMIT:
+        return at, length
+    pending["completeness"] |= TRUNCATED
+    end = at + length
+    comma = find_byte(buffer, end - TEXT_LIMIT, end, COMMA)
+    return (comma + 1, end - comma - 1) if comma >= 0 else (end, np.int64(0))
+
+
+@kernel
 def put_texts(http, pending, buffer, message):
     """Keep the texts of a request in a chain, in the order of TEXTS."""
     host_at, host_len, path_at, path_len, query_at, query_len = split_target(buffer, message)
@@ -136,7 +148,8 @@ def put_texts(http, pending, buffer, message):
     to = put_text(http, pending, AGENT, buffer, message["agent_at"], message["agent_len"], TEXT_LIMIT, to, False)
     to = put_text(http, pending, REFERER, buffer, message["referer_at"], message["referer_len"], TEXT_LIMIT, to, False)
     to = put_text(http, pending, TYPE, buffer, message["type_at"], message["type_len"], TYPE_LIMIT, to, True)
-    to = put_text(http, pending, FORWARDED, buffer, message["forwarded_at"], message["forwarded_len"], TEXT_LIMIT, to, False)
+    at, length = end_of_list(pending, buffer, message["forwarded_at"], message["forwarded_len"])
+    to = put_text(http, pending, FORWARDED, buffer, at, length, TEXT_LIMIT, to, False)
     first, last = extend(http.chains, NONE, 0, http.text, 0, to)
     while first == FULL and (give_up_oldest_head(http) or give_up_oldest(http)):
         first, last = extend(http.chains, NONE, 0, http.text, 0, to)

@@ -65,6 +65,7 @@ CONNECTION = np.dtype([
     ("pipelines", "u1"),   # requests are sent while others wait
     ("steady", "u1"),      # a request was answered before the next one came
     ("slot", "<i4"),       # of its HTTP/2 state, -1 none
+    ("header", "u1"),      # a header of the PROXY protocol was taken
     ("replies", "u1"),     # responses begun since the last request or loss on its side: 0, 1, or UNCOUNTED
 ])  # fmt: skip
 
@@ -161,12 +162,16 @@ MESSAGE = np.dtype([
     ("upgrade", "u1"),
     ("pseudo", "u1"),    # HTTP/2: what its pseudo-header fields say that it is
     ("unknown", "u1"),   # HTTP/2: a field refers to what was not seen
+    ("forwarding", "u1"),  # which field forwarded_at is of: NO_FORWARDING, X_FORWARDED_FOR, FORWARDED
+    ("standard", "u1"),  # a setting: Forwarded goes before X-Forwarded-For
     ("grpc_status", "<i8"),  # -1 none
     ("weird", "<u4"),
     ("facts", "<i8"),        # bits of FACTS
     ("fingerprint", "<u8"),
 ])  # fmt: skip
 """One parsed head: offsets into the buffer that it was parsed from."""
+
+NO_FORWARDING, X_FORWARDED_FOR, FORWARDED = range(3)
 
 CONTROL = np.dtype([
     ("free_pending", "<i4"),
@@ -234,6 +239,8 @@ class HttpLimits:
     """HTTP/2 connections at once"""
     body_bytes: int = 16 << 20
     """samples of the bodies of waiting requests, over all connections"""
+    standard: bool = False
+    """whether Forwarded goes before X-Forwarded-For where both are there"""
     request_sample: int = REQUEST_SAMPLE
     response_sample: int = RESPONSE_SAMPLE
     """bytes of the sample of one body"""
@@ -244,6 +251,8 @@ def new_http(limits: HttpLimits, key: tuple[int, int], counters: np.ndarray) -> 
     control = np.zeros(1, CONTROL)
     control["key0"], control["key1"] = key
     control["body_limit"] = limits.request_sample, limits.response_sample
+    message = np.zeros(1, MESSAGE)
+    message["standard"] = limits.standard
     pending = np.zeros(limits.pending, PENDING)
     pending["next"] = free_list(limits.pending)
     return Http(
@@ -257,7 +266,7 @@ def new_http(limits: HttpLimits, key: tuple[int, int], counters: np.ndarray) -> 
         heads=new_ages(max(2, limits.text_bytes // BLOCK // HEADS_PART)),
         requests=new_ages(2 * limits.pending),
         http2=new_http2(limits.http2),
-        message=np.zeros(1, MESSAGE),
+        message=message,
         scratch=np.zeros(HEAD_LIMIT + 65_536 + SLACK, np.uint8),
         text=np.zeros(2 * TARGET_LIMIT + 8 * TEXT_LIMIT + SLACK, np.uint8),
         rows=np.zeros(ROWS, TRANSACTION),

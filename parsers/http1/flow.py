@@ -56,7 +56,7 @@ def is_certain(http, entry, buffer, at, end):
 def is_fresh(http, entry, side):
     """Whether nothing was said on a connection whose start was seen, and it is for its opener to speak."""
     connection = http.connections[entry]
-    return side == 0 and not connection["late"] and connection["client"] == NO_ONE and connection["proxied_lo"] == 0
+    return side == 0 and not connection["late"] and connection["client"] == NO_ONE and not connection["header"]
 
 
 @inlined
@@ -72,6 +72,7 @@ def begin(http, entry, side, flow, buffer, at, end, ts):
         if is_fresh(http, entry, side):
             size = take_proxy_header(buffer, start, end, http.connections[entry], http.groups)
             if size:
+                http.connections[entry]["header"] = 1
                 return start + size
         if http.connections[entry]["client"] == NO_ONE and begins_frames(buffer, at, end, True):
             join_frames(http, entry, side)

@@ -165,12 +165,14 @@ def body_room(rows: np.ndarray) -> int:
 class Inventory:
     """Endpoints of all traffic so far."""
 
-    def __init__(self, key: tuple[int, int], flows: dict[str, str] | None = None, proxies: tuple[str, ...] = ()):
+    def __init__(self, key: tuple[int, int], flows: dict[str, str] | None = None, trusted: tuple[str, ...] = (),
+                 protocol: tuple[str, ...] = (), standard: bool = False):  # fmt: skip
         self.table: Endpoints = new_endpoints()
         self.changes: list[TemplateChange] = []
         """what was learned, oldest first; the first CHANGES alone are kept"""
         self.flows = Flows(flows)
-        self._proxies, self._groups = networks_of(proxies), np.zeros(8, np.int64)
+        self._proxies, self._speakers = networks_of(trusted), networks_of(protocol)
+        self._standard, self._groups = standard, np.zeros(8, np.int64)
         self._key = np.uint64(key[0]), np.uint64(key[1])
         self._learned_at = 0
         self._told: dict[int, tuple[int, tuple[str, str, str]]] = {}
@@ -216,7 +218,7 @@ class Inventory:
         arena, values = self._arena, self._values
         arena[: batch.used] = batch.arena[: batch.used]
         wire = {name + part: rows[name + part].copy() for name in TARGETS for part in ("_at", "_len")}
-        resolve_clients(rows, arena, self._proxies, self._groups)
+        resolve_clients(rows, arena, self._proxies, self._speakers, self._standard, self._groups)
         self.table.control[1] += 1
         at, used, count = 0, batch.used, 0
         while True:
@@ -339,6 +341,7 @@ class Inventory:
                 row[f"{name}_p{share}"] = value if value is not None or which == LATENCY else 0
         row["request_types"] = media_types(profiles, place, 0)
         row["response_types"] = media_types(profiles, place, 1)
+        row["open_2xx"] = int(counts["open"])
         row["facts"] = names_of(int(counts["facts"]), FACTS)
         row["auth"] = [name for code, name in enumerate(AUTH_KINDS) if int(counts["auth"]) >> code & 1]
         return row

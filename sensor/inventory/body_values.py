@@ -11,10 +11,11 @@ from sensor.core.jit import kernel
 from sensor.core.quoted import QUOTE, string_end
 from sensor.core.records import MEDIA
 from sensor.core.wide import copy, load_le64
-from sensor.inventory.lexical import INT, LITERAL, classify_value, decimal
+from sensor.inventory.lexical import DIGIT, INT, KIND, LITERAL, TEXT, classify_value, decimal
 from sensor.inventory.personal import BEGIN_KEY, CARD_DIGITS, body_name_hash, class_by_prefix, class_by_value, exposed_class
 from sensor.inventory.secrets import CARD, HARMLESS, NAME_LIMIT, SECRET_CLASSES, name_hash, secret_by_name, secret_by_value
 from sensor.inventory.shapes import CLOSE, CLOSE_LIST, COMMA, OPEN, OPEN_LIST, colon_behind
+from sensor.inventory.targets import CLASS_LENGTHS, CLASS_TEXTS
 from sensor.inventory.values import (
     AMPERSAND,
     EQUALS,
@@ -29,6 +30,8 @@ SCANNED, ANSWER_SCANNED = 4_096, 8_192
 """Bytes of a request's and of a response's body that are looked at."""
 WORD_SHORTEST, WORD_LONGEST = 9, 2_048
 """Bytes of what may be sensitive in text without fields: a SSN without its dashes is the shortest."""
+KEY_DIGITS = 4
+"""Digits from which on a key is no name."""
 DEPTH = 8
 """Nesting beyond which leaves do not count."""
 TEXT_BYTES = 64
@@ -74,11 +77,29 @@ def note_leaf(values, count, row, location, bodies, at, end, quoted, leaf, leaf_
 
 
 @kernel
+def kind_of_key(bodies, at, end):
+    """LITERAL for a key that is a name; the class of one that is itself a value, as in maps of users or orders."""
+    kind = classify_value(bodies, at, end - at)
+    if kind != LITERAL:
+        return np.int64(kind)
+    digits = 0
+    for k in range(at, end):
+        digits += KIND[bodies[k]] & DIGIT
+    return np.int64(TEXT if digits >= KEY_DIGITS else LITERAL)
+
+
+@kernel
 def enter_key(arena, name, length, bodies, at, end):
-    """Append a key to the path arena[name : name + length]: its length, cut at NAME_LIMIT."""
+    """Append a key to the path arena[name : name + length]: its length, cut at NAME_LIMIT. Keys that are values: `{class}`."""
     if length > 0 and length < NAME_LIMIT:
         arena[name + length] = DOT
         length += 1
+    kind = kind_of_key(bodies, at, end)
+    if kind != LITERAL:
+        if length + CLASS_LENGTHS[kind] <= NAME_LIMIT:
+            copy(arena, name + length, CLASS_TEXTS, kind * 16, CLASS_LENGTHS[kind])
+            length += CLASS_LENGTHS[kind]
+        return length
     taken = max(np.int64(0), min(end - at, NAME_LIMIT - length))
     copy(arena, name + length, bodies, at, taken)
     return length + taken

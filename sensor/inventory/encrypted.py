@@ -11,8 +11,9 @@ from sensor.inventory.ja4 import VERSION_NAMES, ja4
 
 SERVICES = 16_384
 """Rows, all in all."""
-NAMES_OF_SERVER, CLIENTS_OF_NAME = 1_024, 32
-"""Names of one address and port, and fingerprints of one name, that are told apart: both are the client's to make up."""
+NAMES_OF_SERVER, CLIENTS_OF_NAME = 256, 16
+"""Names of one address and port, and fingerprints of one name, that are told apart: both are the client's to make up, and one
+server may have a quarter of all rows."""
 KNOWN_HELLOS = 65_536
 """ClientHellos whose row is remembered; then they are looked at anew."""
 SERVICE = np.dtype([

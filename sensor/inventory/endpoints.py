@@ -29,6 +29,7 @@ ENDPOINT = np.dtype([
     ("used", "u1"),
     ("host_len", "<u2"), ("method_len", "<u2"), ("template_len", "<u2"),
     ("generation", "<u4"),  # times that this place was given to another endpoint
+    ("parameters", "<u2"),  # that are known of it
     ("moved", "<u4"),       # id of the endpoint that this one became a part of, 0 none: its place is free for another
     ("batch", "<u4"),       # batch in which its template was last copied to the arena,
     ("copied_at", "<u4"), ("copied_len", "<u4"),  # and where to
@@ -76,6 +77,7 @@ def take_place(table, place, hashed, arena, row, template, template_len):
     entry["generation"] += np.uint32(1)
     entry["used"] = 1
     entry["moved"] = 0
+    entry["parameters"] = 0
     entry["batch"] = 0
     host_len = min(np.int64(row["host_len"]), 256)
     method_len = min(np.int64(row["method_len"]), 32)

@@ -32,7 +32,7 @@ for _c in range(256):
         KIND[_c] = UPPER | (HEX_LETTER if _text in "ABCDEF" else 0)
     elif _text in "-_=":
         KIND[_c] = BASE64
-DASH, UNDERSCORE, DOT, AT, PLUS, PERCENT = 45, 95, 46, 64, 43, 37
+DASH, UNDERSCORE, DOT, AT, PLUS, PERCENT, SLASH, COLON, BLANK = 45, 95, 46, 64, 43, 37, 47, 58, 32
 LONGEST_WORD = 96
 """Bytes of a segment that can still be a word of a route; longer ones are data."""
 MIXING = 0.35
@@ -112,6 +112,8 @@ def is_email(buffer, at, length):
             if mark >= 0:
                 return False
             mark = k
+        elif byte == SLASH or byte == COLON or byte <= BLANK:  # a URL with a user, a sentence
+            return False
         elif byte == DOT and mark >= 0:
             dot = k
     return mark > 0 and dot > mark + 1 and dot < length - 1

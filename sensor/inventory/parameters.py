@@ -3,6 +3,8 @@
 Requests that were served (2xx, 3xx) teach alone, as for templates.
 """
 
+import re
+
 import numpy as np
 
 from sensor.core.bundle import Bundle
@@ -11,7 +13,7 @@ from sensor.core.jit import kernel
 from sensor.inventory.lexical import CLASSES, INT
 from sensor.inventory.loglog import add_hash, estimate
 from sensor.inventory.personal import BY_CHANCE, EXPOSED_CLASSES
-from sensor.inventory.values import IN_PATH, LOCATIONS
+from sensor.inventory.values import IN_PATH, IN_RESPONSE, LOCATIONS
 
 CAPACITY = 65_536
 PROBES = 16
@@ -21,6 +23,12 @@ REGISTER_BITS = 6
 REGISTERS = 1 << REGISTER_BITS
 """HyperLogLog registers: a standard error of 13 %."""
 SERVED_FROM, SERVED_TO = 200, 400
+VALUE_LIKE = re.compile(r"@|%40|[0-9]{4}")
+"""In names of query parameters; keys of bodies were looked at as they were read."""
+RANGE_FROM = 10
+"""Different values, about, from which on a range is told."""
+MOST = 384
+"""Parameters of one endpoint."""
 OTHER_NUMBERS = (
     b"order", b"track", b"ref", b"plate", b"serial", b"invoice", b"sku", b"ean", b"upc", b"gtin", b"isbn", b"imei", b"time",
     b"stamp", b"batch", b"lot", b"shipment", b"parcel", b"session", b"request", b"trace", b"span", b"version",
@@ -79,13 +87,17 @@ def clear_parameter(entry, endpoint, generation, slot, location):
 
 
 @kernel
-def find_parameter(parameters, endpoint, generation, slot, location):
-    """Place of a parameter, new or known; -1 when there is no room."""
+def find_parameter(parameters, owner, endpoint, slot, location):
+    """Place of a parameter, new or known; -1 when there is no room, or its endpoint (owner: ENDPOINT) has too many."""
+    generation = owner["generation"]
     first = np.int64(mix(U(endpoint) * U(0x9E3779B97F4A7C15) ^ mix(slot + U(location))) & U(CAPACITY - 1))
     for step in range(PROBES):
         place = (first + step) & (CAPACITY - 1)
         entry = parameters.rows[place]
         if entry["endpoint"] == 0:
+            if owner["parameters"] >= MOST:
+                break
+            owner["parameters"] += np.uint16(1)
             clear_parameter(entry, endpoint, generation, slot, location)
             return place
         if entry["endpoint"] == endpoint and entry["slot"] == slot and entry["location"] == location:
@@ -138,7 +150,7 @@ def note_parameters(parameters, endpoints, rows, arena, values):
         if endpoint == 0 or not SERVED_FROM <= row["status"] < SERVED_TO:
             continue
         endpoint = standing(endpoints, endpoint)
-        place = find_parameter(parameters, endpoint, endpoints[endpoint]["generation"], value["slot"], value["location"])
+        place = find_parameter(parameters, endpoints[endpoint], endpoint, value["slot"], value["location"])
         if place < 0:
             continue
         entry = parameters.rows[place]
@@ -192,7 +204,7 @@ def move_parameters(parameters, endpoints):
         if endpoint == 0 or other["seen"] == 0 or not endpoints[endpoint]["moved"]:
             continue
         onto = standing(endpoints, endpoint)
-        found = find_parameter(parameters, onto, endpoints[onto]["generation"], other["slot"], other["location"])
+        found = find_parameter(parameters, endpoints[onto], onto, other["slot"], other["location"])
         if found >= 0:
             merge_parameter(parameters.rows[found], other)
         other["seen"] = 0  # it keeps its place: others may stand behind it
@@ -212,13 +224,20 @@ def sensitive_class(entry: np.void) -> str:
     return EXPOSED_CLASSES[int(entry["exposed"])]
 
 
+def shown_name(name: str) -> str:
+    """A name that is itself a value (an address, a number) by its kind alone."""
+    return "{text}" if VALUE_LIKE.search(name) else name
+
+
 def describe(entry: np.void) -> dict:
     """One parameter, as columns of the store without its endpoint."""
     kinds = [name or "word" for code, name in enumerate(CLASSES) if int(entry["kinds"]) >> code & 1]
-    is_number = "int" in kinds and not entry["secret"] and not entry["exposed"]
+    different = round(estimate(entry["registers"]))
+    is_harmless = not entry["secret"] and not entry["exposed"] and entry["location"] != IN_RESPONSE
+    is_number = "int" in kinds and is_harmless and different >= RANGE_FROM  # the range of a few values is these values
     return {
         "location": LOCATIONS[int(entry["location"])],
-        "name": entry["name"][: entry["name_len"]].tobytes().decode("utf-8", "backslashreplace"),
+        "name": shown_name(entry["name"][: entry["name_len"]].tobytes().decode("utf-8", "backslashreplace")),
         "position": 0 if entry["location"] != IN_PATH else int(entry["slot"]),
         "seen": int(entry["seen"]),
         "types": kinds,
@@ -226,6 +245,6 @@ def describe(entry: np.void) -> dict:
         "maximum": int(entry["high"]) if is_number else None,
         "shortest": int(entry["shortest"]),
         "longest": int(entry["longest"]),
-        "distinct_values": round(estimate(entry["registers"])),
+        "distinct_values": different,
         "sensitive": sensitive_class(entry),
     }

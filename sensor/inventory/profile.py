@@ -29,6 +29,7 @@ PROFILE = np.dtype([
     ("served", "u1"),                  # some answer said that the endpoint exists
     ("classes", "<u8", (6,)),          # without a response, then 1xx to 5xx
     ("auth", "<u4"),                   # bits of AUTH_KINDS
+    ("open", "<u8"),                   # requests without credentials that were answered with 2xx
     ("facts", "<u2"),                  # bits of FACTS that some transaction showed
     ("clients", "<u4"),                # exact ones; EXACT_CLIENTS + 1: see the registers
     ("measured", "<u8", (3,)),         # values in each histogram
@@ -76,6 +77,7 @@ def clear_profile(profiles, place):
     counts["served"] = 0
     counts["auth"] = 0
     counts["facts"] = 0
+    counts["open"] = 0
     if counts["clients"] > EXACT_CLIENTS:
         for k in range(REGISTERS):
             profiles.registers[place, k] = 0
@@ -149,6 +151,7 @@ def merge_profile(profiles, onto, other):
     counts["served"] |= added["served"]
     counts["auth"] |= added["auth"]
     counts["facts"] |= added["facts"]
+    counts["open"] += added["open"]
     for k in range(6):
         counts["classes"][k] += added["classes"][k]
     merge_clients(profiles, onto, other)
@@ -267,6 +270,7 @@ def profile_row(profiles, place, arena, row):
     if not says_absent(status, row["grpc_status"]):
         counts["served"] = 1
     counts["auth"] |= np.uint32(1) << np.uint32(row["auth"])
+    counts["open"] += U(row["auth"] == 0 and status // 100 == 2)
     note_facts(counts, np.uint16(row["facts"]), status)
     add_client(profiles, place, mix(row["client_lo"] ^ (row["client_hi"] * U(0x9E3779B97F4A7C15))))
     if row["latency_us"] >= 0:

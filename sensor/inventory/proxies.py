@@ -18,7 +18,7 @@ from sensor.core.wide import load_be32
 
 HOPS = 32
 """Entries of a list that are looked at, from its end."""
-COMMA, SEMICOLON, EQUALS, QUOTE, SPACE = 44, 59, 61, 34, 32
+COMMA, SEMICOLON, QUOTE, SPACE = 44, 59, 34, 32
 FOR_EQUALS, CASES = 0x666F723D, 0x20202000  # "for=", whatever its case
 
 
@@ -56,21 +56,20 @@ def is_trusted(networks, high, low):
 
 
 @kernel
-def node_of(text, at, end):
-    """Where in an entry its address stands: all of it, or the value of `for=` (RFC 7239 4)."""
-    has_pairs = False
-    for k in range(at, end):
-        has_pairs |= text[k] == EQUALS
-    if has_pairs:
+def node_of(text, at, end, standard):
+    """Where in an entry its address stands: all of it, or where the standard is used the value of `for=` (RFC 7239 4)."""
+    if standard:
         begin = at
-        at = end
+        at, quoted = end, False
         for k in range(begin, end - 3):
+            quoted ^= text[k] == QUOTE
             starts = k == begin or text[k - 1] == SEMICOLON or text[k - 1] == SPACE
-            if starts and load_be32(text, k) | U(CASES) == U(FOR_EQUALS):
+            if starts and not quoted and load_be32(text, k) | U(CASES) == U(FOR_EQUALS):
                 at = k + 4
                 break
-        stop = at
-        while stop < end and text[stop] != SEMICOLON:
+        stop, quoted = at, False
+        while stop < end and (quoted or text[stop] != SEMICOLON):
+            quoted ^= text[stop] == QUOTE
             stop += 1
         end = stop
     while at < end and (text[at] <= SPACE or text[at] == QUOTE):
@@ -81,28 +80,35 @@ def node_of(text, at, end):
 
 
 @kernel
-def resolve_clients(rows, arena, networks, groups):
+def start_of_entry(text, begin, end):
+    """Where the last entry of text[begin:end] begins: read from its end, so that a quote that a client opened hides nothing."""
+    quoted = False
+    while end > begin and (quoted or text[end - 1] != COMMA):
+        end -= 1
+        quoted ^= text[end] == QUOTE
+    return end
+
+
+@kernel
+def resolve_clients(rows, arena, networks, speakers, standard, groups):
     """Keep the other end of each connection as `peer`, and let `client` be who asked the first of the trusted proxies.
 
-    groups: int64[8], to work with.
+    networks: of proxies whose list is believed, by Forwarded where `standard`, else by X-Forwarded-For; speakers: of those that
+    speak the PROXY protocol; groups: int64[8], to work with.
     """
     for index in range(rows.shape[0]):
         row = rows[index]
         high, low = row["client_hi"], row["client_lo"]
         row["peer_hi"] = high
         row["peer_lo"] = low
-        if networks.high.shape[0] == 0:
-            continue
-        if (row["proxied_hi"] or row["proxied_lo"]) and is_trusted(networks, high, low):
+        if (row["proxied_hi"] or row["proxied_lo"]) and is_trusted(speakers, high, low):
             high, low = row["proxied_hi"], row["proxied_lo"]
         begin = np.int64(row["forwarded_for_at"])
         end = begin + np.int64(row["forwarded_for_len"])
         hops = 0
         while hops < HOPS and end > begin and is_trusted(networks, high, low):
-            at = end
-            while at > begin and arena[at - 1] != COMMA:
-                at -= 1
-            first, last = node_of(arena, at, end)
+            at = start_of_entry(arena, begin, end)
+            first, last = node_of(arena, at, end, standard)
             good, next_high, next_low = parse_address(arena, first, last, groups)
             if not good:
                 break

@@ -1,12 +1,13 @@
 """What people write: a signature of the longest text in a request's body, alike for texts that differ in little.
 
-64-bit SimHash (Charikar 2002; Manku, Jain and Das Sarma 2007) over all runs of four bytes of the text without its case, digits,
-web addresses and repeated white space: names and links that are exchanged change few bits. Texts of people that have nothing to
-do with each other differ in 32 bits on the average.
+64-bit SimHash (Charikar 2002; Manku, Jain and Das Sarma 2007) over all runs of four bytes of the text, decoded, without its
+case, digits, web addresses and repeated white space: names and links that are exchanged change few bits. Texts of people that
+have nothing to do with each other differ in 32 bits on the average.
 """
 
 import numpy as np
 
+from sensor.core.addresses import hex_value
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.core.quoted import QUOTE, string_end
@@ -21,21 +22,38 @@ SCANNED = 8_192
 """Bytes of a body in which the longest text is looked for."""
 SHINGLE = 4
 CONTENT = FLOW["content"]
-M_JSON, M_FORM, M_TEXT = MEDIA["json"], MEDIA["form"], MEDIA["text"]
+M_JSON, M_FORM, M_TEXT, M_MULTIPART = MEDIA["json"], MEDIA["form"], MEDIA["text"], MEDIA["multipart"]
+WORD = 16
+"""Bytes to a space at the most, for a text to be one."""
 SPACE, PLUS, DIGIT_0, DIGIT_9, CASE = 32, 43, 48, 57, 32
+PERCENT, BACKSLASH, LINE_FEED, LETTER_U, LETTER_N, LETTER_T = 37, 92, 10, 117, 110, 116
+ESCAPED = 6
+"""Bytes of `\\u0041`."""
 HTTP, WWW = 0x68747470, 0x7777772E  # "http", "www."
 
 
 @kernel
+def words_of(text, at, end):
+    """How much of text[at:end] reads as words: bytes, where it has a space (or what stands for one) in every WORD or so; 0."""
+    spaces, wide = 0, 0
+    for k in range(at, end):
+        byte = text[k]
+        spaces += byte == SPACE or byte == PLUS or (byte == PERCENT and text[k + 1] == 50 and text[k + 2] == 48)
+        wide += byte >= 128 or byte == PERCENT or byte == BACKSLASH
+    length = end - at
+    return length if spaces * WORD >= length or wide * 8 >= length else 0
+
+
+@kernel
 def longest_string(text, at, end):
-    """(offset, length) of the longest string of a JSON text."""
+    """(offset, length) of the longest text among the strings of a JSON text; tokens and keys are none."""
     found, length = at, 0
     while at < end:
         if text[at] != QUOTE:
             at += 1
             continue
         stop = string_end(text, at + 1, end)
-        if stop - at - 1 > length:
+        if stop - at - 1 > length and words_of(text, at + 1, stop):
             found, length = at + 1, stop - at - 1
         at = stop + 1
     return found, length
@@ -43,15 +61,46 @@ def longest_string(text, at, end):
 
 @kernel
 def longest_field(text, at, end):
-    """(offset, length) of the longest value of a form."""
+    """(offset, length) of the longest text among the values of a form."""
     found, length = at, 0
     while at < end:
         stop = find_in(text, at, end, AMPERSAND)
         equals = find_in(text, at, stop, EQUALS)
-        if stop - equals - 1 > length:
+        if stop - equals - 1 > length and words_of(text, equals + 1, stop):
             found, length = equals + 1, stop - equals - 1
         at = stop + 1
     return found, length
+
+
+@kernel
+def longest_line(text, at, end):
+    """(offset, length) of the longest text among the lines of a multipart body."""
+    found, length = at, 0
+    while at < end:
+        stop = find_in(text, at, end, LINE_FEED)
+        if stop - at > length and words_of(text, at, stop):
+            found, length = at, stop - at
+        at = stop + 1
+    return found, length
+
+
+@kernel
+def decoded(text, at, end):
+    """(value of what begins at text[at], how many bytes it takes): `%41` and `\\u0041` are one character."""
+    byte = np.int64(text[at])
+    if byte == PERCENT and at + 2 < end and hex_value(text[at + 1]) >= 0 and hex_value(text[at + 2]) >= 0:
+        return 16 * hex_value(text[at + 1]) + hex_value(text[at + 2]), 3
+    if byte == BACKSLASH and at + 5 < end and text[at + 1] == LETTER_U:
+        value = np.int64(0)
+        for k in range(2, 6):
+            digit = hex_value(text[at + k])
+            if digit < 0:
+                return byte, 1
+            value = 16 * value + digit
+        return value, ESCAPED
+    if byte == BACKSLASH and at + 1 < end:
+        return np.int64(SPACE if text[at + 1] == LETTER_N or text[at + 1] == LETTER_T else text[at + 1]), 2
+    return byte, 1
 
 
 @kernel
@@ -70,12 +119,29 @@ def begins_address(text, at, end):
 
 
 @kernel
+def put(target, used, value):
+    """Append a character, one beyond ASCII as UTF-8: the new length."""
+    if value < 0x80:
+        target[used] = value
+        return used + 1
+    if value >= 0x800:
+        target[used] = 0xE0 | value >> 12
+        used += 1
+        value = 0x800 | value & 0xFFF  # what is left are the last two bytes
+        target[used] = 0x80 | value >> 6 & 0x3F
+    else:
+        target[used] = 0xC0 | value >> 6
+    target[used + 1] = 0x80 | value & 0x3F
+    return used + 2
+
+
+@kernel
 def normalise(text, at, end, target):
-    """Write what counts of text[at:end] to the target (uint8[LONGEST + …]): its length."""
+    """Write what counts of text[at:end] to the target (uint8[LONGEST + SLACK]): its length."""
     used, spaced = 0, True
     while at < end and used < LONGEST:
-        byte = text[at]
-        if byte <= SPACE or byte == PLUS:
+        value, size = decoded(text, at, end)
+        if value <= SPACE or value == PLUS:
             if not spaced:
                 target[used] = SPACE
                 used += 1
@@ -86,10 +152,13 @@ def normalise(text, at, end, target):
             continue
         else:
             spaced = False
-            if not DIGIT_0 <= byte <= DIGIT_9:
-                target[used] = lowered(byte)
-                used += 1
-        at += 1
+            if not DIGIT_0 <= value <= DIGIT_9:
+                if size == ESCAPED and value >= 0x80:
+                    used = put(target, used, value)
+                else:
+                    target[used] = lowered(value)
+                    used += 1
+        at += size
     return used
 
 
@@ -123,6 +192,8 @@ def sign_texts(rows, bodies, scratch, counts):
             at, length = longest_string(bodies, at, end)
         elif row["request_media"] == M_FORM:
             at, length = longest_field(bodies, at, end)
+        elif row["request_media"] == M_MULTIPART:
+            at, length = longest_line(bodies, at, end)
         elif row["request_media"] != M_TEXT:
             continue
         length = normalise(bodies, at, at + length, scratch)

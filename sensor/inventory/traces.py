@@ -6,19 +6,20 @@ import numpy as np
 
 from sensor.core.records import FACT_BIT, Batch
 
-LOOKED_AT = 64
+LOOKED_AT = 16
 """Error messages of one batch."""
-LONGEST = 8_192
+LONGEST = 4_096
+"""Bytes of one. All runs of the pattern are bounded, so that a page made for it costs little more than others."""
 STACK_TRACE = FACT_BIT["stack_trace"]
 TRACES = re.compile(
     rb"Traceback \(most recent call last\)"                          # Python
-    rb"|\bat (?:[\w$]+\.)+[\w$<>]+\([\w$]+\.(?:java|kt|scala|groovy):\d+\)"  # JVM
-    rb"|\bat [\w.<>`\[\], ]+\([^)]*\) in [^\n:]+:line \d+"           # .NET
-    rb"|\bat (?:async )?[\w.<> ]+ \((?:file://)?/?[^\s()]+\.[cm]?[jt]s:\d+:\d+\)"  # Node
-    rb"|goroutine \d+ \[[a-z ]+\]:"                                  # Go
-    rb"|#\d+ [^\s]+\.php\(\d+\)|PHP (?:Fatal|Parse) error|<b>(?:Fatal error|Warning)</b>: "  # PHP
-    rb"|\.rb:\d+:in [`'][^'\n]+'"                                    # Ruby
-    rb"|thread '[^'\n]+' panicked at"                                # Rust
+    rb"|\bat (?:[\w$]{1,80}\.){1,20}[\w$<>]{1,80}\([\w$]{1,80}\.(?:java|kt|scala|groovy):\d{1,6}\)"  # JVM
+    rb"|\bat [\w.<>`\[\],]{1,120}\([^)\n]{0,120}\) in [^\n:]{1,120}:[^\n]{0,120}line \d"           # .NET
+    rb"|\bat (?:async )?[\w.<>]{1,80} \((?:file://)?/?[^\s()]{1,120}\.[cm]?[jt]s:\d{1,6}:\d{1,6}\)"  # Node
+    rb"|goroutine \d{1,9} \[[a-z ]{1,40}\]:"                                  # Go
+    rb"|#\d{1,4} [^\s]{1,120}\.php\(\d{1,6}\)|PHP (?:Fatal|Parse) error|<b>(?:Fatal error|Warning)</b>: "  # PHP
+    rb"|\.rb:\d{1,6}:in [`'][^'\n]{1,120}'"                                    # Ruby
+    rb"|thread '[^'\n]{1,80}' panicked at"                                # Rust
     rb"|SQLSTATE\[|ORA-\d{5}: |You have an error in your SQL syntax|PG::\w+Error|psycopg2?\.errors|Microsoft OLE DB Provider"
 )  # fmt: skip
 

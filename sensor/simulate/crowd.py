@@ -176,6 +176,10 @@ def crowd(rng: Random, shop: Shop, start: int, end: int, people: int, pause: flo
         scripts.append(Script(address_of(3_000 + number), home_screens(rng, shop, number, start, end)))
     office = [person_of(rng, 5_000 + number) for number in range(people // 2)]
     scripts += [Script("198.51.100.250", visits_of(rng, shop, one, start, end, 2 * pause)) for one in office]
+    asked = start + (end - start) // 4
+    for number in range(people // 2):  # those whom the shop asked for a review in the morning's mail
+        person, at = person_of(rng, 11_000 + number), start + int(rng.uniform(0, asked - start))
+        scripts.append(Script(address_of(11_000 + number), iter([written(rng, shop, person, at)])))
     sale_at, product = start + (end - start) // 2, shop.popular[7]
     for number in range(people // 2):
         scripts.append(Script(address_of(8_000 + number), sale(rng, shop, person_of(rng, 8_000 + number), product, sale_at)))

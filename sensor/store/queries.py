@@ -153,7 +153,7 @@ def transactions_of(found: Row) -> "Where":
             where.equal(name, "String", found[name])
     where.time("ts >=", "since", found["first_seen"])
     where.time("ts <=", "until", found["last_seen"])
-    where.add("has(arrayMap(a -> toIPv6(a), {sources:Array(String)}), remote_ip)", "sources", found["sources"])
+    where.add("remote_ip IN (SELECT toIPv6(arrayJoin({sources:Array(String)})))", "sources", found["sources"])
     return where
 
 
@@ -183,7 +183,7 @@ def others_behind(store: Store, found: list[Row]) -> dict[str, int]:
         "SELECT replaceOne(IPv6NumToString(remote_ip), '::ffff:', '') AS address, uniqExact(actor) FROM transactions "
         f"WHERE ts >= (SELECT max(ts) FROM transactions) - INTERVAL {RADIUS_DAYS} DAY AND status < 400 "
         "AND NOT startsWith(actor, 'ip:') AND NOT has({accused:Array(String)}, actor) "
-        "AND has(arrayMap(a -> toIPv6(a), {sources:Array(String)}), remote_ip) GROUP BY address"
+        "AND remote_ip IN (SELECT toIPv6(arrayJoin({sources:Array(String)}))) GROUP BY address"
     )
     hit: dict[str, int] = {}
     for at in range(0, len(sources), AT_ONCE):

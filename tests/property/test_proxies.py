@@ -62,9 +62,9 @@ def test_forms_of_ipv6(text):
     assert parsed(text) == plain(text)
 
 
-def who(peer: str, forwarded: str, trusted=TRUSTED) -> tuple[str, str]:
+def who(peer: str, forwarded: str, trusted=TRUSTED, standard=False) -> tuple[str, str]:
     """(who asked, the other end of the connection)"""
-    inventory = Inventory((1, 2), None, trusted)
+    inventory = Inventory((1, 2), None, trusted, (), standard)
     batch, _, _ = inventory.analyse(batch_of([{"client": peer, "path": "/x", "forwarded_for": forwarded}]))
     (row,) = batch.rows
     return address(row["client_hi"], row["client_lo"]), address(row["peer_hi"], row["peer_lo"])
@@ -87,14 +87,49 @@ def who(peer: str, forwarded: str, trusted=TRUSTED) -> tuple[str, str]:
         ("10.0.0.5", "2001:db8::1", "2001:db8::1"),
         ("10.0.0.5", "[2001:db8::1]:443", "2001:db8::1"),
         ("fd00::5", "198.51.100.7", "198.51.100.7"),
-        ("10.0.0.5", 'for=203.0.113.9;proto=http, for="[2001:db8:cafe::17]:4711";by=10.0.0.1', "2001:db8:cafe::17"),
-        ("10.0.0.5", "proto=https;FOR=198.51.100.7", "198.51.100.7"),
-        ("10.0.0.5", "for=_hidden", "10.0.0.5"),
-        ("10.0.0.5", "before=1.2.3.4", "10.0.0.5"),
+        ("10.0.0.5", '203.0.113.9", 198.51.100.7', "198.51.100.7"),
+        ("10.0.0.5", "for=203.0.113.9", "10.0.0.5"),
     ],
 )
 def test_the_last_address_that_is_none_of_ours(peer, forwarded, expected):
     assert who(peer, forwarded) == (expected, peer)
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        ('for=203.0.113.9;proto=http, for="[2001:db8:cafe::17]:4711";by=10.0.0.1', "2001:db8:cafe::17"),
+        ("proto=https;FOR=198.51.100.7", "198.51.100.7"),
+        ("for=_hidden", "10.0.0.5"),
+        ("before=1.2.3.4", "10.0.0.5"),
+        ("198.51.100.7", "10.0.0.5"),
+        ('by=10.0.0.1;host="a;for=203.0.113.9";for=198.51.100.7', "198.51.100.7"),
+        ('by=10.0.0.1;host="a, for=203.0.113.9";for=198.51.100.7', "198.51.100.7"),
+        ('for="203.0.113.9, for=198.51.100.7', "198.51.100.7"),
+    ],
+)
+def test_where_the_standard_is_used(forwarded, expected):
+    assert who("10.0.0.5", forwarded, standard=True) == (expected, "10.0.0.5")
+
+
+def asked_with(fields: str, standard: bool = False) -> tuple[bytes, list[str]]:
+    """(the list that a request's fields leave, its completeness)"""
+    http = Http()
+    http.state.message["standard"] = standard
+    (row,) = http.run([data(ASK, f"GET /x HTTP/1.1\r\nHost: a\r\n{fields}\r\n".encode()), data(REPLY, ANSWER)])
+    return row["forwarded_for"], row["completeness"]
+
+
+def test_what_a_client_adds_does_not_push_out_what_the_proxy_says():
+    claim, truth = "203.0.113.9", "198.51.100.7"
+    text, completeness = asked_with(f"X-Forwarded-For: {'0,' * 500}{claim} {' ' * 40}, {truth}\r\n")
+    assert text.endswith(truth.encode()) and completeness == ["truncated"] and len(text) <= 1024
+    assert who("10.0.0.5", text.decode())[0] == truth
+    assert asked_with(f"X-Forwarded-For: {'9' * 3000}\r\n") == (b"", ["truncated"])
+    assert asked_with(f"X-Forwarded-For: {claim}\r\nX-Forwarded-For: {truth}\r\n")[0] == truth.encode()
+    assert asked_with(f"Forwarded: for={claim}\r\nX-Forwarded-For: {truth}\r\nForwarded: for={claim}\r\n")[0] == truth.encode()
+    fields = f"Forwarded: for={claim}\r\nForwarded: for={truth}\r\nX-Forwarded-For: {claim}\r\n"
+    assert asked_with(fields, standard=True)[0] == f"for={truth}".encode()
 
 
 def test_nobody_is_believed_unless_told_to():
@@ -147,12 +182,22 @@ def test_any_bytes_behind_the_signature_are_survived(rest):
     Http().run([data(ASK, SIGNATURE + rest), data(ASK, b"PROXY TCP4 " + rest)])
 
 
-def test_a_proxy_header_counts_where_its_sender_is_trusted():
-    inventory = Inventory((1, 2), None, TRUSTED)
+@pytest.mark.parametrize(
+    ("speakers", "expected"),
+    [
+        (TRUSTED, ["198.51.100.7", "192.0.2.1", "198.51.100.7"]),  # the list is then the client's claim
+        ((), ["10.0.0.5", "192.0.2.1", "203.0.113.9"]),  # trusted for its list alone
+    ],
+)
+def test_a_proxy_header_counts_where_its_sender_speaks_the_protocol(speakers, expected):
     batch = batch_of([{"client": peer, "path": "/x", "forwarded_for": forwarded} for peer, forwarded in
                       (("10.0.0.5", ""), ("192.0.2.1", ""), ("10.0.0.5", "203.0.113.9"))])  # fmt: skip
-    number = int(ipaddress.ip_address("198.51.100.7")) | 0xFFFF << 32
-    batch.rows["proxied_lo"] = number
-    found, _, _ = inventory.analyse(batch)
-    told = [address(row["client_hi"], row["client_lo"]) for row in found.rows]
-    assert told == ["198.51.100.7", "192.0.2.1", "198.51.100.7"], "what it says of X-Forwarded-For is the client's claim"
+    batch.rows["proxied_lo"] = int(ipaddress.ip_address("198.51.100.7")) | 0xFFFF << 32
+    found, _, _ = Inventory((1, 2), None, TRUSTED, speakers).analyse(batch)
+    assert [address(row["client_hi"], row["client_lo"]) for row in found.rows] == expected
+
+
+def test_one_header_is_believed_and_no_second():
+    first, second = b"PROXY UNKNOWN\r\n", b"PROXY TCP4 203.0.113.9 1.1.1.1 1 2\r\n"
+    rows = Http().run([data(ASK, first + second + ASKED), data(REPLY, ANSWER)])
+    assert all(row["proxied_lo"] == 0 for row in rows)

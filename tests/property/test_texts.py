@@ -88,6 +88,40 @@ def test_people_are_far_from_each_other_and_spam_is_near(media):
     assert all(spam) and all(min((a ^ b).bit_count() for b in spam if b is not a) <= NEAR for a in spam)
 
 
+def test_how_a_text_is_written_makes_no_difference():
+    text = "\u0414\u043e\u0441\u0442\u0430\u0432\u043a\u0430 \u0437\u0430\u043d\u044f\u043b\u0430 \u0434\u0432\u0430 \u0434\u043d\u044f, \u0441\u043f\u0430\u0441\u0438\u0431\u043e \u0432\u0430\u043c \U0001f600 caf\u00e9"
+    bodies = [json.dumps({"t": text}), json.dumps({"t": text}, ensure_ascii=False), urllib.parse.urlencode({"t": text})]
+    bodies.append(f'--x\r\nContent-Disposition: form-data; name="t"\r\n\r\n{text}\r\n--x--')
+    rows = [{"method": "POST", "path": "/v1/comments", "sent": body.encode(), "media": media}
+            for body, media in zip(bodies, ("json", "json", "form", "multipart"), strict=True)]  # fmt: skip
+    batch, _, _ = Inventory((1, 2)).analyse(batch_of(rows))
+    signatures = batch.rows["signature"].tolist()
+    assert signatures[0] and max((signatures[0] ^ one).bit_count() for one in signatures) <= 8
+
+
+@pytest.mark.parametrize("media", ["json", "form"])
+def test_people_who_write_cyrillic_are_far_from_each_other(media):
+    draw = random.Random(6)
+    letters = "\u043e\u0435\u0430\u0438\u043d\u0442\u0441\u0440\u0432\u043b\u043a\u043c\u0434\u043f\u0443\u044f\u044b\u044c\u0433\u0437"
+    texts = [" ".join("".join(draw.choice(letters) for _ in range(draw.randint(2, 9))) for _ in range(25)) for _ in range(60)]
+    rows = [{"method": "POST", "path": "/v1/comments", "media": media,
+             "sent": (json.dumps({"t": text}) if media == "json" else urllib.parse.urlencode({"t": text})).encode()}
+            for text in texts]  # fmt: skip
+    batch, _, _ = Inventory((1, 2)).analyse(batch_of(rows))
+    found = batch.rows["signature"].tolist()
+    assert all(found) and min((a ^ b).bit_count() for k, a in enumerate(found) for b in found[:k]) > NEAR
+
+
+def test_a_token_beside_a_text_is_not_the_text():
+    draw, found = random.Random(7), []
+    for _ in range(2):
+        token = "".join(draw.choice("abcdefghijklmnopqrstuvwxyzABCDEF0123456789-_") for _ in range(500))
+        found.append({"text": pitch(random.Random(1), 0), "g-recaptcha-response": token})
+    rows = [{"method": "POST", "path": "/v1/comments", "sent": json.dumps(one).encode()} for one in found]
+    batch, _, _ = Inventory((1, 2)).analyse(batch_of(rows))
+    assert batch.rows["signature"][0] == batch.rows["signature"][1] != 0
+
+
 def test_only_content_has_a_signature():
     text = {"text": "a text of some length, long enough to be worth a signature of its own"}
     rows = [{"method": method, "path": path, "sent": json.dumps(text).encode()} for method, path in

@@ -1,7 +1,9 @@
 """Which tests the inventory and the incidents of a host suggest."""
 
+import collections
 import dataclasses
 import re
+import urllib.parse
 from typing import Any
 
 from sensor.outputs.policy.rules import Rule
@@ -50,13 +52,15 @@ def cases(endpoints: list[Row], parameters: list[Row], findings: list[Row], aler
     faults = {(row["method"], row["endpoint"], row["finding"]): row for row in findings}
     attacked = {(row["method"], row["endpoint"]): row for row in alerts}
     rates = {(method, rule.template): rate.per_minute for rule in rules for method, rate in rule.rates.items()}
+    fields: dict[tuple[str, str], list[Row]] = collections.defaultdict(list)
+    for one in parameters:
+        fields[one["method"], one["endpoint"]].append(one)
     found: list[Case] = []
     for row in endpoints:
         method, endpoint = row["method"], row["endpoint"]
         if "#" in endpoint or not endpoint.startswith("/") or not method.isalpha() or not row["status_2xx"] + row["status_3xx"]:
             continue
-        own = [one for one in parameters if (one["method"], one["endpoint"]) == (method, endpoint)]
-        body = _body(own) if method in WRITING else None
+        body = _body(fields[method, endpoint]) if method in WRITING else None
         found += _cases_of_inventory(row, body, faults)
         if alert := attacked.get((method, endpoint)):
             found.append(_case_of_alert(row, body, alert, rates.get((method, endpoint), CALLS // 2) * 2))
@@ -91,7 +95,7 @@ def _case_of_alert(row: Row, body: Row | None, alert: Row, calls: int) -> Case:
 
 def filled(template: str) -> str:
     """A path with made-up values of the right types."""
-    return PLACEHOLDER.sub(lambda match: MADE_UP.get(match[1], "example"), template)
+    return urllib.parse.quote(PLACEHOLDER.sub(lambda match: MADE_UP.get(match[1], "example"), template), "/:@!$&'()*+,;=%~")
 
 
 def _identifier(template: str) -> int:

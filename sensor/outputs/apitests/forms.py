@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import re
 from collections.abc import Callable
 
 from sensor.outputs.apitests.cases import PRIVILEGES, Case
@@ -54,7 +55,7 @@ def as_http(cases: list[Case], base_url: str) -> str:
             parts.append("Authorization: {{authorization}}")
         body = case.body | PRIVILEGES if case.body is not None and case.kind == "mass_assignment" else case.body
         if body is not None:
-            parts += ["Content-Type: application/json", "", json.dumps(body)]
+            parts += ["Content-Type: application/json", "", json.dumps(body).replace("{{", "\\u007b\\u007b")]
         parts.append("")
     return "\n".join(parts)
 
@@ -80,7 +81,7 @@ def as_schemathesis(cases: list[Case], base_url: str) -> str:
 
 def _line(text: str) -> str:
     """Text that stays on its line, and opens no variable."""
-    return "".join(c if c.isprintable() else "?" for c in text).replace("{{", "{ {")
+    return re.sub(r"\{(?=\{)", "{ ", "".join(c if c.isprintable() else "?" for c in text))
 
 
 FORMATS: dict[str, Callable[[list[Case], str], str]] = {"pytest": as_pytest, "http": as_http, "schemathesis": as_schemathesis}

@@ -8,6 +8,8 @@ import yaml
 
 from sensor.outputs.policy.rules import CONFIDENCE, KIB, Rate, Rule, literal
 
+UPSTREAM = "http://upstream.invalid"
+"""Where a policy cannot do without an upstream: a name that leads nowhere (RFC 6761)."""
 HEAD = "Made by Tapwatch from what ordinary addresses did; those in alerts are not among them."
 
 
@@ -38,53 +40,64 @@ def _plain(rule: Rule) -> dict[str, Any]:
 
 
 def as_nginx(rules: list[Rule]) -> str:
-    """Rates, methods and credentials as maps for the http block; two lines for the server block stand at the end."""
+    """Rates, methods and credentials as maps for the http block; what belongs into the server block stands at the end.
+
+    A map takes the first pattern that fits: each request has one rule, that of the most particular path.
+    """
     lines = [
         f"# {HEAD}",
-        "# Include this in the http block. An address without a rule has no limit.",
+        "# Include this in the http block. A request without a rule has no limit.",
         "map_hash_bucket_size 256;",
         "",
     ]
+    lines += ['map "$host:$server_port$uri" $tapwatch_rule {', '    default "";']
+    lines += [f'    "~^{_host(rule)}{rule.pattern}$" {_short(rule)};' for rule in rules]
+    lines += ["}", ""]
     for rule in rules:
         for method, rate in rule.rates.items():
-            name = f"tapwatch_{_short(rule, method)}"
+            name = f"tapwatch_{_short(rule)}_{method.lower()}"
             lines += [
                 f"# {_because(rate)}",
-                f'map "$request_method $host$uri" ${name} {{',
+                f'map "$request_method $tapwatch_rule" ${name} {{',
                 '    default "";',
-                f'    "~^{method} {_host(rule)}{rule.pattern}$" $binary_remote_addr;',
+                f'    "{method} {_short(rule)}" $binary_remote_addr;',
                 "}",
                 f"limit_req_zone ${name} zone={name}:1m rate={rate.per_minute}r/m;",
                 f"limit_req zone={name} burst={rate.per_minute} nodelay;",
                 "",
             ]
-    lines += ["limit_req_status 429;", "", 'map "$request_method $host$uri" $tapwatch_method_refused {', '    default "";']
-    lines += [f'    "~^(?:{"|".join(rule.methods)}|OPTIONS|HEAD) {_host(rule)}{rule.pattern}$" "";' for rule in rules]
-    lines += [f'    "~^[^ ]+ {_host(rule)}{rule.pattern}$" 1;' for rule in rules]
+    lines += ["limit_req_status 429;", "", 'map "$request_method $tapwatch_rule" $tapwatch_method_refused {', '    default "";']
+    lines += [f'    "~^(?:{"|".join(rule.methods)}|OPTIONS|HEAD) {_short(rule)}$" "";' for rule in rules]
+    lines += [f'    "~^[^ ]+ {_short(rule)}$" 1;' for rule in rules]
     lines += [
         "}",
         "",
-        'map "$host$uri $http_authorization$http_x_api_key$http_cookie" $tapwatch_credentials_missing {',
+        'map "$tapwatch_rule $http_authorization$http_cookie" $tapwatch_credentials_missing {',
         '    default "";',
     ]
-    lines += [f'    "~^{_host(rule)}{rule.pattern} $" 1;' for rule in rules if rule.credentials]
+    for rule in rules:
+        if rule.credentials and "api_key" not in rule.credentials:
+            lines.append(f'    "{_short(rule)} " 1;')
+        elif rule.credentials:
+            lines.append(f"    # {_short(rule)} takes keys, in fields or queries that are not kept: ask for them yourself")
     lines += ["}", "", "# In the server block:"]
     lines += ["#   if ($tapwatch_method_refused) { return 405; }", "#   if ($tapwatch_credentials_missing) { return 401; }"]
     largest = max((rule.body_bytes for rule in rules), default=0)
     if largest:
         lines.append(
-            f"#   client_max_body_size {largest // KIB}k;  # for its largest body; by location where others are smaller"
+            f"#   client_max_body_size {largest // KIB}k;  # for the largest body; by location where others are smaller"
         )
     return "\n".join(lines) + "\n"
 
 
 def as_kong(rules: list[Rule]) -> str:
-    """Routes with plugins, as a declarative configuration (decK, format 3.0): a service a host, a route a path and method."""
+    """Routes with plugins, as a declarative configuration (decK, format 3.0): a service a host, a route a path and method.
+
+    Where requests go to is not for clients to say, who wrote the hosts: UPSTREAM is to be replaced.
+    """
     services: dict[str, dict[str, Any]] = {}
-    for rule in rules:
-        service = services.setdefault(
-            rule.host, {"name": f"tapwatch-{_digest(rule.host)}", "url": f"http://{rule.host}", "routes": []}
-        )
+    for place, rule in enumerate(rules):
+        service = services.setdefault(rule.host, {"name": f"tapwatch-{_digest(rule.host)}", "url": UPSTREAM, "routes": []})
         for method in rule.methods:
             plugins: list[dict[str, Any]] = []
             if rate := rule.rates.get(method):
@@ -96,8 +109,9 @@ def as_kong(rules: list[Rule]) -> str:
                 size = {"allowed_payload_size": max(1, rule.body_bytes // KIB), "size_unit": "kilobytes"}
                 plugins.append({"name": "request-size-limiting", "config": size})
             service["routes"].append(
-                {"name": f"tapwatch-{_short(rule, method)}", "hosts": [rule.host], "methods": [method],
-                 "paths": [f"~{rule.pattern}$"], "strip_path": False, "plugins": plugins}
+                {"name": f"tapwatch-{_short(rule)}-{method.lower()}", "hosts": [rule.host], "methods": [method],
+                 "paths": [f"~{rule.pattern}$"], "regex_priority": len(rules) - place,
+                 "strip_path": False, "plugins": plugins}
             )  # fmt: skip
     return f"# {HEAD}\n" + _dump({"_format_version": "3.0", "services": list(services.values())})
 
@@ -111,12 +125,12 @@ def as_envoy(rules: list[Rule]) -> str:
     for rule in rules:
         for method in rule.methods:
             route: dict[str, Any] = {
-                "name": f"tapwatch-{_short(rule, method)}",
+                "name": f"tapwatch-{_short(rule)}-{method.lower()}",
                 "match": {
                     "safe_regex": {"regex": f"^{rule.pattern}$"},
                     "headers": [{"name": ":method", "string_match": {"exact": method}}],
                 },
-                "route": {"cluster": rule.host},
+                "route": {"cluster": "tapwatch-upstream"},
             }
             filters: dict[str, Any] = {}
             if rate := rule.rates.get(method):
@@ -159,12 +173,15 @@ def _tag(rate: Rate) -> str:
 
 
 def _host(rule: Rule) -> str:
-    """A pattern for the host as nginx knows it: without its port."""
-    return literal(rule.host.rsplit(":", 1)[0] if rule.host.rsplit(":", 1)[-1].isdigit() else rule.host)
+    """A pattern for `$host:$server_port`: of the port that the clients name, or of any."""
+    name, colon, port = rule.host.rpartition(":")
+    if colon and port.isdigit():
+        return f"{literal(name)}:{port}"
+    return f"{literal(rule.host)}:[0-9]+"
 
 
-def _short(rule: Rule, method: str) -> str:
-    return _digest(f"{rule.host} {method} {rule.template}")
+def _short(rule: Rule) -> str:
+    return _digest(f"{rule.host} {rule.template}")
 
 
 def _digest(text: str) -> str:

@@ -23,6 +23,7 @@ KIB = 1 << 10
 PLACEHOLDER = re.compile(r"\{([a-z0-9]+)\}")
 PATTERNS = {"int": "-?[0-9]+", "uuid": "[0-9A-Fa-f-]{36}", "objectid": "[0-9A-Fa-f]{24}", "hex": "[0-9A-Fa-f]+"}
 ANYTHING = "[^/]+"
+HOST = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+(?::\d{1,5})?|\[[0-9a-f:.]+\](?::\d{1,5})?")
 PLAIN = re.compile(r"[A-Za-z0-9/_-]")
 
 
@@ -72,13 +73,16 @@ def literal(text: str) -> str:
 
 
 def rules(endpoints: list[Row], facts: list[Row]) -> list[Rule]:
-    """Rules by host and path, the most particular first. endpoints: of the inventory; facts: of queries.policy_facts."""
+    """Rules by host and path, the most particular first: of those that fit a request the first one counts.
+
+    endpoints: of the inventory; facts: of queries.policy_facts. Hosts that are no names are the clients' invention.
+    """
     by_path: dict[tuple[str, str], list[tuple[Row, Row]]] = collections.defaultdict(list)
     known = {(row["host"], row["method"], row["endpoint"]): row for row in facts}
     for row in endpoints:
         fact = known.get((row["host"], row["method"], row["endpoint"]))
         path = row["endpoint"].partition("#")[0]
-        if fact and fact["served"] and path.startswith("/") and row["method"].isalpha():
+        if fact and fact["served"] and path.startswith("/") and row["method"].isalpha() and HOST.fullmatch(row["host"]):
             by_path[row["host"], path].append((row, fact))
     found = [_rule(host, path, rows) for (host, path), rows in by_path.items()]
     return sorted(found, key=lambda rule: (rule.host, len(PLACEHOLDER.findall(rule.template)), rule.template))

@@ -3,7 +3,9 @@
 
 ALTER TABLE endpoint_profiles /*ON CLUSTER*/
     ADD COLUMN IF NOT EXISTS facts Array(LowCardinality(String))
-    COMMENT 'what some transaction showed: header fields of answers, stack traces, unsigned tokens' AFTER auth;
+    COMMENT 'what some transaction showed: header fields of answers, stack traces, unsigned tokens' AFTER auth,
+    ADD COLUMN IF NOT EXISTS open_2xx UInt64
+    COMMENT 'requests without credentials that were answered with 2xx' AFTER facts;
 
 CREATE OR REPLACE VIEW endpoints /*ON CLUSTER*/ AS
 SELECT
@@ -32,6 +34,7 @@ SELECT
     arraySort(groupUniqArrayArray(p.response_types)) AS response_types,
     arraySort(groupUniqArrayArray(p.auth)) AS auth,
     arraySort(groupUniqArrayArray(p.facts)) AS facts,
+    sum(p.open_2xx) AS open_2xx,
     arraySort(groupUniqArray(toString(p.sensor))) AS sensors
 FROM endpoint_profiles AS p FINAL
 WHERE p.transactions > 0
@@ -46,6 +49,7 @@ SELECT
     arraySort(groupUniqArrayIf(toString(p.sensitive), p.location = 'response' AND p.sensitive != '')) AS in_responses,
     arraySort(groupUniqArrayIf(toString(p.sensitive), p.location = 'body' AND p.sensitive != '')) AS in_requests,
     arraySort(groupUniqArrayIf(toString(p.sensitive), p.location IN ('path', 'query') AND p.sensitive != '')) AS in_urls,
+    maxIf(p.seen, p.location IN ('path', 'query') AND p.sensitive != '') AS urls_seen,
     arraySort(groupUniqArrayIf(concat(toString(p.location), ' ', if(p.name = '', toString(p.position), p.name)), p.sensitive != ''))
         AS places,
     maxIf(p.distinct_values, p.location IN ('path', 'query') AND has(p.types, 'int')) AS guessable,
@@ -76,26 +80,28 @@ FROM
         e.*,
         x.in_responses AS in_responses,
         x.in_urls AS in_urls,
+        x.urls_seen >= 20 OR x.urls_seen * 20 >= e.status_2xx + e.status_3xx AS urls_count,
+        e.open_2xx > 0 AND e.open_2xx * 2 >= e.status_2xx AS is_open,
         toUInt32OrZero(extract(e.endpoint, '^/(?:[^/]+/)?[vV](\\d{1,3})(?:[./]|$)')) AS api_version,
-        max(api_version) OVER (PARTITION BY e.host) AS newest_version
+        max(if(e.status_2xx > 0, api_version, 0)) OVER (PARTITION BY e.host) AS newest_version
     FROM endpoints AS e
     LEFT JOIN endpoint_exposures AS x ON x.host = e.host AND x.method = e.method AND x.endpoint = e.endpoint
 )
 ARRAY JOIN arrayFilter(one -> one.5 AND status_2xx + status_3xx + status_5xx > 0, [
     ('sensitive_without_authentication', 'API2:2023', 'high',
-        concat('answers hold ', arrayStringConcat(arrayIntersect(in_responses, grave), ', '), ', and no request identified itself'),
-        auth = ['none'] AND hasAny(in_responses, grave)),
+        concat('answers hold ', arrayStringConcat(arrayIntersect(in_responses, grave), ', '), ', and most of them went to requests without credentials'),
+        is_open AND hasAny(in_responses, grave)),
     ('personal_without_authentication', 'API2:2023', 'medium',
-        concat('answers hold ', arrayStringConcat(arrayIntersect(in_responses, personal), ', '), ', and no request identified itself'),
-        auth = ['none'] AND hasAny(in_responses, personal) AND NOT hasAny(in_responses, grave)),
+        concat('answers hold ', arrayStringConcat(arrayIntersect(in_responses, personal), ', '), ', and most of them went to requests without credentials'),
+        is_open AND hasAny(in_responses, personal) AND NOT hasAny(in_responses, grave)),
     ('secret_in_url', 'API8:2023', 'high',
         concat('path or query bear ', arrayStringConcat(arrayIntersect(in_urls, secrets), ', '), ', which logs and histories keep'),
-        hasAny(in_urls, secrets)),
+        urls_count AND hasAny(in_urls, secrets)),
     ('personal_in_url', 'API8:2023', 'medium',
         concat('path or query bear ', arrayStringConcat(arrayFilter(c -> NOT has(secrets, c), in_urls), ', '), ', which logs keep'),
-        arrayExists(c -> NOT has(secrets, c), in_urls)),
+        urls_count AND arrayExists(c -> NOT has(secrets, c), in_urls)),
     ('unsigned_token', 'API2:2023', 'critical',
-        'a JWT without a signature was taken', has(facts, 'unsigned_jwt')),
+        'a JWT without a signature was taken where nobody is served without one', has(facts, 'unsigned_jwt') AND open_2xx = 0),
     ('basic_authentication', 'API2:2023', 'medium',
         'the password itself travels with each request (Basic)', has(auth, 'basic')),
     ('stack_trace', 'API8:2023', 'medium',
@@ -122,7 +128,7 @@ ARRAY JOIN arrayFilter(one -> one.5 AND status_2xx + status_3xx + status_5xx > 0
         api_version > 0 AND api_version < newest_version),
     ('test_host', 'API9:2023', 'medium',
         'the host is named as one for tests or for internal use',
-        match(host, '(^|[.-])(dev|develop|test|testing|stage|staging|qa|uat|sandbox|preprod|internal|intranet)\\d*[.-]'))
+        status_2xx > 0 AND clients > 1 AND match(host, '(^|[.-])(dev|develop|test|testing|stage|staging|qa|uat|sandbox|preprod|internal|intranet)\\d*[.-]'))
 ]) AS found
 COMMENT 'What is wrong with how endpoints are run: each kind once for an endpoint, with what it rests on';
 
@@ -145,7 +151,7 @@ FROM
 (
     SELECT arrayJoin([
         ('exposure', 1., 'how many clients call it, by the logarithm: 1 from a thousand on'),
-        ('authentication', 2., '1 where no request identified itself, a half where some did not'),
+        ('authentication', 2., 'the share of served requests that came without credentials'),
         ('sensitive_data', 3., '1 for cards, identity numbers, health, keys in answers; a half for other classes; a quarter in requests'),
         ('guessable_identifiers', 1.5, '1 where a number names what is asked for, and 20 or more were seen'),
         ('unbounded_lists', 1., '1 where an answer in a hundred is over 256 KiB, or pages of 1,000 and more are asked for'),
@@ -186,6 +192,7 @@ SELECT
     e.response_types AS response_types,
     e.auth AS auth,
     e.facts AS facts,
+    e.open_2xx AS open_2xx,
     e.sensors AS sensors,
     x.in_responses AS sensitive_in_responses,
     x.in_requests AS sensitive_in_requests,
@@ -194,7 +201,7 @@ SELECT
     a.incidents AS alerts,
     map(
         'exposure', least(1., log10(e.clients + 1) / 3),
-        'authentication', multiIf(e.status_2xx = 0 OR NOT has(e.auth, 'none'), 0., length(e.auth) = 1, 1., 0.5),
+        'authentication', if(e.status_2xx = 0, 0., least(1., e.open_2xx / e.status_2xx)),
         'sensitive_data', multiIf(
             hasAny(x.in_responses, ['card', 'cvv', 'iban', 'ssn', 'national_id', 'health', 'password', 'private_key', 'cloud_key', 'payment_key']), 1.,
             notEmpty(x.in_responses) OR notEmpty(x.in_urls), 0.5,
