@@ -112,6 +112,19 @@ def test_risk_is_made_of_its_factors_and_can_be_weighed_anew(store):
         assert set(row["factors"]) == set(weights)
 
 
+def test_weights(store):
+    def risk() -> float:
+        return {row["endpoint"]: row["risk"] for row in lines(tapwatch("endpoints", "--json", "--store", store))}["/v1/people"]
+
+    before = risk()
+    assert tapwatch("store", "weigh", "sensitive_data", "0", "--store", store).returncode == 0
+    assert risk() == pytest.approx(before - 3, abs=0.06)
+    assert tapwatch("store", "weigh", "sensitive_data", "3", "--store", store).returncode == 0
+    assert risk() == before
+    wrong = tapwatch("store", "weigh", "nonsense", "1", "--store", store)
+    assert wrong.returncode == 1 and "There is no factor 'nonsense'; there are: alerts," in wrong.stderr
+
+
 def test_no_value_stands_in_the_store(store):
     for table in ("endpoint_inventory", "endpoint_parameters", "findings", "transactions"):
         told = tapwatch("sql", "--json", f"SELECT * FROM {table}", "--store", store).stdout

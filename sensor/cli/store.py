@@ -44,6 +44,25 @@ def keep(days: int, store_dsn: str | None, config_path: str | None) -> None:
     click.echo(f"Transactions are kept for {days} days.", err=True)
 
 
+@store.command("weigh")
+@click.argument("factor")
+@click.argument("weight", type=click.FloatRange(0, 10))
+@common
+def weigh(factor: str, weight: float, store_dsn: str | None, config_path: str | None) -> None:
+    """Give a factor of the risk of endpoints another weight: the points that it adds at its most, 0 for none.
+
+    \b
+    tapwatch sql "SELECT * FROM risk_factors"
+    tapwatch store weigh sensitive_data 4
+    """
+    from sensor.store import open_store
+    from sensor.store.keeping import set_weight
+
+    with open_store(store_dsn_of(store_dsn, config_path), create=False) as opened:
+        set_weight(opened, factor, weight)
+    click.echo(f"{factor} weighs {weight:g}.", err=True)
+
+
 @store.command("vacuum")
 @common
 def vacuum(store_dsn: str | None, config_path: str | None) -> None:

@@ -3,6 +3,8 @@
 import re
 from typing import Any, BinaryIO
 
+import msgspec
+
 from sensor.store.errors import StoreError
 from sensor.store.open import Store
 
@@ -33,6 +35,14 @@ def table_stats(store: Store) -> list[Row]:
 def keep_transactions(store: Store, days: int) -> None:
     """Forget transactions so many days after they reached the store."""
     store.command(f"ALTER TABLE transactions MODIFY TTL inserted_at + INTERVAL {int(days)} DAY DELETE")
+
+
+def set_weight(store: Store, factor: str, weight: float) -> None:
+    """Give a factor of the risk another weight. Raises StoreError for one that there is not."""
+    known = [name for (name,) in store.rows("SELECT factor FROM risk_factors ORDER BY factor")]
+    if factor not in known:
+        raise StoreError(f"There is no factor {factor!r}; there are: {', '.join(known)}.")
+    store.insert("risk_weights", ("factor", "weight"), msgspec.json.encode({"factor": factor, "weight": weight}), "JSONEachRow")
 
 
 def merge_all(store: Store) -> tuple[int, int]:

@@ -140,7 +140,7 @@ CREATE TABLE IF NOT EXISTS risk_weights /*ON CLUSTER*/
 )
 ENGINE = /*Replicated*/ReplacingMergeTree(changed)
 ORDER BY factor
-COMMENT 'Weights of your own: INSERT INTO risk_weights (factor, weight) VALUES (''sensitive_data'', 4)';
+COMMENT 'Weights of your own; tapwatch store weigh writes them';
 
 CREATE VIEW IF NOT EXISTS risk_factors /*ON CLUSTER*/ AS
 SELECT
