@@ -34,6 +34,9 @@ POLL_MS = 50
 LOOK_EVERY, FLUSH_EVERY, TELL_EVERY, KEEP_EVERY = 0.25, 1.0, 10.0, 60.0
 """Seconds: transactions go to the detectors; rows and alerts to the store; endpoints and counters, too; what was learned is
 kept."""
+HOTTEST, NEWEST = 10, 10
+"""Endpoints and incidents that `tapwatch top` shows."""
+SHOWN = ("alert_id", "severity", "detector", "host", "method", "endpoint", "transactions", "actors", "explanation")
 BEHIND_NS = 2_000_000_000
 """How far the clock that ends idle connections stays behind the time: packets may still lie in a ring."""
 TURNS_AT_THE_END = 32
@@ -70,6 +73,7 @@ class Live:
             say(WARNING, "The key file cannot be written: hashes of credentials will match those of no other run.")
         self._told_alerts: dict[str, int] = {}
         self._told_services: list[int] = []
+        self._newest: dict[str, dict] = {}
         self._told_problem, self._told_changes, self._lines_failed = "", 0, False
         self._before: collections.Counter[str] = collections.Counter()
         self._files = self._open_files()
@@ -248,6 +252,7 @@ class Live:
             version=__version__, sensor=self.config.sensor, interfaces=taps, counters=named(self.pipeline.totals()),
             stage_seconds=dict(self.pipeline.seconds), connections=self.pipeline.connections,
             endpoints=self.pipeline.known_endpoints, alerts=dict(self._raised), store=store, made=time.monotonic(),
+            hottest=self.pipeline.hottest(HOTTEST), incidents=list(self._newest.values()),
         )  # fmt: skip
 
     def _try_lines(self, write: Callable[[], None]) -> None:
@@ -284,6 +289,11 @@ class Live:
                 self._raised[row["detector"], row["severity"]] += 1
                 self._say(WARNING, f"{row['severity'].upper()} {row['detector']} {row['alert_id']}: {row['explanation']}")
         self._told_alerts |= {row["alert_id"]: row["transactions"] for row in fresh}
+        for row in fresh:
+            self._newest.pop(row["alert_id"], None)
+            self._newest[row["alert_id"]] = {name: row[name] for name in SHOWN}
+        while len(self._newest) > NEWEST:
+            self._newest.pop(next(iter(self._newest)))
         if (lines := self._alert_lines) is not None:
             self._try_lines(lambda: lines.writelines(alert_line(row) for row in fresh))
             self._try_lines(lines.flush)

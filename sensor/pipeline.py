@@ -205,6 +205,11 @@ class Pipeline:
         self._finish_analysis()
         return self._inventory.news()
 
+    def hottest(self, most: int) -> list[tuple[str, str, str, int]]:
+        """(host, method, template, transactions since the last call) of the busiest endpoints."""
+        self._finish_analysis()
+        return self._inventory.hottest(most)
+
     def parameters(self) -> list[dict]:
         """Parameters of endpoints, as rows of the store."""
         self._finish_analysis()

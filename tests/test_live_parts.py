@@ -312,12 +312,33 @@ def test_metrics_and_probes():
             assert line in text.splitlines()
         assert get(port, "/healthz") == (200, "good\n") and get(port, "/readyz") == (200, "good\n")
         assert get(port, "/other")[0] == 404
+        assert json.loads(get(port, "/top")[1])["hottest"] == []
         server.figures = figures(store={"lag_seconds": 60.0, "waiting_rows": 1, "written_rows": 0, "dropped_rows": 0})
         assert get(port, "/healthz")[0] == 200 and get(port, "/readyz") == (503, "the store does not take rows\n")
         server.figures = figures(made=time.monotonic() - 60)
         assert get(port, "/healthz") == (503, "the main loop does not turn\n")
     finally:
         server.close()
+
+
+def test_top_shows_what_a_sensor_says_and_nothing_acts():
+    server = MetricsServer("127.0.0.1:0")
+    address = f"127.0.0.1:{server._server.server_port}"
+    evil = {"alert_id": "a", "severity": "high", "detector": "spam", "host": "h\x1b[31m", "method": "GET", "endpoint": "/\u202e[red]x",
+            "transactions": 7, "actors": 1, "explanation": "it wrote"}  # fmt: skip
+    try:
+        server.figures = figures(hottest=[("api.test", "GET", "/v1/{int}", 12)], incidents=[evil])
+        command = [TAPWATCH, "top", "--address", address]
+        done = subprocess.run([*command, "--once"], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "/v1/{int}" in done.stdout and "12" in done.stdout and "it wrote" in done.stdout and "eth1: up" in done.stdout
+        assert "\x1b" not in done.stdout and "\u202e" not in done.stdout and "[red]" in done.stdout
+        done = subprocess.run([*command, "--once", "--json"], capture_output=True, text=True, timeout=60, check=False)
+        assert json.loads(done.stdout)["incidents"] == [evil]
+    finally:
+        server.close()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and "No sensor answers" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_the_doctor_says_what_is_bad_and_how_to_mend_it(tmp_path):

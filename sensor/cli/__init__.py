@@ -29,6 +29,7 @@ COMMANDS = {
     "spec": "Compare an OpenAPI document with what is really called.",
     "store": "What the store holds on disk, for how long, and copies of it.",
     "sql": "Run read-only SQL on the store.",
+    "top": "What a running sensor sees, as it sees it.",
 }
 """Name of a command, of its module sensor.cli.NAME and of the object in it, to its help line."""
 

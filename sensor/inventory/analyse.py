@@ -177,6 +177,7 @@ class Inventory:
         self._learned_at = 0
         self._told: dict[int, tuple[int, tuple[str, str, str]]] = {}
         self._told_counts = np.zeros(CAPACITY, np.uint64)
+        self._hot_before = np.zeros(CAPACITY, np.uint64)
         self._stack = np.zeros(DEPTH, np.uint64)
         self._lengths = np.zeros(BODY_DEPTH, np.int64)
         self._digits = np.zeros(MOST_DIGITS, np.int64)
@@ -286,6 +287,14 @@ class Inventory:
             self._told[place] = int(rows["generation"][place]), (row["host"], row["method"], row["endpoint"])
             found.append(row)
         return found, gone_keys
+
+    def hottest(self, most: int) -> list[tuple[str, str, str, int]]:
+        """(host, method, template, transactions since the last call) of the busiest endpoints."""
+        counts = self.table.profiles.counts["transactions"]
+        fresh = np.where(counts >= self._hot_before, counts - self._hot_before, counts).astype(np.int64)
+        self._hot_before = counts.copy()
+        busiest = np.argsort(fresh, kind="stable")[::-1][:most].tolist()
+        return [(*endpoint_text(self.table, place), int(fresh[place])) for place in busiest if fresh[place]]
 
     def _learn_again(self) -> None:
         """Learn from paths once more, if much was seen since it was done."""

@@ -5,8 +5,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from socketserver import ThreadingMixIn
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import make_wsgi_app
@@ -47,6 +49,10 @@ class Figures:
     """lag_seconds, waiting_rows, written_rows, dropped_rows; empty without a store"""
     made: float
     """time.monotonic() of this copy"""
+    hottest: list[tuple[str, str, str, int]] = dataclasses.field(default_factory=list)
+    """(host, method, endpoint, transactions since the copy before) of the busiest"""
+    incidents: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    """the newest, as `tapwatch top` shows them"""
 
 
 class _Collector:
@@ -127,12 +133,24 @@ class MetricsServer:
         path = environ.get("PATH_INFO", "")
         if path == "/metrics":
             return self._metrics(environ, start_response)
+        if path == "/top":
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [msgspec.json.encode(self._top())]
         if path not in ("/healthz", "/readyz"):
             start_response("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"/metrics, /healthz, /readyz\n"]
+            return [b"/metrics, /healthz, /readyz, /top\n"]
         trouble = self._trouble(path == "/readyz")
         start_response("503 Service Unavailable" if trouble else "200 OK", [("Content-Type", "text/plain")])
         return [(trouble or "good").encode() + b"\n"]
+
+    def _top(self) -> dict[str, Any]:
+        """What `tapwatch top` shows; nothing of it is a metric, for hosts and endpoints are without number."""
+        figures = self.figures
+        if figures is None:
+            return {}
+        told = dataclasses.asdict(figures)
+        told["alerts"] = sum(figures.alerts.values())
+        return told
 
     def _trouble(self, ready: bool) -> str:
         figures = self.figures
