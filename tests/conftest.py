@@ -1,8 +1,12 @@
 """Settings of the property tests, and the store that several tests ask."""
 
+import contextlib
+import fcntl
+import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,11 +21,28 @@ settings.load_profile("project")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
+@contextlib.contextmanager
+def locked(name: str, how: int):
+    """A lock that all processes of this user's tests know."""
+    path = pathlib.Path(tempfile.gettempdir()) / f"tapwatch-tests-{os.getuid()}-{name}.lock"
+    with path.open("a") as file:
+        fcntl.flock(file, how)
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Tests run on two processors, but live ones alone: what they measure is time, and packets that are not lost."""
+    with locked("live", fcntl.LOCK_EX if "live" in item.path.parts else fcntl.LOCK_SH):
+        return (yield)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def kernels():
     """Compiled once, by two processes, before the first test: one after the other they would take twice as long."""
-    if not is_cached():
-        warm_up(Config(), store=True)
+    with locked("compile", fcntl.LOCK_EX):
+        if not is_cached():
+            warm_up(Config(), store=True)
 
 
 @pytest.fixture(scope="session")
