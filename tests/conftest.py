@@ -37,12 +37,10 @@ def pytest_runtest_protocol(item):
         return (yield)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def kernels():
-    """Compiled once, by two processes, before the first test: one after the other they would take twice as long."""
-    with locked("compile", fcntl.LOCK_EX):
-        if not is_cached():
-            warm_up(Config(), store=True)
+def pytest_configure(config):
+    """Kernels are compiled once, by two processes, before tests are even looked for: some modules use them as they are read."""
+    if not hasattr(config, "workerinput") and not is_cached():
+        warm_up(Config(), store=True)
 
 
 @pytest.fixture(scope="session")
