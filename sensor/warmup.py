@@ -111,7 +111,7 @@ def ready_kernels(config: Config, store: bool, say: Callable[[str], None]) -> No
     """`warm_up`, told to whoever waits for it."""
     cold = not is_cached()
     if cold:
-        say("Compiling the kernels for this machine, once; this takes one to four minutes.")
+        say("Compiling the kernels for this machine, once; this takes one to five minutes.")
     seconds = warm_up(config, store)
     if cold:
         say(f"Compiled in {seconds:.0f} s, kept in {CACHE_FOLDER}.")
