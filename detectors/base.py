@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import importlib
 import inspect
-import ipaddress
 import math
 import pkgutil
 
@@ -144,13 +143,6 @@ def find_detectors() -> dict[str, type[Detector]]:
 
 def __path_of_package():
     return importlib.import_module("detectors").__path__
-
-
-def address_text(high: int, low: int) -> str:
-    """An address as text, IPv4 without its prefix."""
-    if high == 0 and low >> 32 == 0xFFFF:
-        return str(ipaddress.IPv4Address(low & 0xFFFFFFFF))
-    return str(ipaddress.IPv6Address((high << 64) | low))
 
 
 def place_text(endpoints: Endpoints, place: int) -> tuple[str, str, str]:

@@ -24,13 +24,14 @@ Cold start: until MIN_POPULATION actors were seen, the priors below stand for th
 
 import numpy as np
 
-from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, address_text, confidence_from
+from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from
 from detectors.campaigns import MEMBER, members_by_incident
 from detectors.enumeration_baseline import RAISED
 from detectors.enumeration_groups import campaign_key
 from detectors.enumeration_kernels import enumerate_rows, new_enumeration
 from detectors.enumeration_text import actor_text, evidence_of_actor, evidence_of_campaign, explain_actor, explain_group
 from detectors.enumeration_tracks import BY_PLACE, BY_TOKEN
+from sensor.core.addresses import address_text
 
 
 class Enumeration(Detector):

@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 
-from detectors.base import address_text, duration_text, printable
+from detectors.base import duration_text, printable
 from detectors.combinations import IN_COMBINATION
 from detectors.enumeration_tracks import BY_FINGERPRINT, BY_PLACE, BY_TOKEN, TEXT
+from sensor.core.addresses import address_text
 from sensor.inventory.secrets import SECRET_CLASSES
 from sensor.inventory.values import IN_PATH, IN_QUERY
 

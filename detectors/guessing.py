@@ -13,7 +13,6 @@ from detectors.base import (
     Alert,
     Detector,
     View,
-    address_text,
     confidence_from,
     duration_text,
     severity_above,
@@ -21,6 +20,7 @@ from detectors.base import (
 from detectors.campaigns import BY_PLACE, MEMBER, distinct_bits, members_by_incident, open_incidents
 from detectors.enumeration_text import evidence_of_campaign
 from detectors.trials import TrialRoom
+from sensor.core.addresses import address_text
 
 FEW, MANY = 3, 8
 """Different values, of at most 64 that can be told apart: below FEW they are few, from MANY on many."""

@@ -15,8 +15,9 @@ import json
 
 import numpy as np
 
-from detectors.base import Alert, Detector, View, address_text, duration_text
+from detectors.base import Alert, Detector, View, duration_text
 from detectors.inward import CERTAIN, KINDS, METADATA, SCHEME, kind_of, url_values
+from sensor.core.addresses import address_text
 from sensor.inventory.values import IN_BODY, IN_PATH
 
 CANDIDATES = 512

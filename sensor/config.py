@@ -13,14 +13,12 @@ import msgspec
 from sensor.core.limits import DUPLICATE_WINDOW_MS, REQUEST_SAMPLE, RESPONSE_SAMPLE, SAMPLE_LIMIT
 from sensor.core.records import FLOW
 from sensor.core.severities import SEVERITIES
+from sensor.outputs.notify.messages import FORMATS
 from sensor.packets.layers import TUNNELS
 
 
 class ConfigError(Exception):
     """A configuration that cannot be used; the text is a sentence for the user."""
-
-
-NOTIFY_FORMATS = ("json", "ocsf", "ecs", "slack")
 
 
 class Capture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -206,8 +204,8 @@ def _check_receiver(receiver: Notify, path: str) -> None:
     parts = urllib.parse.urlsplit(receiver.url)
     if parts.scheme not in ("http", "https", "udp", "tcp", "tls") or not parts.hostname:
         raise ConfigError(f"{path}: `notify.url` must be https://…, or udp://, tcp:// or tls://HOST:PORT.")
-    if receiver.format not in NOTIFY_FORMATS:
-        raise ConfigError(f"{path}: `notify.format` must be one of {', '.join(NOTIFY_FORMATS)}.")
+    if receiver.format not in FORMATS:
+        raise ConfigError(f"{path}: `notify.format` must be one of {', '.join(FORMATS)}.")
     if receiver.severity not in SEVERITIES:
         raise ConfigError(f"{path}: `notify.severity` must be one of {', '.join(SEVERITIES)}.")
 

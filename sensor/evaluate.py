@@ -7,9 +7,10 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from detectors.base import Alert, address_text
+from detectors.base import Alert
 from sensor.capture.files import CaptureFile
 from sensor.config import Config
+from sensor.core.addresses import address_text
 from sensor.pipeline import Pipeline
 from sensor.simulate.scenarios import Scenario, write_scenario
 

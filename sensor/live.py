@@ -25,7 +25,7 @@ from sensor.outputs.metrics import Figures, InterfaceFigures, MetricsServer
 from sensor.pipeline import Pipeline, StoreSink
 from sensor.service import INFO, NOTICE, WARNING, Manager
 from sensor.shedding import Shedding
-from sensor.suppression import Mark, Suppression
+from sensor.suppression import suppression_of
 from sensor.taps import Tap, Taps
 from sensor.warmup import ready_kernels
 
@@ -82,7 +82,7 @@ class Live:
         self.taps = Taps(config.live, say)
         self.store = self._open_store() if store else None
         sinks: list = [LinesSink(Lines(transactions, config.sensor, reveal), self._try_lines)] if transactions else []
-        self._suppression = self._read_suppression()
+        self._suppression = suppression_of(self.config, self.store)
         self.pipeline = Pipeline(config, key, [])
         self._shedding = Shedding(self.pipeline)
         self._state_file = state_folder() / f"live-{self.name}.state" if store else None
@@ -94,14 +94,6 @@ class Live:
         self._manager = Manager()
         self._stopping = self._reload = False
         self._raised: collections.Counter[tuple[str, str]] = collections.Counter()
-
-    def _read_suppression(self) -> Suppression:
-        """The rules of the configuration, and what analysts said of earlier alerts."""
-        if self.store is None:
-            return Suppression(self.config.suppress)
-        from sensor.store.queries import marks
-
-        return Suppression(self.config.suppress, [Mark(**row) for row in marks(self.store)])
 
     def _open_files(self) -> FileRing | None:
         live = self.config.live
@@ -280,8 +272,9 @@ class Live:
 
     def _tell_alerts(self) -> None:
         """Alerts that are new, or that grew."""
-        rows = self._suppression.told([alert.as_row() for alert in self.pipeline.alerts()])
-        fresh = [row for row in rows if self._told_alerts.get(row["alert_id"]) != row["transactions"]]
+        rows = [alert.as_row() for alert in self.pipeline.alerts()]
+        changed = [row for row in rows if self._told_alerts.get(row["alert_id"]) != row["transactions"]]
+        fresh = self._suppression.told(changed)
         if not fresh:
             return
         for row in fresh:
@@ -338,7 +331,7 @@ class Live:
         try:
             self.config = load()
             self.pipeline.set_thresholds(self.config.detectors)
-            self._suppression = self._read_suppression()
+            self._suppression = suppression_of(self.config, self.store)
             self.taps.filter_by(self.config.live)
         except Exception as error:
             self.config = before

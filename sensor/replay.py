@@ -13,7 +13,7 @@ from sensor.core.reasons import REASON, REASONS, named
 from sensor.hygiene import hygiene
 from sensor.outputs.lines import Lines, alert_line
 from sensor.pipeline import Pipeline, StoreSink
-from sensor.suppression import Mark, Suppression
+from sensor.suppression import suppression_of
 from sensor.warmup import ready_kernels
 
 
@@ -46,21 +46,13 @@ class Replay:
         self._totals = Totals()
         self._counted = np.zeros(len(REASONS), np.uint64)
         """by reason, of the captures that are told"""
-        self._suppression = Suppression(config.suppress, self._marks())
+        self._suppression = suppression_of(config, self._store)
         self.seconds = self._pipeline.seconds
 
     def _open_store(self):
         from sensor.store.open import open_store
 
         return open_store(self._config.store)
-
-    def _marks(self) -> list[Mark]:
-        """What analysts said of earlier alerts."""
-        if self._store is None:
-            return []
-        from sensor.store.queries import marks
-
-        return [Mark(**row) for row in marks(self._store)]
 
     def run(self, paths: list[str], *, each: bool, count: int, progress) -> None:
         """Replay the captures: as one stretch of traffic, or each on its own."""

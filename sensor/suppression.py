@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
-from sensor.config import Suppress
+from sensor.config import Config, Suppress
 
 FALSE, TRUE, BENIGN = MARKS = ("false-positive", "true-positive", "benign")
 """What an analyst may say of an alert. benign: it is what it seems, and allowed (a test, a partner): nothing moves by it."""
@@ -35,7 +35,7 @@ class Suppression:
     """Rules and marks that are in force."""
 
     def __init__(self, rules: Iterable[Suppress] = (), marks: Iterable[Mark] = ()):
-        self._rules = tuple(rules)
+        self._rules = [(rule, [ipaddress.ip_network(text, strict=False) for text in rule.sources]) for rule in rules]
         self._denied: set[str] = set()
         self._balance: collections.Counter[tuple[str, str, str, str]] = collections.Counter()
         for mark in marks:
@@ -52,7 +52,7 @@ class Suppression:
         """Why an alert is not told; empty where it is."""
         if row["alert_id"] in self._denied:
             return "an analyst marked it"
-        rule = next((rule for rule in self._rules if _fits(rule, row)), None)
+        rule = next((rule for rule, networks in self._rules if _fits(rule, networks, row)), None)
         if rule is not None:
             return rule.reason or "a rule of the configuration names it"
         balance = self._balance[row["detector"], row["host"], row["method"], row["endpoint"]]
@@ -62,16 +62,24 @@ class Suppression:
         return ""
 
 
-def _fits(rule: Suppress, row: dict[str, Any]) -> bool:
-    """Whether a rule is in force at the alert's time, and all that it names is the alert's."""
+def suppression_of(config: Config, store: Any) -> Suppression:
+    """The rules of the configuration, and what analysts said of the alerts in a store (None: nothing)."""
+    if store is None:
+        return Suppression(config.suppress)
+    from sensor.store.queries import marks
+
+    return Suppression(config.suppress, [Mark(**row) for row in marks(store)])
+
+
+def _fits(rule: Suppress, networks: list[Any], row: dict[str, Any]) -> bool:
+    """Whether a rule is in force at the alert's time, and all that it names is the alert's. networks: its sources."""
     last = datetime.datetime.fromtimestamp(row["last_seen"] / SECOND, datetime.UTC).date()
     if rule.until is not None and last > rule.until:
         return False
     if any(getattr(rule, name) not in ("", row[name]) for name in ("detector", "host", "method", "endpoint", "actor")):
         return False
-    if not rule.sources:
+    if not networks:
         return True
-    networks = [ipaddress.ip_network(text, strict=False) for text in rule.sources]
     return bool(row["sources"]) and all(
         any(ipaddress.ip_address(source) in network for network in networks) for source in row["sources"]
     )

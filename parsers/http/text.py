@@ -83,14 +83,3 @@ def number_of(buffer, at, end):
         value = value * 10 + digit
         at += 1
     return value
-
-
-@kernel
-def hex_digit(byte):
-    """Value of a hexadecimal digit, -1 for any other byte."""
-    if 48 <= byte <= 57:
-        return np.int64(byte) - 48
-    lower = byte | 32
-    if 97 <= lower <= 102:
-        return np.int64(lower) - 87
-    return np.int64(-1)

@@ -1,7 +1,8 @@
 """How long a message's body is (RFC 9112 6.3), and the walk through it."""
 
 from parsers.http.state import CHUNK_DATA, CHUNK_END, CHUNK_SIZE, LENGTH, LOST, START, TRAILER, UNTIL_CLOSE
-from parsers.http.text import CR, HT, LF, SP, hex_digit
+from parsers.http.text import CR, HT, LF, SP
+from sensor.core.addresses import hex_value
 from sensor.core.jit import kernel
 from sensor.core.records import CUT, REQUEST_CUT, WEIRD_BIT
 
@@ -86,7 +87,7 @@ def take_size(flow, buffer, at, end):
             return at
         if flow["extension"] == IN_EXTENSION:
             continue
-        digit = hex_digit(byte)
+        digit = hex_value(byte)
         if digit >= 0 and flow["extension"] == IN_DIGITS and flow["remaining"] < LARGEST_CHUNK:
             flow["remaining"] = flow["remaining"] * 16 + digit
             flow["digits"] = 1

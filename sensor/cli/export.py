@@ -3,6 +3,7 @@
 import ipaddress
 import pathlib
 import re
+from collections.abc import Iterable
 
 import click
 
@@ -52,8 +53,7 @@ def export_policy(form: str, host: str | None, output: str | None, store_dsn: st
     from sensor.outputs.policy.rules import rules
     from sensor.store import open_store, queries
 
-    if form not in FORMATS:
-        raise click.BadParameter(f"{form!r} is no format; there are: {', '.join(FORMATS)}.", param_hint="--format")
+    _check_format(form, FORMATS)
     with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
         found = rules(queries.endpoints(store, host), queries.policy_facts(store, host))
     _write(FORMATS[form](found), output)
@@ -84,8 +84,7 @@ def export_tests(
     from sensor.outputs.policy.rules import rules
     from sensor.store import open_store, queries
 
-    if form not in FORMATS:
-        raise click.BadParameter(f"{form!r} is no format; there are: {', '.join(FORMATS)}.", param_hint="--format")
+    _check_format(form, FORMATS)
     if not re.fullmatch(r"https?://[^\s/?#\"'\\]+(/[^\s?#\"'\\]*)?", base_url):
         raise click.BadParameter("write it as https://staging.example.", param_hint="--base-url")
     with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
@@ -148,8 +147,7 @@ def export_blocklist(
     from sensor.outputs.blocklist import FORMATS, decide
     from sensor.store import open_store, queries
 
-    if form not in FORMATS:
-        raise click.BadParameter(f"{form!r} is no format; there are: {', '.join(FORMATS)}.", param_hint="--format")
+    _check_format(form, FORMATS)
     try:
         allowed = [ipaddress.ip_network(text, strict=False) for text in allow]
     except ValueError as error:
@@ -163,6 +161,11 @@ def export_blocklist(
     _write(text, output)
     for address, why in feed.left_out:
         click.echo(f"left out: {address} {why}", err=True)
+
+
+def _check_format(form: str, known: Iterable[str]) -> None:
+    if form not in known:
+        raise click.BadParameter(f"{form!r} is no format; there are: {', '.join(known)}.", param_hint="--format")
 
 
 def _write(text: str, output: str | None) -> None:

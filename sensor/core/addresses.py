@@ -1,5 +1,8 @@
 """Addresses as text: IPv4, IPv6, in brackets or with a port."""
 
+import functools
+import ipaddress
+
 import numpy as np
 
 from sensor.core.hashing import U
@@ -8,6 +11,8 @@ from sensor.core.jit import kernel
 MAPPED = 0xFFFF << 32
 """Of IPv4 addresses as IPv6 has them: ::ffff:a.b.c.d."""
 COLON, DOT, OPEN, CLOSE = 58, 46, 91, 93
+REMEMBERED = 8_192
+"""Addresses whose text is kept: batches name the same ones again and again."""
 
 
 @kernel
@@ -114,3 +119,11 @@ def parse_address(text, at, end, groups):
         good, number = parse_v4(text, at, last)
         return good, U(0), U(MAPPED) | number
     return parse_v6(text, at, end, groups)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def address_text(high: int, low: int) -> str:
+    """An address as text, IPv4 without its prefix."""
+    if high == 0 and low >> 32 == 0xFFFF:
+        return str(ipaddress.IPv4Address(low & 0xFFFFFFFF))
+    return str(ipaddress.IPv6Address((high << 64) | low))

@@ -1,10 +1,10 @@
 """Endpoints that cannot be read: who offers TLS under which name, and with what clients ask for it."""
 
 import collections
-import ipaddress
 
 import numpy as np
 
+from sensor.core.addresses import address_text
 from sensor.core.reasons import REASON
 from sensor.core.records import HELLO
 from sensor.inventory.ja4 import VERSION_NAMES, ja4
@@ -71,7 +71,7 @@ class Encrypted:
         """Rows of the store's `encrypted_services`, in the order in which they were first seen."""
         return [
             {
-                "server_ip": _address(row),
+                "server_ip": address_text(int(row["server_hi"]), int(row["server_lo"])),
                 "server_port": int(row["server_port"]),
                 "server_name": row["name"].decode(),
                 "ja4": row["ja4"].decode(),
@@ -114,8 +114,3 @@ class Encrypted:
         for place, row in enumerate(self.rows[: self.control[0]]):
             server = int(row["server_hi"]), int(row["server_lo"]), int(row["server_port"])
             self._enter(server, bytes(row["name"]), bytes(row["ja4"]), place)
-
-
-def _address(row: np.void) -> str:
-    value = ipaddress.IPv6Address(int(row["server_hi"]) << 64 | int(row["server_lo"]))
-    return str(value.ipv4_mapped or value)

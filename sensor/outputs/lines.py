@@ -4,20 +4,20 @@ import base64
 import datetime
 import functools
 import hashlib
-import ipaddress
 import struct
 from typing import BinaryIO
 
 import msgspec
 import numpy as np
 
+from sensor.core.addresses import address_text
 from sensor.core.records import ALL_TEXTS, AUTH_KINDS, COMPLETENESS, OPERATIONS, TRANSACTION, WEIRD, Batch, names_of
 
 VERSIONS = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
 ROWS_AT_ONCE = 1_024
 """Rows that are Python objects at the same time."""
 CACHED = 8_192
-"""Addresses and connections whose text is kept."""
+"""Connections whose text is kept."""
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -28,14 +28,6 @@ def rfc3339(ns: int) -> str:
     except OverflowError:
         moment = datetime.datetime.max.replace(tzinfo=datetime.UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
-
-
-@functools.lru_cache(maxsize=CACHED)
-def address(high: int, low: int) -> str:
-    """An address as text, IPv4 without its prefix."""
-    if high == 0 and low >> 32 == 0xFFFF:
-        return str(ipaddress.IPv4Address(low & 0xFFFFFFFF))
-    return str(ipaddress.IPv6Address((high << 64) | low))
 
 
 @functools.lru_cache(maxsize=CACHED)
@@ -100,7 +92,7 @@ class Lines:
             return columns[name][index]
 
         client = of("peer_hi"), of("peer_lo"), of("client_port")
-        remote = address(of("client_hi"), of("client_lo"))
+        remote = address_text(of("client_hi"), of("client_lo"))
         server = of("server_hi"), of("server_lo"), of("server_port")
         if of("credential"):
             actor = f"token:{of('credential'):016x}"
@@ -113,10 +105,10 @@ class Lines:
             "sensor": self._sensor,
             "capture": capture,
             "community_id": community_id(client, server),
-            "client_ip": address(client[0], client[1]),
+            "client_ip": address_text(client[0], client[1]),
             "client_port": client[2],
             "remote_ip": remote,
-            "server_ip": address(server[0], server[1]),
+            "server_ip": address_text(server[0], server[1]),
             "server_port": server[2],
             "encap": encaps[of("encap")],
             "http_version": VERSIONS.get(of("version"), "1.1"),

@@ -17,7 +17,8 @@ ACTIVITY_ID = {RAISED: 1, UPDATED: 2}
 ENTERPRISE = 32473
 """The number that IANA keeps for documentation (RFC 5612): Tapwatch has none of its own."""
 MOST_SOURCES = 100
-SECOND, MILLISECOND = 1_000_000_000, 1_000_000
+MILLISECOND = 1_000_000
+"""ns"""
 OCSF_VERSION, ECS_VERSION = "1.3.0", "8.17.0"
 
 
