@@ -79,6 +79,8 @@ class Live(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """seconds after which it is, however small the last one is"""
     write_total: str = "4G"
     """bytes of all files; the oldest are removed"""
+    spool: str = "1G"
+    """bytes that rows may take on disk while the server of the store is away; 0 for none"""
     hardware_clock: bool = False
     """time stamps of the network card, where it makes them; its clock must be kept right by somebody (phc2sys)"""
 

@@ -19,6 +19,7 @@ from sensor.config import Config, hash_key, state_folder
 from sensor.core.reasons import REASON, named
 from sensor.core.records import Batch
 from sensor.hygiene import hygiene
+from sensor.live_store import LiveStore
 from sensor.notifying import Notifiers
 from sensor.outputs.lines import Lines, alert_line, rfc3339
 from sensor.outputs.metrics import Figures, InterfaceFigures, MetricsServer
@@ -80,14 +81,14 @@ class Live:
         Taps(config.live, say).close()  # what is wrong with them is told before a minute of compiling
         ready_kernels(config, store, lambda text: say(NOTICE, text))
         self.taps = Taps(config.live, say)
-        self.store = self._open_store() if store else None
+        self._state_file = state_folder() / f"live-{self.name}.state" if store else None
+        self.store = LiveStore(config, self.name, lambda text: say(WARNING, text)) if store else None
         sinks: list = [LinesSink(Lines(transactions, config.sensor, reveal), self._try_lines)] if transactions else []
-        self._suppression = suppression_of(self.config, self.store)
+        self._suppression = suppression_of(config, self.store.opened if self.store else None)
         self.pipeline = Pipeline(config, key, [])
         self._shedding = Shedding(self.pipeline)
-        self._state_file = state_folder() / f"live-{self.name}.state" if store else None
         self.source = self._take_up(fresh)
-        self.writer = self._patient_writer() if self.store else None
+        self.writer = self.store.writer(self.source) if self.store else None
         self.pipeline.use([*sinks, StoreSink(self.writer)] if self.writer else sinks)
         self._metrics = self._serve_metrics()
         self._notifiers = Notifiers(config, lambda text: say(WARNING, text))
@@ -110,16 +111,6 @@ class Live:
         except OSError as error:
             self._say(WARNING, f"No metrics: {listen} cannot be listened on: {error.strerror or error} (metrics.listen).")
             return None
-
-    def _open_store(self):
-        from sensor.store.open import open_store
-
-        return open_store(self.config.store)
-
-    def _patient_writer(self):
-        from sensor.store.patient import PatientWriter
-
-        return PatientWriter(self.store, self.config.sensor, self.source, lambda text: self._say(WARNING, text))
 
     def _take_up(self, fresh: bool) -> str:
         """Take up what an earlier run learned, and its name in the store; a new name where there is none."""
@@ -212,6 +203,8 @@ class Live:
     def _each_second(self) -> None:
         self._count()
         self.taps.look_after(self._empty_rings)
+        if self.store and self.store.has_new_marks():
+            self._suppression = suppression_of(self.config, self.store.opened)
         self._tell_alerts()
         if self._metrics:
             self._metrics.figures = self._figures()
@@ -222,8 +215,8 @@ class Live:
             if self._files.problem != self._told_problem:
                 self._told_problem = self._files.problem
                 self._say(WARNING, self._told_problem or "Packets are written again.")
-        if self.writer:
-            self.pipeline.counters[R_LOST] = self.writer.dropped
+        if self.store and self.writer:
+            self.pipeline.counters[R_LOST] = self.store.dropped
             self.writer.flush()
 
     def _figures(self) -> Figures:
@@ -234,12 +227,7 @@ class Live:
             )
             for tap in self.taps.all
         ]  # fmt: skip
-        store = {}
-        if self.writer:
-            store = {
-                "lag_seconds": self.writer.lag, "waiting_rows": self.writer.waiting,
-                "written_rows": self.writer.written, "dropped_rows": self.writer.dropped,
-            }  # fmt: skip
+        store = self.store.figures() if self.store else {}
         return Figures(
             version=__version__, sensor=self.config.sensor, interfaces=taps, counters=named(self.pipeline.totals()),
             stage_seconds=dict(self.pipeline.seconds), connections=self.pipeline.connections,
@@ -331,7 +319,7 @@ class Live:
         try:
             self.config = load()
             self.pipeline.set_thresholds(self.config.detectors)
-            self._suppression = suppression_of(self.config, self.store)
+            self._suppression = suppression_of(self.config, self.store.opened if self.store else None)
             self.taps.filter_by(self.config.live)
         except Exception as error:
             self.config = before
@@ -354,17 +342,15 @@ class Live:
         self._tell()
         self._keep()
         self.taps.close()
-        if self.writer:
-            self.writer.close(LAST_ROWS)
-            self.pipeline.counters[R_LOST] = self.writer.dropped
+        if self.store:
+            self.store.close(LAST_ROWS)
+            self.pipeline.counters[R_LOST] = self.store.dropped
         self._notifiers.close(LAST_MESSAGES)
         self.pipeline.close()
         if self._files:
             self._files.close()
         if self._metrics:
             self._metrics.close()
-        if self.store is not None:
-            self.store.close()
         counters = named(self.pipeline.totals())
         return {
             "interfaces": {tap.name: _told_of(tap) for tap in self.taps.all},

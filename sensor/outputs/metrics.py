@@ -46,7 +46,7 @@ class Figures:
     alerts: dict[tuple[str, str], int]
     """by detector and severity"""
     store: dict[str, float]
-    """lag_seconds, waiting_rows, written_rows, dropped_rows; empty without a store"""
+    """lag_seconds, waiting_rows, written_rows, dropped_rows, spool_bytes; empty without a store"""
     made: float
     """time.monotonic() of this copy"""
     hottest: list[tuple[str, str, str, int]] = dataclasses.field(default_factory=list)
@@ -85,6 +85,7 @@ class _Collector:
             yield _gauge("store_lag_seconds", "How long the oldest rows have waited.", [], {(): figures.store["lag_seconds"]})
             yield _gauge("store_waiting_rows", "Transactions that wait.", [], {(): figures.store["waiting_rows"]})
             yield _counter("store_written_rows", "Transactions that it has.", [], {(): figures.store["written_rows"]})
+            yield _gauge("store_spool_bytes", "What waits for it on disk.", [], {(): figures.store["spool_bytes"]})
             yield _counter("store_dropped_rows", "Transactions given up.", [], {(): figures.store["dropped_rows"]})
 
 

@@ -18,7 +18,7 @@ EMPTY = "The store {} is empty; fill it with `tapwatch replay` or run `tapwatch 
 _UNREACHABLE = re.compile(
     r"Max retries|Connection refused|NewConnectionError|timed out|Name or service|getaddrinfo"
     r"|Connection aborted|Connection reset|RemoteDisconnected|Remote end closed|Broken pipe|unreachable"
-    r"|HTTP(?: status)? 50[234]"
+    r"|HTTP(?: status)? 50[0234]"
 )
 _NOISE = re.compile(r"\(version [^()]*(\([^()]*\))?[^()]*\)|^.*?DB::Exception: (Code: \d+\. DB::Exception: )*", re.DOTALL)
 _TAIL = re.compile(r": In scope |, expected one of|\. Expected one of|: While processing ", re.IGNORECASE)
@@ -26,6 +26,8 @@ _BAD_LOGIN = {192, 193, 194, 516}
 _NOT_ALLOWED = {497}
 _READ_ONLY = {164}
 _NO_MEMORY = {241}
+_BUSY = {202, 209, 210, 225, 242, 243, 252, 319, 999}
+"""Too many queries, network, no keeper, replica read-only, disk full, too many parts, fate unknown: later rows may be taken."""
 
 
 def explain(error: BaseException, name: str) -> StoreError:
@@ -39,6 +41,8 @@ def explain(error: BaseException, name: str) -> StoreError:
         return StoreError(f"The user of the store {name} lacks a right: {gist(str(error))}")
     if code in _NO_MEMORY:
         return StoreError("The query needs more memory than the store may use; add a filter or a LIMIT.")
+    if code in _BUSY:
+        return StoreAwayError(f"The store {name} takes nothing at the moment: {gist(str(error))}")
     if _UNREACHABLE.search(str(error)):
         return StoreAwayError(
             f"The store {name} cannot be reached; check that its server runs and that --store names it rightly."

@@ -50,6 +50,21 @@ def block(rows: int, columns: dict[str, Column]) -> bytes:
     return b"".join(pieces)
 
 
+def rows_in(data: bytes, fmt: str) -> int:
+    """Rows of an encoded block: the second number of a Native one, the lines of any other."""
+    if fmt != "Native":
+        return data.count(b"\n") + (not data.endswith(b"\n")) if data else 0
+    at, value, shift = 0, 0, 0
+    for _ in range(2):
+        value = shift = 0
+        while at < len(data):
+            value |= (data[at] & 127) << shift
+            at, shift = at + 1, shift + 7
+            if data[at - 1] < 128:
+                break
+    return value
+
+
 def numbers(type_name: str, values: np.ndarray) -> Column:
     """A fixed-width column, sent as `type_name`; `values` must already have its width."""
     return Column(type_name, [np.ascontiguousarray(values)])

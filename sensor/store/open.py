@@ -6,18 +6,23 @@ import logging
 import os
 import pathlib
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from sensor.store import migrations
 from sensor.store.dsn import Target, default_dsn, parse
 from sensor.store.errors import EMPTY, StoreError, explain
 from sensor.store.values import plain_rows
 
+if TYPE_CHECKING:
+    from sensor.store.held import Answers
+
 __all__ = ["Store", "default_dsn", "open_store"]
 
 MEMORY = 2 << 30
 """Bytes that the embedded engine may use; by itself it would take nine tenths of the machine."""
+CONNECTED_WITHIN, ANSWERED_WITHIN = 10, 300
+"""Seconds: a server that takes longer is away."""
 _LITERAL = re.compile(r"'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`|\"(?:\\.|[^\"\\])*\"")
 _READING = re.compile(r"\(*\s*(SELECT|WITH|SHOW|DESCRIBE|EXISTS|EXPLAIN)\b")
 _WRITING = re.compile(r"\b(INSERT\s+INTO|INTO\s+OUTFILE|PARALLEL\s+WITH)\b")
@@ -28,7 +33,9 @@ _NOT_READING = "Only reading is allowed here: use SELECT, SHOW, DESCRIBE or EXPL
 class Store:
     """An open store. Writing goes through `insert` and `command`, reading through `rows` and `stream`."""
 
-    def __init__(self, target: Target, memory: int = MEMORY):
+    def __init__(
+        self, target: Target, memory: int = MEMORY, timeout: int = ANSWERED_WITHIN, settings: dict[str, Any] | None = None
+    ):
         self.name = target.name
         """for messages; holds no password"""
         self.database = target.database
@@ -36,6 +43,9 @@ class Store:
         self.applied: list[str] = []
         """schema files applied on opening"""
         self._target = target
+        self._timeout = timeout
+        self._settings = settings or {}
+        """of ClickHouse, for reading"""
         self._options = {"max_server_memory_usage": memory, "mark_cache_size": memory // 16, "session_timezone": "UTC"}
         self._writing: Any = None
         self._reading: Any = None
@@ -91,6 +101,12 @@ class Store:
             client = self._reader()
             return bytes(client.raw_query(self._reading_only(client, sql), fmt=fmt))
 
+    def answer(self, inserted: Callable[[str], None]) -> "Answers":
+        """Answer other processes' questions to this embedded store from now on (sensor.store.held). Raises OSError."""
+        from sensor.store.held import Answers
+
+        return Answers(self._target, inserted)
+
     def close(self) -> None:
         """Close all connections; the embedded engine ends with its last one."""
         for client in (self._reading, self._writing):
@@ -117,6 +133,8 @@ class Store:
                 client.close()
                 raise StoreError(EMPTY.format(self.name))
             client.database = self.database
+            for name, value in self._settings.items():
+                client.set_client_setting(name, value)
             self._reading = client
         return self._reading
 
@@ -128,7 +146,10 @@ class Store:
         if self._target.path is not None:
             options = self._options | ({"mode": mode} if mode else {})
             return get_client(interface="chdb", path=self._target.path, chdb_options=options)
-        client = get_client(**self._target.arguments, autogenerate_session_id=False, query_retries=1)
+        client = get_client(
+            **self._target.arguments, autogenerate_session_id=False, query_retries=1, connect_timeout=CONNECTED_WITHIN,
+            send_receive_timeout=self._timeout,
+        )  # fmt: skip
         known = client.server_settings.get("readonly")
         if mode and known is not None and known.value == "0":
             client.set_client_setting("readonly", 2)
@@ -165,17 +186,26 @@ class Store:
             raise explain(error, self.name) from error
 
 
-def open_store(dsn: str | None = None, create: bool = True, memory: int = MEMORY, cluster: str | None = None) -> Store:
+def open_store(
+    dsn: str | None = None,
+    create: bool = True,
+    memory: int = MEMORY,
+    cluster: str | None = None,
+    timeout: int = ANSWERED_WITHIN,
+) -> Store:
     """Open the store named by `dsn` (default: `default_dsn()`).
 
     With `create` (writers) a missing store is made and its schema brought up to date; without (readers)
-    a store that is missing, empty or of another schema is refused. `memory` bounds the embedded engine, in bytes;
-    `cluster` makes the tables Replicated on all servers of that cluster. Raises StoreError.
+    a store that is missing, empty or of another schema is refused; one that a running sensor holds is read through it
+    (sensor.store.held). `memory` bounds the embedded engine, in bytes;
+    `cluster` makes the tables Replicated on all servers of that cluster; a server that says nothing for `timeout` seconds is
+    away. Raises StoreError.
     """
     target = parse(dsn or default_dsn())
+    store = Store(target, memory, timeout)
     if target.path is not None and target.path != ":memory:":
         _check_directory(target.path, create)
-    store = Store(target, memory)
+        store = _held_by_another(target, create) or store
     try:
         if create:
             store.applied = migrations.migrate(store, cluster)
@@ -198,9 +228,19 @@ def _check_directory(path: str, create: bool) -> None:
         raise StoreError(f"The directory {path} for the store cannot be made ({reason}); name another with --store.") from None
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         raise StoreError(f"The directory {path} of the store is not writable for this user; mend that or use another --store.")
-    holder = _holder(folder / "status")
-    if holder is not None and holder != os.getpid():
+
+
+def _held_by_another(target: Target, create: bool) -> Store | None:
+    """The store as another process answers for it; None when no other process has it open."""
+    from sensor.store.held import HeldStore, is_answered
+
+    path = target.path or ""
+    holder = _holder(pathlib.Path(path) / "status")
+    if holder is None or holder == os.getpid():
+        return None
+    if create or not is_answered(path):
         raise StoreError(_held(path, holder))
+    return HeldStore(target, holder)
 
 
 def _held(path: str, holder: int | None) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from sensor.core.records import Batch
 from sensor.core.wide import SLACK
 from sensor.store.errors import StoreAwayError, StoreError
-from sensor.store.open import Store
+from sensor.store.spool import Taker
 from sensor.store.writer import Writer
 
 WAITING_ROWS = 200_000
@@ -37,7 +37,7 @@ TRIES = 6
 class PatientWriter:
     """`Writer` for a live run. No method waits for the store, and none raises, but `close` waits for so long as it is told."""
 
-    def __init__(self, store: Store, sensor: str, source: str, say: Callable[[str], None]):
+    def __init__(self, store: Taker, sensor: str, source: str, say: Callable[[str], None]):
         self._writer = Writer(store, sensor, source, self)
         self._say = say
         self._jobs: collections.deque[tuple[Callable, tuple, int, int, float]] = collections.deque()

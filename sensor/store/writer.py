@@ -16,7 +16,7 @@ from sensor.core.records import ALL_TEXTS, TRANSACTION, Batch
 from sensor.core.wide import SLACK
 from sensor.store.encode import digest, encode_transactions
 from sensor.store.errors import StoreError
-from sensor.store.open import Store
+from sensor.store.spool import Taker
 
 BLOCK_ROWS = 1 << 16
 """Rows that are gathered before an insert: each insert makes a part that ClickHouse must merge later."""
@@ -72,7 +72,7 @@ class Writer:
     the same source sends the same blocks, and the store drops them.
     """
 
-    def __init__(self, store: Store, sensor: str, source: str, patience: Patience | None = None):
+    def __init__(self, store: Taker, sensor: str, source: str, patience: Patience | None = None):
         self._store = store
         self._patience = patience
         self._sensor = sensor

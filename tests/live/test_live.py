@@ -15,6 +15,7 @@ import network
 import pytest
 from capturing import NGINX, wait_for
 
+from tests.clickhouse_server import Server
 from tests.helpers import transactions_of
 
 pytestmark = [
@@ -197,10 +198,34 @@ def test_kill_9_loses_no_more_than_the_last_second(net, web, tmp_path):
     with sensing(net, tmp_path, "--store", store) as sensor:
         ask(net, *(f"/early/{k}" for k in range(20)))
         time.sleep(3)
+        assert query(store, "SELECT count() AS n FROM transactions") == [{"n": 20}]  # which the sensor holds, and answers for
         sensor.process.kill()
         sensor.process.wait()
         subprocess.run(["pkill", "-9", "-f", store], check=False)
     assert query(store, "SELECT count() AS n FROM transactions") == [{"n": 20}]
+
+
+def test_a_server_that_goes_away_has_every_row_in_the_end(net, web, tmp_path):
+    """Rows wait on disk, over a kill -9 of the sensor as well."""
+    server = Server(tmp_path / "clickhouse", "ip", "netns", "exec", net.server)
+    with sensing(net, tmp_path, "--store", server.dsn) as sensor:
+        ask(net, *(f"/before/{k}" for k in range(20)))
+        time.sleep(2)
+        server.kill()
+        ask(net, *(f"/while/{k}" for k in range(20)))
+        sensor.waits_for("Rows wait for it in")
+        time.sleep(3)
+        sensor.process.kill()
+        sensor.process.wait()
+    server.start()
+    with sensing(net, tmp_path, "--store", server.dsn) as sensor:
+        assert sensor.says("blocks of an earlier run wait in")
+        ask(net, *(f"/after/{k}" for k in range(20)))
+        sensor.waits_for("nothing waits on disk")
+        assert sensor.end()["counters"].get("store_dropped", 0) == 0
+    server.kill()
+    sql = "SELECT count() AS n, uniqExact(path) AS u FROM transactions"
+    assert query(f"chdb://{tmp_path}/clickhouse", sql) == [{"n": 60, "u": 60}]
 
 
 def query(store: str, sql: str) -> list[dict]:

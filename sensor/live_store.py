@@ -1,0 +1,71 @@
+"""The store of a live run: rows go to it or wait on disk, analysts ask it while it is held, and their marks count at once."""
+
+from collections.abc import Callable
+
+from sensor.budget import memory_bytes
+from sensor.config import Config, state_folder
+from sensor.store.open import Store, open_store
+from sensor.store.patient import PatientWriter
+from sensor.store.spool import Spool
+
+ANSWERED_WITHIN = 30
+"""Seconds after which a server that says nothing is away: rows do not wait for one that hangs."""
+
+
+class LiveStore:
+    """Raises StoreError at the start, and nothing later. name: of the run; say: called with one line."""
+
+    def __init__(self, config: Config, name: str, say: Callable[[str], None]):
+        self._config, self._say = config, say
+        self._marked = False
+        self._writer: PatientWriter | None = None
+        self.opened: Store = open_store(config.store, timeout=ANSWERED_WITHIN)
+        limit = memory_bytes(config.live.spool)
+        wanted = limit > 0 and not self.opened.embedded  # where the disk is full an embedded store and a spool both are
+        self._spool = Spool(self.opened, state_folder() / f"spool-{name}", limit, say) if wanted else None
+        self._answers = None
+        if self.opened.embedded:
+            try:
+                self._answers = self.opened.answer(self._note_insert)
+            except OSError as error:
+                say(f"The store cannot be asked while this runs: no socket in its directory: {error.strerror or error}.")
+
+    def _note_insert(self, _table: str) -> None:
+        """An analyst wrote something: called on another thread."""
+        self._marked = True
+
+    def has_new_marks(self) -> bool:
+        """Whether an analyst marked an alert, or weighed a risk, since the last call."""
+        marked, self._marked = self._marked, False
+        return marked
+
+    def writer(self, source: str) -> PatientWriter:
+        """The one writer of this run, under its name in the store."""
+        self._writer = PatientWriter(self._spool or self.opened, self._config.sensor, source, self._say)
+        return self._writer
+
+    @property
+    def dropped(self) -> int:
+        """Transactions that were given up: in memory, or on disk."""
+        return (self._writer.dropped if self._writer else 0) + (self._spool.dropped if self._spool else 0)
+
+    def figures(self) -> dict[str, float]:
+        """How rows fare, for metrics."""
+        if self._writer is None:
+            return {}
+        on_disk = self._spool.rows if self._spool else 0
+        return {
+            "lag_seconds": self._writer.lag,
+            "waiting_rows": self._writer.waiting + on_disk,
+            "written_rows": max(0, self._writer.written - on_disk),
+            "dropped_rows": self.dropped,
+            "spool_bytes": self._spool.size if self._spool else 0,
+        }
+
+    def close(self, patience: float) -> None:
+        """Hand over what is left, for so many seconds at the most; what waits on disk stays there for the next run."""
+        if self._writer is not None:
+            self._writer.close(patience)
+        if self._answers is not None:
+            self._answers.close()
+        self.opened.close()
