@@ -182,3 +182,53 @@ def members_by_incident(campaigns: Campaigns) -> dict[int, np.ndarray]:
     taken = taken[order]
     serials, starts = np.unique(taken["serial"], return_index=True)
     return dict(zip(serials.tolist(), np.split(taken, starts[1:]), strict=True)) if len(serials) else {}
+
+
+def members_once(parts: list[np.ndarray]) -> np.ndarray:
+    """Members of several incidents, each address once, with its largest counts; most active first, then by address."""
+    members = np.concatenate(parts)
+    order = np.lexsort((-members["transactions"].astype(np.int64), members["lo"], members["hi"]))
+    members = members[order]
+    first = np.ones(len(members), bool)
+    first[1:] = (members["hi"][1:] != members["hi"][:-1]) | (members["lo"][1:] != members["lo"][:-1])
+    members = members[first]
+    return members[np.lexsort((members["lo"], members["hi"], -members["transactions"].astype(np.int64)))]
+
+
+def together(incidents: list[np.void], least: int) -> list[list[np.void]]:
+    """Incidents of many addresses (wide ones, or of `least`) at one endpoint at the same time are one campaign.
+
+    It changes its headers. They come in the order in which the first of each was raised.
+    """
+    found: list[list[np.void]] = []
+    for incident in incidents:
+        many = incident["wide"] or incident["actors"] >= least
+        known = next((one for one in found if many and _is_same(one, incident, least)), None)
+        if known is None:
+            found.append([incident])
+        else:
+            known.append(incident)
+    return found
+
+
+def _is_same(campaign: list[np.void], incident: np.void, least: int) -> bool:
+    """Whether an incident belongs to a campaign."""
+    if campaign[0]["endpoint"] != incident["endpoint"] or not (campaign[0]["wide"] or campaign[0]["actors"] >= least):
+        return False
+    begin, end = min(one["first_ts"] for one in campaign), max(one["last_ts"] for one in campaign)
+    return bool(incident["first_ts"] <= end and incident["last_ts"] >= begin)
+
+
+def put_together(incidents: list[np.void]) -> np.void:
+    """One INCIDENT for several: the first, with the times of all, and no header in common."""
+    whole = incidents[0].copy()
+    if len(incidents) == 1:
+        return whole
+    whole["group"] = BY_PLACE
+    whole["first_ts"] = min(one["first_ts"] for one in incidents)
+    whole["last_ts"] = max(one["last_ts"] for one in incidents)
+    whole["nats"] = max(one["nats"] for one in incidents)
+    for one in incidents[1:]:
+        whole["users"] |= one["users"]
+        whole["secrets"] |= one["secrets"]
+    return whole

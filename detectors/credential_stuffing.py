@@ -8,6 +8,9 @@ once in 1,000,000 ordinary attempts at the earliest (Lorden 1971). People who fo
 that is what `min_attempts` is for, and that attempts must differ; a group takes the first failure of each address alone.
 Cold start: until the endpoint was seen, p0 is drawn to `usual_failures` = 0.15.
 
+After an outage, or a change of rules, many people fail at once. They get in in the end: where half of the addresses of a group
+did so, with 10 attempts each or fewer, it is no alert any more.
+
 Which accounts and passwords were tried tells the form: many of both (stuffing), few passwords for many accounts
 (spraying), many passwords for one account (brute force).
 """
@@ -19,6 +22,8 @@ from detectors.guessing import Guessing, tried
 from detectors.trials import TrialRoom, attempts_at, outcomes
 
 OUTCOMES = outcomes(tuple(status for status in range(400, 500) if status not in (408, 429)))
+GOT_IN, PATIENT = 0.5, 10
+"""Leaked credentials fit one time in 50 to 1,000; people who forgot theirs get in after a few attempts, or by a reset."""
 FORMS = {
     ("many", "many"): "Many accounts, each with a password of its own: credential stuffing.",
     ("many", "one"): "One password for many accounts: password spraying.",
@@ -38,6 +43,12 @@ class CredentialStuffing(Guessing):
 
     def trials(self, view: View, room: TrialRoom) -> tuple[np.ndarray, int]:
         return attempts_at("login", view, room, OUTCOMES)
+
+    def are_people(self, members: np.ndarray) -> bool:
+        """Whether at least GOT_IN of many addresses, with a few attempts each, logged in among their failures."""
+        if len(members) < self.min_addresses or np.median(members["transactions"]) > PATIENT:
+            return False
+        return bool(np.mean(members["failures"] < members["transactions"]) >= GOT_IN)
 
     def explain(self, incident, sources, attempts, failures, place) -> str:
         form = FORMS.get((tried(int(incident["users"])), tried(int(incident["secrets"]))), "")

@@ -25,9 +25,9 @@ Cold start: until MIN_POPULATION actors were seen, the priors below stand for th
 import numpy as np
 
 from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from
-from detectors.campaigns import MEMBER, members_by_incident
+from detectors.campaigns import MEMBER, members_by_incident, members_once
 from detectors.enumeration_baseline import RAISED
-from detectors.enumeration_groups import campaign_key
+from detectors.enumeration_groups import MIN_ADDRESSES, campaign_key
 from detectors.enumeration_kernels import enumerate_rows, new_enumeration
 from detectors.enumeration_text import actor_text, evidence_of_actor, evidence_of_campaign, explain_actor, explain_group
 from detectors.enumeration_tracks import BY_PLACE, BY_TOKEN
@@ -77,7 +77,7 @@ class Enumeration(Detector):
                 clusters[-1].append(track)
             else:
                 clusters.append([track])
-        return [cluster for clusters in units.values() for cluster in clusters]
+        return _together([cluster for clusters in units.values() for cluster in clusters])
 
     def _told_once(self, tracks: list[np.void], members: dict[int, np.ndarray], endpoints) -> Alert:
         """The alert of an incident; one that did not change since it was last told is not described again."""
@@ -102,11 +102,14 @@ class Enumeration(Detector):
         others = [address_text(int(track["source_hi"]), int(track["source_lo"])) for track in by_actor]
         sources += [source for source in dict.fromkeys(others) if source not in known]
         alone = not groups and len(by_actor) == 1
+        kinds = len({_fingerprint_of(track) for track in groups})
         transactions = int(members["transactions"].sum()) or sum(int(track["requests"]) for track in by_actor)
         explained = (
             explain_actor(told, place)
             if alone
-            else explain_group(told, place, len(sources), transactions, sum(int(track["distinct"]) for track in by_actor))
+            else explain_group(
+                told, place, len(sources), transactions, sum(int(track["distinct"]) for track in by_actor), kinds
+            )
         )
         return Alert(
             detector=self.name,
@@ -119,7 +122,7 @@ class Enumeration(Detector):
             host=host,
             method=method,
             endpoint=template,
-            actor=actor_text(told, alone),
+            actor=actor_text(told, alone, kinds),
             actors=1 if alone else len(sources),
             sources=sources[:MAX_SOURCES],
             transactions=transactions,
@@ -135,17 +138,51 @@ class Enumeration(Detector):
         nobody = np.zeros(0, MEMBER)
         if not groups:
             return None, nobody
-        track = groups[0]
-        fingerprint = np.uint64(0) if track["rung"] == BY_PLACE else track["fingerprint"]
-        key = campaign_key(track["endpoint"], fingerprint)
         incidents = self._state.campaigns.incidents
-        fitting = incidents[(incidents["key"] == key) & (incidents["serial"] > 0)]
         begin, end = min(one["first_ts"] for one in groups), max(one["last_ts"] for one in groups)
-        fitting = fitting[(fitting["last_ts"] >= begin) & (fitting["first_ts"] <= end)]
-        if not len(fitting):
+        found = []
+        for fingerprint in dict.fromkeys(_fingerprint_of(track) for track in groups):
+            key = campaign_key(groups[0]["endpoint"], fingerprint)
+            fitting = incidents[(incidents["key"] == key) & (incidents["serial"] > 0)]
+            fitting = fitting[(fitting["last_ts"] >= begin) & (fitting["first_ts"] <= end)]
+            if len(fitting):
+                found.append(fitting[np.argmax(fitting["serial"])])
+        if not found:
             return None, nobody
-        newest = fitting[np.argmax(fitting["serial"])]
-        return newest, members_of.get(int(newest["serial"]), nobody)
+        return found[0], members_once([members_of.get(int(incident["serial"]), nobody) for incident in found])
+
+
+def _is_campaign(tracks: list[np.void]) -> bool:
+    """Whether raised tracks are those of many addresses."""
+    if any(track["rung"] > BY_TOKEN for track in tracks):
+        return True
+    return len({(int(track["actor_hi"]), int(track["actor_lo"])) for track in tracks}) >= MIN_ADDRESSES
+
+
+def _together(clusters: list[list[np.void]]) -> list[list[np.void]]:
+    """Campaigns against one endpoint at the same time are one, which changes its headers: their tracks put together."""
+    found = [cluster for cluster in clusters if not _is_campaign(cluster)]
+    campaigns: list[list[np.void]] = []
+    for cluster in sorted(filter(_is_campaign, clusters), key=lambda tracks: min(int(track["first_ts"]) for track in tracks)):
+        begin = min(int(track["first_ts"]) for track in cluster)
+        known = next(
+            (
+                one
+                for one in campaigns
+                if one[0]["endpoint"] == cluster[0]["endpoint"] and begin <= max(int(track["last_ts"]) for track in one)
+            ),
+            None,
+        )
+        if known is None:
+            campaigns.append(list(cluster))
+        else:
+            known.extend(cluster)
+    return found + campaigns
+
+
+def _fingerprint_of(track: np.void) -> np.uint64:
+    """What the members of a group's track have in common; 0: the endpoint alone."""
+    return np.uint64(0) if track["rung"] == BY_PLACE else track["fingerprint"]
 
 
 def _unit_of(track: np.void) -> tuple:

@@ -26,6 +26,7 @@ PRIOR_WEIGHT = 50.0
 
 SLOT = np.dtype([
     ("key", "<u8"), ("requests", "<f8"), ("repeats", "<f8"), ("misses", "<f8"), ("steps", "<f8"), ("same_steps", "<f8"),
+    ("onward", "<f8"),
     ("actors", "<u4"), ("levels", "<u4", (LEVELS,)),
     ("median", "<f8"), ("spread", "<f8"), ("measured", "<u4"),  # of ln(distinct); moves between levels since then
 ])  # fmt: skip
@@ -119,3 +120,4 @@ def forget_in_baseline(track, slot):
     slot["misses"] = max(0.0, slot["misses"] - np.float64(track["misses"]))
     slot["steps"] = max(0.0, slot["steps"] - np.float64(track["steps"]))
     slot["same_steps"] = max(0.0, slot["same_steps"] - np.float64(track["same_steps"]))
+    slot["onward"] = max(0.0, slot["onward"] - np.float64(track["onward"]))

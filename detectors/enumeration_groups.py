@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from detectors.campaigns import BY_FINGERPRINT, BY_PLACE, NOBODY, add_evidence, incident_of, open_incident, take_in
+from detectors.combinations import IN_COMBINATION
 from detectors.enumeration_baseline import RAISED, UPPER_QUARTILE, share_of_others
 from detectors.enumeration_tracks import (
     PRIOR_MISSES,
@@ -47,13 +48,16 @@ EASY = 0.7
 PRIOR_FOCUS, PRIOR_ADDRESSES = 0.3, 10.0
 MIN_OTHERS = 8
 """Addresses without which nothing is known of how many are focused: where all are, as devices, none stands out."""
+AXES, LEAST_ALONG = 4, 3.0
+"""Parameters that may be the axes of a grid: those of which each address asks for at least 3 values on the average. Who has
+one value of its own, as a device its number or a person a postal code, repeats no combination with others by nature."""
 HEAVY_SHARE = 0.3
 """Of ordinary addresses a quarter lies above the upper quartile; for ties some more."""
 
 REFERENCE = np.dtype([
     ("requests", "<f8"), ("actors", "<u4"), ("offered", "<u4"), ("draws", "<u4"), ("distinct", "<u4"), ("misses", "<f8"),
     ("last_number", "<i8"), ("step", "<i8"), ("votes", "<i4"), ("numeric", "<u4"), ("low", "<i8"), ("high", "<i8"),
-    ("steps", "<u4"), ("same_steps", "<u4"),
+    ("steps", "<u4"), ("same_steps", "<u4"), ("rising", "u1"), ("onward", "<u4"),
     ("curve", "<u4", (OCTAVES,)),  # different values among the first 2^k draws: the rarefaction curve
 ])  # fmt: skip
 
@@ -108,6 +112,23 @@ def update_group(state, track, row, value, arena, draw, heavy):
 
 
 @kernel
+def grid_nats(control, group, draws, repeats, addresses):
+    """Surprise of so few repeats among combinations, were each parameter's value drawn by itself from those the group uses.
+
+    Of draws from a grid of cells the share 1 - (1 - exp(-draws / cells)) cells / draws repeats (occupancy, Feller 1968).
+    """
+    cells, axes = 1.0, 0
+    for k in range(control["axes"][group]):
+        if control["axis"][group, k, 1] >= LEAST_ALONG * addresses:
+            cells *= max(1.0, control["axis"][group, k, 0])
+            axes += 1
+    if axes < 2 or draws <= 0.0:
+        return 0.0
+    usual = 1.0 - (1.0 - math.exp(-draws / cells)) * cells / draws
+    return fewer_than_expected_nats(repeats, draws, min(0.95, EASY * usual)) if usual > 0.0 else 0.0
+
+
+@kernel
 def judge_group(state, track, fingerprint):
     """Sum of the four votes on a group's track."""
     actors, focused, everybody = focus_shares(state.focus, track["endpoint"], fingerprint)
@@ -120,6 +141,9 @@ def judge_group(state, track, fingerprint):
     overlap = fewer_than_expected_nats(repeats, draws, max(1e-4, EASY * usual)) if usual >= 0.0 else 0.0
     steps, same = np.float64(track["steps"]), np.float64(track["same_steps"])
     requests, misses = np.float64(track["requests"]), np.float64(track["misses"])
+    if track["location"] == IN_COMBINATION:
+        group = 1 if fingerprint == U(0) else 0
+        overlap = max(overlap, grid_nats(state.control[0], group, draws, repeats, focused))
     walk = 0.0
     if track["location"] != IN_BODY:  # what many write counts up by nature: numbers of events, of messages
         usual_walk = share_of_others(0.0, 0.0, reference["same_steps"], reference["steps"], PRIOR_WALK)

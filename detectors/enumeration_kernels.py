@@ -3,7 +3,7 @@
 import numpy as np
 
 from detectors.campaigns import Campaigns, new_campaigns
-from detectors.combinations import BUSY, add_to_combination, new_combination, start_combination
+from detectors.combinations import BUSY, IN_COMBINATION, add_to_combination, new_combination, start_combination
 from detectors.enumeration_baseline import (
     MEASURE_EVERY,
     RAISED,
@@ -15,7 +15,15 @@ from detectors.enumeration_baseline import (
     level_of,
     measure_population,
 )
-from detectors.enumeration_groups import LEAST_DISTINCT, REFERENCE, learn_reference, raise_or_update_group, update_group
+from detectors.enumeration_groups import (
+    AXES,
+    LEAST_DISTINCT,
+    MIN_OTHERS,
+    REFERENCE,
+    learn_reference,
+    raise_or_update_group,
+    update_group,
+)
 from detectors.enumeration_tracks import (
     BY_ADDRESS,
     BY_FINGERPRINT,
@@ -43,6 +51,7 @@ from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.core.records import FLOW
 from sensor.inventory.lexical import INT, LONGEST_WORD
+from sensor.inventory.refusals import REFUSED
 from sensor.inventory.secrets import EMAIL_SECRET, HARMLESS, plain_name_hash
 from sensor.inventory.values import IN_BODY, IN_PATH
 
@@ -52,12 +61,18 @@ WAYS = 8
 """Places that a new track may take: the longest silent of them gives way."""
 RAISED_LIMIT = 1_024
 """Incidents kept; later ones are counted, not described."""
-CONTROL = np.dtype([("raised", "<i8"), ("unkept", "<i8")])
+CONTROL = np.dtype(
+    [("raised", "<i8"), ("unkept", "<i8"), ("asked", "<i8"), ("axes", "<i8", (2,)), ("axis", "<f8", (2, AXES, 2))]
+)
+"""asked: requests of the row's address, wherever; axis: (different values, draws) of each parameter of the request in work, in
+its fingerprint's group and in that of all"""
 F_LOGIN, F_PAYMENT, F_CODE = FLOW["login"], FLOW["payment"], FLOW["code"]
 SAMPLED_FROM = 8
 """Different values of an actor from which on its transactions are kept as evidence: most actors never ask for so many."""
 PLAIN_SHAPE = 3.0
 """nats of walk and misses below which who is given everything that he asks for, in no order, may be meant to have it."""
+BY_THE_WAY = 0.3
+"""Share of an address's requests below which one endpoint is not what it is after."""
 CRAWLER_GAP = 1_000_000_000
 """ns between the requests of a crawler that keeps to what is usual, on the average."""
 
@@ -150,7 +165,7 @@ def update_track(state, index, row, value, arena, focused, teaches):
     if not teaches:
         forget_in_baseline(track, slot)
     new = is_new(track, state.seen, value["hash"])
-    steps, same = np.int64(track["steps"]), np.int64(track["same_steps"])
+    steps, same, onward = np.int64(track["steps"]), np.int64(track["same_steps"]), np.int64(track["onward"])
     track["requests"] += np.uint32(1)
     track["misses"] += np.uint32(miss)
     track["last_ts"] = max(track["last_ts"], row["ts"])
@@ -177,6 +192,7 @@ def update_track(state, index, row, value, arena, focused, teaches):
     slot["misses"] += 1.0 if miss else 0.0
     slot["steps"] += np.float64(np.int64(track["steps"]) - steps)
     slot["same_steps"] += np.float64(max(0, np.int64(track["same_steps"]) - same))
+    slot["onward"] += np.float64(np.int64(track["onward"]) - onward)
     return before != track["distinct"]
 
 
@@ -198,9 +214,18 @@ def is_polite_crawler(track, arena, row):
 
 
 @kernel
-def may_ask_for_all(track, arena, row):
-    """Whether a client asks for everything once by trade: it proves who it is, as a partner's job, or is a crawler."""
-    return row["credential"] != U(0) or is_polite_crawler(track, arena, row)
+def may_ask_for_all(track, shape, plain, asked, arena, row):
+    """Whether a client asks for everything once by trade: it proves who it is, as a partner's job, or is a crawler; or it does
+    so by the way, as the people behind one address do.
+
+    shape: nats of walk and misses; plain: without the walk's direction, as site maps are sorted; asked: requests of the
+    address, wherever. At an endpoint that hardly anybody else uses a job may go in order, if it never misses.
+    """
+    if plain < PLAIN_SHAPE and is_polite_crawler(track, arena, row):
+        return True
+    if shape < PLAIN_SHAPE:
+        return row["credential"] != U(0) or np.float64(track["requests"]) < BY_THE_WAY * np.float64(asked)
+    return row["credential"] != U(0) and track["misses"] == 0 and track["population"] < MIN_OTHERS
 
 
 @kernel
@@ -208,9 +233,9 @@ def raise_or_update(state, track, threshold, arena, value, row):
     """Judge a track; a raised one is kept up to date among the incidents. True when it is raised just now."""
     slot = state.slots[track["place"]]
     fresh = track["status"] != RAISED
-    nats, shape = judge(track, slot)
+    nats, shape, plain = judge(track, slot)
     if fresh:
-        if nats < threshold or (shape < PLAIN_SHAPE and may_ask_for_all(track, arena, row)):
+        if nats < threshold or may_ask_for_all(track, shape, plain, state.control[0]["asked"], arena, row):
             return False
         forget_in_baseline(track, slot)
         track["status"] = RAISED
@@ -244,7 +269,9 @@ def is_watched(state, row, value):
         return False
     flow, status = row["flow"], row["status"]
     refused = status == 400 or status == 422 or status >= 500
-    return not refused and value["len"] <= LONGEST_WORD and flow != F_LOGIN and flow != F_PAYMENT and flow != F_CODE
+    if flow == F_CODE and (status >= 400 or row["refused"] == REFUSED):
+        return False
+    return not refused and value["len"] <= LONGEST_WORD and flow != F_LOGIN and flow != F_PAYMENT
 
 
 @kernel
@@ -279,11 +306,22 @@ def forget_place(state, row, value, place, idle):
 
 
 @kernel
+def note_axis(control, group, value, track):
+    """Keep how a group uses one parameter of the request in work: an axis of the grid that its combinations may fill."""
+    at = control["axes"][group]
+    if value["location"] != IN_COMBINATION and at < AXES:
+        control["axis"][group, at, 0] = track["distinct"]
+        control["axis"][group, at, 1] = track["draws"]
+        control["axes"][group] = at + 1
+
+
+@kernel
 def take_group_value(state, row, value, place, arena, draw, heavy, requests, threshold, min_distinct, idle):
     """The same for the groups of a focused address: that of its fingerprint, and if that shows nothing, that of all."""
     for rung in range(BY_FINGERPRINT if row["fingerprint"] != U(0) else BY_PLACE, BY_PLACE + 1):
         track = state.tracks[find_track(state, row, value, rung, place, idle)]
         update_group(state, track, row, value, arena, draw, heavy)
+        note_axis(state.control[0], rung - BY_FINGERPRINT, value, track)
         fingerprint = row["fingerprint"] if rung == BY_FINGERPRINT else U(0)
         due = draw and track["distinct"] >= LEAST_DISTINCT and is_due(track, np.int64(track["draws"]), min_distinct)
         if track["status"] == RAISED or due:
@@ -323,8 +361,11 @@ def enumerate_rows(state, rows, arena, values, count, threshold, min_distinct, i
     at, together = 0, state.combination[0]
     for index in range(rows.shape[0]):
         row, requests = rows[index], np.int64(0)
-        focused = note_request(state.focus, row, idle) if row["endpoint"] != 0 else np.int64(0)
+        focused = np.int64(0)
+        if row["endpoint"] != 0:
+            focused, state.control[0]["asked"] = note_request(state.focus, row, idle)
         start_combination(together, index)
+        state.control[0]["axes"][:] = 0
         while at < count and values[at]["row"] == index:
             value = values[at]
             at += 1

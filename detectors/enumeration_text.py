@@ -13,9 +13,9 @@ from sensor.inventory.secrets import SECRET_CLASSES
 from sensor.inventory.values import IN_PATH, IN_QUERY
 
 
-def actor_text(track: np.void, alone: bool) -> str:
-    """Who it is, as the highest rung that is known names it."""
-    if track["rung"] == BY_PLACE:
+def actor_text(track: np.void, alone: bool, kinds: int = 1) -> str:
+    """Who it is, as the highest rung that is known names it. kinds: groups that were put together."""
+    if track["rung"] == BY_PLACE or kinds > 1:
         return f"campaign:{int(track['key']):016x}"
     if track["rung"] == BY_FINGERPRINT or not alone:
         return f"fingerprint:{int(track['fingerprint']):016x}"
@@ -48,8 +48,11 @@ def explain_actor(track: np.void, place: str) -> str:
     )
 
 
-def explain_group(track: np.void, place: str, addresses: int, requests: int, distinct: int) -> str:
-    """What a group did. distinct: values asked for by members that stand out alone, where the track is not the group's."""
+def explain_group(track: np.void, place: str, addresses: int, requests: int, distinct: int, kinds: int) -> str:
+    """What a group did. distinct: values asked for by members that stand out alone, where the track is not the group's.
+
+    kinds: groups that were put together; the track is that of the one which shows it best.
+    """
     if track["rung"] <= BY_TOKEN:
         return " ".join(
             [
@@ -62,6 +65,19 @@ def explain_group(track: np.void, place: str, addresses: int, requests: int, dis
         )
     alike = "" if track["rung"] == BY_PLACE else " that send the same headers in the same order"
     draws, values = int(track["draws"]), int(track["distinct"])
+    if kinds > 1:
+        return " ".join(
+            [
+                (
+                    f"{addresses:,} addresses, in {kinds} groups by their headers, and do little else, made {requests} "
+                    f"requests at {place}. The group that shows it best asked for {values} different values of "
+                    f"{slot_text(track)} "
+                    f"within {_span(track)}: {values / max(1, draws):.0%} of what one of its addresses asked for, no other "
+                    "had asked for."
+                ),
+                *_walk(track),
+            ]
+        )
     return " ".join(
         [
             (

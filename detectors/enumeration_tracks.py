@@ -17,6 +17,7 @@ from detectors.sets import add_pair
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
 from sensor.core.hashing import U
 from sensor.core.jit import kernel
+from sensor.inventory.refusals import REFUSED
 from sensor.inventory.values import IN_BODY
 
 TEXT = 32
@@ -38,7 +39,9 @@ VOTE_CAP = 16.0
 """nats; no vote alone reaches the threshold, since each null model is only nearly true."""
 VOLUME_FLOOR = 4.6
 """nats: fewer than one ordinary actor in a hundred does that."""
-PRIOR_WALK, PRIOR_REPEATS, PRIOR_MISSES = 0.1, 0.05, 0.05
+PRIOR_WALK, PRIOR_ONWARD, PRIOR_REPEATS, PRIOR_MISSES = 0.1, 0.5, 0.05, 0.05
+"""Of numbers in no order one step in three goes on in the direction of the one before; lists are often sorted."""
+UPWARDS, DOWNWARDS = 1, 2
 
 SAMPLE = np.dtype([("ts", "<i8"), ("port", "<u2"), ("status", "<u2")])
 TRACK = np.dtype([
@@ -49,6 +52,7 @@ TRACK = np.dtype([
     ("requests", "<u4"), ("distinct", "<u4"), ("misses", "<u4"), ("numeric", "<u4"),
     ("low", "<i8"), ("high", "<i8"), ("last_number", "<i8"),
     ("step", "<i8"), ("votes", "<i4"), ("steps", "<u4"), ("same_steps", "<u4"),  # Boyer-Moore majority of the steps
+    ("rising", "u1"), ("onward", "<u4"),  # direction of the last step; steps in the direction of the one before
     ("nats", "<f8"), ("usual", "<f8"), ("population", "<u4"),
     ("fingerprint", "<u8"), ("draws", "<u4"),  # draws: values that were new to their actor, in a group
     ("referenced", "u1"),   # its actor was counted among those of the reference
@@ -100,6 +104,8 @@ def start_track(track, key, row, value, rung, place):
     track["votes"] = 0
     track["steps"] = 0
     track["same_steps"] = 0
+    track["rising"] = 0
+    track["onward"] = 0
     track["nats"] = 0.0
     track["samples"] = 0
 
@@ -116,6 +122,9 @@ def note_number(track, number):
         step = number - track["last_number"]
         if step != 0:
             track["steps"] += np.uint32(1)
+            direction = UPWARDS if step > 0 else DOWNWARDS
+            track["onward"] += np.uint32(direction == track["rising"])
+            track["rising"] = direction
             if step == track["step"]:
                 track["votes"] += 1
                 track["same_steps"] += np.uint32(1)
@@ -167,7 +176,9 @@ def is_due(track, size, least):
 def is_miss(row, value):
     """Whether an answer says that the value does not exist, or not for this actor."""
     status = row["status"]
-    return status == 404 or status == 403 or status == 410 or (status == 400 and value["location"] != IN_BODY)
+    if status == 404 or status == 403 or status == 410 or row["refused"] == REFUSED:
+        return True
+    return status == 400 and value["location"] != IN_BODY
 
 
 @kernel
@@ -202,24 +213,32 @@ def volume_vote(track, slot, people):
 
 
 @kernel
+def walk_nats(track, slot, own):
+    """Surprise of the order of its numbers: (of one and the same step, of one direction). own: 1.0 if the baseline has it."""
+    steps, same, onward = np.float64(track["steps"]), np.float64(track["same_steps"]), np.float64(track["onward"])
+    usual = share_of_others(own * same, own * steps, slot["same_steps"], slot["steps"], PRIOR_WALK)
+    usual_onward = share_of_others(own * onward, own * steps, slot["onward"], slot["steps"], PRIOR_ONWARD)
+    return more_than_expected_nats(same, steps, usual), more_than_expected_nats(onward, steps, usual_onward)
+
+
+@kernel
 def judge(track, slot):
-    """(sum of the four votes, that of walk and misses alone), both 0 when the volume alone is ordinary."""
+    """(sum of the four votes, that of walk and misses, that without the walk's direction); 0 when the volume is ordinary."""
     requests, distinct = np.float64(track["requests"]), np.float64(track["distinct"])
-    steps, same, misses = np.float64(track["steps"]), np.float64(track["same_steps"]), np.float64(track["misses"])
-    repeats, own = requests - distinct, np.float64(track["taught"])  # own: its part in the baseline is to be left out
-    walk = more_than_expected_nats(
-        same, steps, share_of_others(own * same, own * steps, slot["same_steps"], slot["steps"], PRIOR_WALK)
-    )
+    misses, repeats = np.float64(track["misses"]), requests - distinct
+    own = np.float64(track["taught"])  # its part in the baseline is to be left out
+    stepping, onward = walk_nats(track, slot, own)
     absent = more_than_expected_nats(
         misses, requests, share_of_others(own * misses, own * requests, slot["misses"], slot["requests"], PRIOR_MISSES)
     )
-    shape = min(walk, VOTE_CAP) + min(absent, VOTE_CAP)
+    plain = min(stepping, VOTE_CAP) + min(absent, VOTE_CAP)
+    shape = min(max(stepping, onward), VOTE_CAP) + min(absent, VOTE_CAP)
     volume = volume_vote(track, slot, people_behind(track, shape))
     if volume < VOLUME_FLOOR and absent < 2 * VOTE_CAP:  # misses without end need no volume
-        return 0.0, 0.0
+        return 0.0, 0.0, 0.0
     usual = least_share_of_others(own * repeats, own * requests, slot["repeats"], slot["requests"], PRIOR_REPEATS)
     novelty = fewer_than_expected_nats(repeats, requests, usual)
-    return min(volume, VOTE_CAP) + min(novelty, VOTE_CAP) + shape, shape
+    return min(volume, VOTE_CAP) + min(novelty, VOTE_CAP) + shape, shape, plain
 
 
 @kernel

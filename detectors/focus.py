@@ -122,7 +122,7 @@ def depart(focus, actor):
 
 @kernel
 def note_request(focus, row, idle):
-    """One more request of an address: how many it made at the row's endpoint while it is focused on that, else 0."""
+    """One more request of an address: (its requests at the row's endpoint while it is focused on that, else 0; all of them)."""
     actor = focus.actors[find_actor(focus, row, idle)]
     actor["requests"] += np.uint32(1)
     actor["last_ts"] = max(actor["last_ts"], row["ts"])
@@ -144,7 +144,7 @@ def note_request(focus, row, idle):
         count_focus(focus, actor, 0, 1)
     elif not focused:
         leave(focus, actor)
-    return np.int64(actor["main"]) if there and focused else np.int64(0)
+    return np.int64(actor["main"]) if there and focused else np.int64(0), np.int64(actor["requests"])
 
 
 @kernel

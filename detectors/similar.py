@@ -13,14 +13,18 @@ PLACES, RECENT, PROBES = 256, 256, 8
 FIRST, MANY = 20, 0.5
 """Texts that are not judged yet; where more of them than this share repeat each other, the endpoint takes ready-made texts, and
 is not judged at all until it was silent for an hour."""
+UNLINKED, FEW_LINKS = 6, 1
+"""Where no more than one of the first six texts has a web address in it, each later one that has advertises."""
 NEAR = 11
 """Bits in which signatures of texts of one origin differ at the most. Of independent bits so few differ once in 20 million
 pairs; texts of people share words, and come so near once in some thousands: hence the usual share of an endpoint."""
 WINDOW = 3_600_000_000_000
 
 TEXT = np.dtype([("signature", "<u8"), ("exact", "<u8"), ("source", "<u8"), ("ts", "<i8")])
-TOPIC = np.dtype([("endpoint", "<u4"), ("next", "<u4"), ("last_ts", "<i8"), ("known", "<u4"), ("repeated", "<u4")])
-"""known, repeated: of the first FIRST texts."""
+TOPIC = np.dtype(
+    [("endpoint", "<u4"), ("next", "<u4"), ("last_ts", "<i8"), ("known", "<u4"), ("repeated", "<u4"), ("linked", "<u4")]
+)
+"""known, repeated: of the first FIRST texts; linked: of the first UNLINKED."""
 NEW, REPEATED, AGAIN = range(3)
 """What a text is: its own; near another; the same request of the same source once more."""
 
@@ -49,6 +53,11 @@ def topic_of(texts, endpoint, ts):
         if topic["endpoint"] == endpoint and not is_silent:
             topic["last_ts"] = max(topic["last_ts"], ts)
             return place
+        if (
+            topic["endpoint"] == endpoint and topic["repeated"] <= MANY * FIRST
+        ):  # older texts do not count any more, all else does
+            topic["last_ts"] = ts
+            return place
         if free < 0 and (topic["endpoint"] == 0 or topic["endpoint"] == endpoint or is_silent):
             free = place
     if free >= 0:
@@ -57,6 +66,7 @@ def topic_of(texts, endpoint, ts):
         topic["next"] = 0
         topic["known"] = 0
         topic["repeated"] = 0
+        topic["linked"] = 0
         topic["last_ts"] = ts
         for k in range(RECENT):
             texts.recent[free, k]["signature"] = 0
@@ -64,11 +74,12 @@ def topic_of(texts, endpoint, ts):
 
 
 @kernel
-def is_judged(topic, said):
+def is_judged(topic, said, linked):
     """Whether a text of this endpoint can be judged; the first ones show what the endpoint is for."""
     if topic["known"] < FIRST:
         topic["known"] += np.uint32(1)
         topic["repeated"] += np.uint32(said)
+        topic["linked"] += np.uint32(linked and topic["known"] <= UNLINKED)
         return False
     return topic["repeated"] <= MANY * FIRST
 
@@ -100,7 +111,8 @@ def standing_of(recent, signature, exact, source, ts):
 
 @kernel
 def trials_of_texts(texts, rows, values, trials):
-    """Texts that were taken, to trials[:]: their number. Outcome: FAILURE for one that has been said before."""
+    """Texts that were taken, to trials[:]: their number. Outcome: FAILURE for one that has been said before,
+    and for one with a web address where these are rare."""
     count, at = 0, 0
     for index in range(rows.shape[0]):
         row = rows[index]
@@ -126,9 +138,11 @@ def trials_of_texts(texts, rows, values, trials):
         text["source"] = source
         text["ts"] = row["ts"]
         topic["next"] = (topic["next"] + np.uint32(1)) & np.uint32(RECENT - 1)
-        if not is_judged(topic, standing == REPEATED):
+        advertises = row["linked"] and topic["known"] >= UNLINKED and topic["linked"] <= FEW_LINKS
+        if not is_judged(topic, standing == REPEATED, row["linked"]) and not advertises:
             continue
-        start_trial(trials[count], index, row, FAILURE if standing == REPEATED else SUCCESS, row["endpoint"])
+        outcome = FAILURE if standing == REPEATED or advertises else SUCCESS
+        start_trial(trials[count], index, row, outcome, row["endpoint"])
         trials[count]["what"] = exact
         count += 1
     return count

@@ -1,8 +1,9 @@
 """The same text is written again and again, with other names and links: comments, reviews, leads (API6:2023).
 
 Statistic: at endpoints that take content, a text that nearly repeats one of the last hour (detectors/similar.py) counts as a
-repetition. CUSUM of repetitions against texts of their own, for each address, for all addresses with one fingerprint, and for
-the endpoint as a whole (detectors/attempts.py).
+repetition, and so does one with a web address where ordinary texts have none: spun texts differ, what they are for does not.
+CUSUM of repetitions against texts of their own, for each address, for all addresses with one fingerprint, and for the endpoint
+as a whole (detectors/attempts.py).
 
 Null model: people and their applications repeat texts too (`Great, thanks!` is too short to count; ready-made sentences
 are not). The share that is usual is learned at each endpoint.
@@ -51,5 +52,6 @@ class Spam(Guessing):
         share = f"{failures} ({failures / max(attempts, 1):.1%})"
         return (
             f"{who} wrote {attempts} texts at {place} within {span}: {share} nearly repeat "
-            f"one of the hour before, where {incident['usual']:.1%} is usual. Names, numbers and links may differ."
+            f"one of the hour before, or bring a link where these are rare; {incident['usual']:.1%} is usual. Names, numbers "
+            "and links may differ."
         )

@@ -9,6 +9,7 @@ from sensor.core.jit import kernel
 from sensor.core.records import FLOW
 from sensor.inventory.endpoints import CAPACITY
 from sensor.inventory.lexical import INT
+from sensor.inventory.refusals import REFUSED
 from sensor.inventory.secrets import EMAIL_SECRET, OTP, PASSWORD, plain_name_hash
 from sensor.inventory.values import IN_PATH
 
@@ -45,6 +46,15 @@ class TrialRoom:
 
 
 @kernel
+def outcome_of(row, outcomes_by_status):
+    """What an answer means: its status tells, unless its body says no; neutral where the body would tell and was not seen."""
+    outcome = outcomes_by_status[min(row["status"], 999)]
+    if outcome == SUCCESS and row["refused"]:
+        return np.uint8(FAILURE if row["refused"] == REFUSED else NEUTRAL)
+    return outcome
+
+
+@kernel
 def note_value(trial, value, users):
     """Add one value of the request to what was tried."""
     trial["what"] = mix(trial["what"] ^ mix(value["hash"] ^ value["slot"]))
@@ -77,7 +87,7 @@ def trials_of_flow(rows, values, flow, outcomes_by_status, users, trials):
         row = rows[index]
         if row["flow"] != flow or row["endpoint"] == 0:
             continue
-        outcome = outcomes_by_status[min(row["status"], 999)]
+        outcome = outcome_of(row, outcomes_by_status)
         if outcome == NEUTRAL:
             continue
         start_trial(trials[count], index, row, outcome, row["endpoint"])
@@ -103,7 +113,7 @@ def trials_elsewhere(rows, values, judged, outcomes_by_status, trials):
     count, at = 0, 0
     for index in range(rows.shape[0]):
         row = rows[index]
-        outcome = outcomes_by_status[min(row["status"], 999)]
+        outcome = outcome_of(row, outcomes_by_status)
         if outcome == NEUTRAL or row["endpoint"] == 0 or judged[row["flow"]]:
             continue
         start_trial(trials[count], index, row, outcome, row["endpoint"])

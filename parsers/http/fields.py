@@ -15,7 +15,7 @@ from sensor.core.wide import load_le64, word
 U = np.uint64
 FOLD = U(0x94D049BB133111EB)
 NAME_A, NAME_B = U(0x9E3779B97F4A7C15), U(0xD6E8FEB86659FD93)
-INTERESTING = sum(1 << length for length in (4, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17))
+INTERESTING = sum(1 << length for length in (4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17))
 """Lengths of the field names that note_field knows, as bits."""
 
 W_CONFLICT, W_LENGTH, W_CODING = WEIRD_BIT["conflicting_length"], WEIRD_BIT["bad_length"], WEIRD_BIT["unknown_coding"]
@@ -33,6 +33,7 @@ def _ends(name: bytes) -> tuple[np.uint64, np.uint64]:
 
 
 HOST, COOKIE, REFERER, UPGRADE = (word(name) | LOWER for name in (b"host", b"cookie", b"referer", b"upgrade"))
+LOCATION = word(b"location") | LOWER
 API_KEY, API_KEY_END = _ends(b"x-api-key")
 FORWARDED, FORWARDED_END = _ends(b"forwarded")
 USER_AGENT, USER_AGENT_END = _ends(b"user-agent")
@@ -69,6 +70,8 @@ def clear(message):
     message["forwarded_at"] = 0
     message["forwarded_len"] = 0
     message["forwarding"] = 0
+    message["location_at"] = 0
+    message["location_len"] = 0
     message["credential_at"] = 0
     message["credential_len"] = 0
     message["session_at"] = 0
@@ -172,6 +175,10 @@ def note_field(buffer, first, last, length, at, end, message):
             message["upgrade"] = upgrade_of(buffer, at, end)
         elif first == API_DASH:
             note_key(message, at, end)
+    elif length == 8:
+        if first == LOCATION:
+            message["location_at"] = at
+            message["location_len"] = end - at
     elif length == 9:
         if first == API_KEY and last == API_KEY_END:
             note_key(message, at, end)

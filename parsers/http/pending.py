@@ -27,7 +27,7 @@ from parsers.http.state import (
     TEXT_LIMIT,
     TYPE_LIMIT,
 )
-from parsers.http.target import split_target
+from parsers.http.target import location_hash, split_target
 from parsers.http.text import copy_lower, copy_short, find_byte
 from sensor.core.chain import FULL, NONE, extend
 from sensor.core.hashing import siphash
@@ -94,6 +94,7 @@ def allocate(http):
     pending["fingerprint"] = 0
     pending["credential"] = 0
     pending["session"] = 0
+    pending["location"] = 0
     pending["request_bytes"] = 0
     pending["response_bytes"] = 0
     clear_bodies(pending)
@@ -258,6 +259,8 @@ def note_response(http, index, flow, buffer, message):
     length = min(message["type_len"], TYPE_LIMIT)
     copy_lower(http.types, index * TYPE_LIMIT, buffer, message["type_at"], length)
     pending["type_len"] = length
+    if message["location_len"] > 0:
+        pending["location"] = location_hash(buffer, message["location_at"], message["location_at"] + message["location_len"])
     choose_body(http, pending, 1, buffer, message)
 
 

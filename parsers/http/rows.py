@@ -142,6 +142,8 @@ def write_row(http, entry, index):
     row["fingerprint"] = pending["fingerprint"]
     row["credential"] = pending["credential"]
     row["session"] = pending["session"]
+    row["location"] = pending["location"]
+    row["refused"] = 0
     row["operation_type"] = 0
     row["graphql_depth"] = 0
     row["graphql_aliases"] = 0

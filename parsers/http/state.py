@@ -133,7 +133,7 @@ PENDING = np.dtype([
     # by direction, of the sample of its body: whether more is kept, MEDIA, CODINGS, whether it lacks something, its chain
     ("samples", "u1", (2,)), ("media", "u1", (2,)), ("coding", "u1", (2,)), ("partial", "u1", (2,)),
     ("body_block", "<i4", (2,)), ("body_last", "<i4", (2,)), ("body_used", "<u4", (2,)),
-    ("fingerprint", "<u8"), ("credential", "<u8"), ("session", "<u8"),
+    ("fingerprint", "<u8"), ("credential", "<u8"), ("session", "<u8"), ("location", "<u8"),
     ("request_bytes", "<i8"), ("response_bytes", "<i8"),
     ("first_ts", "<i8"),     # ns: first byte of the request
     ("sent_ts", "<i8"),      # ns: newest byte of the request
@@ -152,6 +152,7 @@ MESSAGE = np.dtype([
     ("referer_at", "<i8"), ("referer_len", "<i8"),
     ("type_at", "<i8"), ("type_len", "<i8"),
     ("forwarded_at", "<i8"), ("forwarded_len", "<i8"),
+    ("location_at", "<i8"), ("location_len", "<i8"),
     ("credential_at", "<i8"), ("credential_len", "<i8"),
     ("session_at", "<i8"), ("session_len", "<i8"),
     ("length", "<i8"),   # Content-Length, -1 none

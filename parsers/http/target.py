@@ -3,8 +3,10 @@
 import numpy as np
 
 from parsers.http.text import COLON, find_byte
+from sensor.core.hashing import LOCATION_SEED, U, hash_bytes
 from sensor.core.jit import kernel
 
+HASH = 35
 SLASH, QUESTION, AT, OPEN_BRACKET, CLOSE_BRACKET = 47, 63, 64, 91, 93
 
 
@@ -36,6 +38,27 @@ def scheme_end(buffer, at, end):
     if k == at or k + 3 > end or buffer[k] != COLON or buffer[k + 1] != SLASH or buffer[k + 2] != SLASH:
         return np.int64(-1)
     return k + 3
+
+
+@kernel
+def path_end(buffer, at, end):
+    """Where a path ends: at its query, or at its fragment (RFC 3986 3.3)."""
+    while at < end and buffer[at] != QUESTION and buffer[at] != HASH:
+        at += 1
+    return at
+
+
+@kernel
+def location_hash(buffer, at, end):
+    """Hash of the path that a Location leads to (RFC 9110 10.2.2), 0 where it has none: a host alone, a relative path."""
+    authority = scheme_end(buffer, at, end)
+    if authority >= 0:
+        at = authority
+        while at < end and buffer[at] != SLASH:
+            at += 1
+    if at >= end or buffer[at] != SLASH:
+        return U(0)
+    return hash_bytes(buffer, at, path_end(buffer, at, end) - at, LOCATION_SEED)
 
 
 @kernel

@@ -101,6 +101,9 @@ TRANSACTION = np.dtype(
         ("endpoint", "<u4"),       # id in the endpoint table; set by the inventory
         ("served", "u1"),          # some answer so far, or this one, said that its endpoint exists; set by the inventory
         ("signature", "<u8"),      # SimHash of the text that it adds, 0 none; set by the inventory
+        ("linked", "u1"),          # that text has a web address in it
+        ("location", "<u8"),       # hash of the path that a response leads to; 0: to none
+        ("refused", "u1"),         # the answer says no although its status does not (sensor.inventory.refusals)
         ("flow", "u1"),            # FLOWS: what its endpoint does; set by the inventory
         ("request_media", "u1"), ("response_media", "u1"),    # MEDIA
         ("request_coding", "u1"), ("response_coding", "u1"),  # CODINGS; of the sample: identity once it is decoded

@@ -18,6 +18,7 @@ from sensor.inventory.parameters import describe, note_parameters
 from sensor.inventory.personal import MOST_DIGITS
 from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, profile_row, quantile
 from sensor.inventory.proxies import networks_of, resolve_clients
+from sensor.inventory.refusals import Refusals
 from sensor.inventory.secrets import NAME_LIMIT
 from sensor.inventory.shapes import DEPTH, NO_SHAPE, json_shape, vote
 from sensor.inventory.targets import (
@@ -171,6 +172,7 @@ class Inventory:
         self.changes: list[TemplateChange] = []
         """what was learned, oldest first; the first CHANGES alone are kept"""
         self.flows = Flows(flows)
+        self._refusals = Refusals()
         self._proxies, self._speakers = networks_of(trusted), networks_of(protocol)
         self._standard, self._groups = standard, np.zeros(8, np.int64)
         self._key = np.uint64(key[0]), np.uint64(key[1])
@@ -194,7 +196,7 @@ class Inventory:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything that it remembers, by name."""
-        return self.table.arrays() | self.flows.arrays()
+        return self.table.arrays() | self.flows.arrays() | self._refusals.arrays()
 
     @property
     def known(self) -> int:
@@ -247,7 +249,8 @@ class Inventory:
         return Batch(rows, arena, int(used), batch.bodies, batch.bodies_used), values[:count], wire
 
     def read_answers(self, batch: Batch) -> None:
-        """Learn the fields of responses from the samples that are left in an analysed batch."""
+        """Learn the fields of responses from the samples that are left in an analysed batch, and which of them say no."""
+        self._refusals.mark(self.table.rows, batch.rows, batch.arena, batch.bodies)
         find_traces(batch, self.table.profiles.counts)
         status = batch.rows["status"]
         rows, taken = batch.rows[(batch.rows["response_body_len"] > 0) & (status >= SERVED_FROM) & (status < REDIRECTED_TO)], 0

@@ -12,7 +12,11 @@ SECRET_CLASSES = (
     "", "password", "token", "api_key", "session", "secret", "signature", "otp", "card", "cvv", "iban", "ssn", "jwt", "email",
 )  # fmt: skip
 NAMES = {
-    PASSWORD: ("password", "passwd", "pwd", "pass", "passphrase", "passcode", "pin", "old_password", "new_password", "pw"),
+    PASSWORD: (
+        "password", "passwd", "pwd", "pass", "passphrase", "passcode", "pin", "old_password", "new_password", "pw", "passwort",
+        "kennwort", "mot_de_passe", "motdepasse", "mdp", "contrasena", "contraseña", "clave", "senha", "palavra-passe",
+        "wachtwoord", "haslo", "hasło", "parola", "lozinka", "heslo", "sifre", "şifre", "losenord", "lösenord", "adgangskode",
+    ),
     TOKEN: (
         "token", "access_token", "refresh_token", "id_token", "auth_token", "authtoken", "accesstoken", "bearer", "jwt", "auth",
         "oauth_token", "authorization", "code_verifier", "reset_token", "x-amz-security-token", "sas", "ticket",

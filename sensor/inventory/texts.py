@@ -13,7 +13,8 @@ from sensor.core.jit import kernel
 from sensor.core.quoted import QUOTE, string_end
 from sensor.core.records import FLOW, MEDIA
 from sensor.core.wide import load_be32
-from sensor.inventory.lexical import KIND, UPPER
+from sensor.inventory.lexical import DIGIT, KIND, LOWER, UPPER
+from sensor.inventory.secrets import name_hash, plain_name_hash
 from sensor.inventory.values import AMPERSAND, EQUALS, find_in
 
 SHORTEST, LONGEST = 40, 512
@@ -29,6 +30,21 @@ SPACE, PLUS, DIGIT_0, DIGIT_9, CASE = 32, 43, 48, 57, 32
 PERCENT, BACKSLASH, LINE_FEED, LETTER_U, LETTER_N, LETTER_T = 37, 92, 10, 117, 110, 116
 ESCAPED = 6
 """Bytes of `\\u0041`."""
+DASH, DOT, NAME_BYTE = 45, 46, DIGIT | LOWER | UPPER
+LONGEST_DOMAIN = 8
+DOMAINS = np.array(
+    [
+        plain_name_hash(name.encode())
+        for name in (
+            "com", "net", "org", "info", "biz", "io", "co", "ai", "app", "dev", "top", "shop", "store", "online", "site", "xyz",
+            "club", "click", "link", "live", "win", "vip", "pro", "fun", "icu", "space", "website", "today", "buzz", "cc", "ru",
+            "cn", "uk", "eu", "tk", "ml", "ga", "cf", "gq", "ly", "gl", "cyou", "sbs", "lol", "bet", "casino", "loan",
+        )
+    ],
+    np.uint64,
+)  # fmt: skip
+"""Domains under which links are written without a scheme; none that is a word of a language, as `me` or `it`: after a full
+stop without a space these are no links."""
 HTTP, WWW = 0x68747470, 0x7777772E  # "http", "www."
 
 
@@ -110,12 +126,37 @@ def lowered(byte):
 
 
 @kernel
-def begins_address(text, at, end):
-    """Whether a web address begins here."""
-    if at + 4 > end:
-        return False
-    four = load_be32(text, at) | U(0x20202020)
-    return four == U(HTTP) or four == U(WWW | 0x20202020)
+def name_end(text, at, end):
+    """(offset of the last dot, offset behind) of what may be the name of a host at text[at:end]; a full stop is none of it."""
+    dot, stop = at, at
+    while stop < end and (KIND[text[stop]] & NAME_BYTE or text[stop] == DASH or text[stop] == DOT):
+        stop += 1
+    while stop > at and text[stop - 1] == DOT:
+        stop -= 1
+    for k in range(at, stop):
+        if text[k] == DOT:
+            dot = k
+    return dot, stop
+
+
+@kernel
+def address_end(text, at, end):
+    """Offset behind the web address that begins here, `at` where none does: a scheme, `www.`, a name under one of DOMAINS."""
+    stop = at
+    while stop < end and text[stop] > SPACE and text[stop] != PLUS:
+        stop += 1
+    if at + 4 <= end:
+        four = load_be32(text, at) | U(0x20202020)
+        if four == U(HTTP) or four == U(WWW | 0x20202020):
+            return stop
+    dot, behind = name_end(text, at, stop)
+    if dot < at + 2 or not 2 <= behind - dot - 1 <= LONGEST_DOMAIN:
+        return at
+    hashed = name_hash(text, dot + 1, behind - dot - 1)
+    for k in range(DOMAINS.shape[0]):
+        if DOMAINS[k] == hashed:
+            return stop
+    return at
 
 
 @kernel
@@ -137,18 +178,18 @@ def put(target, used, value):
 
 @kernel
 def normalise(text, at, end, target):
-    """Write what counts of text[at:end] to the target (uint8[LONGEST + SLACK]): its length."""
-    used, spaced = 0, True
+    """Write what counts of text[at:end] to the target (uint8[LONGEST + SLACK]): its length, and whether it has an address."""
+    used, spaced, linked = 0, True, False
     while at < end and used < LONGEST:
         value, size = decoded(text, at, end)
+        behind = address_end(text, at, end) if spaced else at
         if value <= SPACE or value == PLUS:
             if not spaced:
                 target[used] = SPACE
                 used += 1
             spaced = True
-        elif spaced and begins_address(text, at, end):
-            while at < end and text[at] > SPACE and text[at] != PLUS:
-                at += 1
+        elif behind > at:
+            at, linked = behind, True
             continue
         else:
             spaced = False
@@ -159,7 +200,7 @@ def normalise(text, at, end, target):
                     target[used] = lowered(value)
                     used += 1
         at += size
-    return used
+    return used, linked
 
 
 @kernel
@@ -179,10 +220,11 @@ def simhash(text, length, counts):
 
 @kernel
 def sign_texts(rows, bodies, scratch, counts):
-    """Set `signature` of the rows of flows that add content, 0 where there is no text. scratch: uint8[LONGEST + SLACK]."""
+    """Set `signature` and `linked` of the rows of flows that add content, 0 without a text. scratch: uint8[LONGEST + SLACK]."""
     for index in range(rows.shape[0]):
         row = rows[index]
         row["signature"] = 0
+        row["linked"] = 0
         if row["flow"] != CONTENT or row["request_body_len"] < SHORTEST or row["request_coding"] != 0:
             continue
         at = np.int64(row["request_body_at"])
@@ -196,6 +238,7 @@ def sign_texts(rows, bodies, scratch, counts):
             at, length = longest_line(bodies, at, end)
         elif row["request_media"] != M_TEXT:
             continue
-        length = normalise(bodies, at, at + length, scratch)
+        length, linked = normalise(bodies, at, at + length, scratch)
         if length >= SHORTEST:
+            row["linked"] = linked
             row["signature"] = simhash(scratch, length, counts)

@@ -43,7 +43,7 @@ def plain_simhash(text: bytes) -> int:
 
 def normalised(text: bytes) -> bytes:
     target = np.zeros(LONGEST + SLACK, np.uint8)
-    return target[: normalise(padded(text), 0, len(text), target)].tobytes()
+    return target[: normalise(padded(text), 0, len(text), target)[0]].tobytes()
 
 
 @examples(200)

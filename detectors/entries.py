@@ -1,0 +1,138 @@
+"""How often addresses enter a flow that people enter once: who does it again and again, and how many addresses do."""
+
+import math
+
+import numpy as np
+
+from detectors.statistics import more_than_expected_nats, normal_tail_nats
+from sensor.core.bundle import Bundle
+from sensor.core.hashing import U, mix
+from sensor.core.jit import kernel
+from sensor.inventory.endpoints import CAPACITY
+
+ENTRANTS, WAYS = 32_768, 8
+REPEATS = 3
+"""Entries of an address from which on it enters again and again: a family has two children, a form is sent twice."""
+LEAST_REPEATERS = 5
+PRIOR_WEIGHT = 20.0
+"""Addresses that the usual share before the endpoint is known counts for."""
+USUAL_LOG, SPREAD = math.log(1.5), 0.7
+"""ln(entries) of one address in an hour: mostly one; one in six makes three, a school class 30."""
+
+ENTRANT = np.dtype([
+    ("key", "<u8"), ("endpoint", "<u4"), ("hi", "<u8"), ("lo", "<u8"), ("entries", "<u4"), ("tokens", "u1"),
+    ("first_ts", "<i8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("nats", "<f8"), ("port", "<u2"), ("status", "<u2"),
+])  # fmt: skip
+"""An address at one endpoint, since it was silent there for long. tokens: it proved who it is."""
+FLOOR = np.dtype([
+    ("generation", "<u4"), ("addresses", "<f8"), ("repeaters", "<f8"), ("usual_addresses", "<f8"), ("usual_repeaters", "<f8"),
+    ("since", "<i8"), ("first_ts", "<i8"), ("raised_ts", "<i8"), ("nats", "<f8"),
+])  # fmt: skip
+"""An endpoint: addresses of the last hour or so, those of them that enter again and again; both as they are usual."""
+
+
+class Entries(Bundle):
+    """Everything that is known of entries."""
+
+    entrants: np.ndarray
+    """ENTRANT[ENTRANTS], sets of WAYS places"""
+    floors: np.ndarray
+    """FLOOR[CAPACITY], by endpoint"""
+
+
+def new_entries() -> Entries:
+    return Entries(np.zeros(ENTRANTS, ENTRANT), np.zeros(CAPACITY, FLOOR))
+
+
+@kernel
+def entrant_of(entrants, row, idle):
+    """The entry of an address at an endpoint, begun anew after a long silence; who was silent longest gives way."""
+    key = mix(row["client_lo"] ^ mix(row["client_hi"] ^ mix(U(row["endpoint"])))) | U(1)
+    base = np.int64(key & U(ENTRANTS // WAYS - 1)) * WAYS
+    chosen = base
+    for k in range(base, base + WAYS):
+        if entrants[k]["key"] == key:
+            chosen = k
+            break
+        if entrants[k]["last_ts"] < entrants[chosen]["last_ts"]:
+            chosen = k
+    entrant = entrants[chosen]
+    if entrant["key"] != key or row["ts"] - entrant["last_ts"] > idle:
+        entrant["key"] = key
+        entrant["endpoint"] = row["endpoint"]
+        entrant["hi"] = row["client_hi"]
+        entrant["lo"] = row["client_lo"]
+        entrant["entries"] = 0
+        entrant["tokens"] = 0
+        entrant["first_ts"] = row["ts"]
+        entrant["last_ts"] = row["ts"]
+        entrant["raised_ts"] = 0
+        entrant["nats"] = 0.0
+    return entrant
+
+
+@kernel
+def usual_share(floor, prior):
+    """Share of addresses that enter again and again, drawn to that of the cold start."""
+    return min(0.7, (floor["usual_repeaters"] + prior * PRIOR_WEIGHT) / (floor["usual_addresses"] + PRIOR_WEIGHT))
+
+
+@kernel
+def pass_time(floor, ts, idle, threshold):
+    """Let the hour that is over teach what is usual, unless it looked like an attack, and count for half."""
+    if ts - floor["since"] <= idle:
+        return
+    if floor["nats"] < threshold / 2:
+        floor["usual_addresses"] += floor["addresses"]
+        floor["usual_repeaters"] += floor["repeaters"]
+    floor["addresses"] *= 0.5
+    floor["repeaters"] *= 0.5
+    floor["nats"] *= 0.5
+    floor["since"] = ts
+
+
+@kernel
+def enter(state, row, prior, threshold, idle):
+    """One entry."""
+    floor, entrant = state.floors[row["endpoint"]], entrant_of(state.entrants, row, idle)
+    pass_time(floor, row["ts"], idle, threshold)
+    entrant["entries"] += np.uint32(1)
+    entrant["tokens"] |= np.uint8(row["credential"] != U(0))
+    entrant["last_ts"] = max(entrant["last_ts"], row["ts"])
+    entrant["port"] = row["client_port"]
+    entrant["status"] = row["status"]
+    if entrant["entries"] == 1:
+        floor["addresses"] += 1.0
+    if entrant["entries"] == REPEATS and entrant["tokens"] == 0:
+        floor["repeaters"] += 1.0
+        nats = more_than_expected_nats(
+            floor["repeaters"], max(floor["addresses"], floor["repeaters"]), usual_share(floor, prior)
+        )
+        floor["nats"] = max(floor["nats"], nats)
+        if floor["raised_ts"] == 0 and nats >= threshold and floor["repeaters"] >= LEAST_REPEATERS:
+            floor["raised_ts"] = row["end"]
+            floor["first_ts"] = row["ts"] - idle
+    if entrant["entries"] >= REPEATS and entrant["tokens"] == 0:
+        entrant["nats"] = normal_tail_nats((math.log(np.float64(entrant["entries"])) - USUAL_LOG) / SPREAD)
+        if entrant["raised_ts"] == 0 and entrant["nats"] >= threshold:
+            entrant["raised_ts"] = row["end"]
+
+
+@kernel
+def take_entries(state, rows, endpoints, watched, prior, threshold, idle):
+    """All entries of a batch that succeeded, at endpoints of flows that are watched: uint8[flows]."""
+    for index in range(rows.shape[0]):
+        row = rows[index]
+        if row["endpoint"] == 0 or not watched[row["flow"]] or not 200 <= row["status"] < 400 or row["refused"] != 0:
+            continue
+        floor, generation = state.floors[row["endpoint"]], endpoints[row["endpoint"]]["generation"]
+        if floor["generation"] != generation:
+            floor["generation"] = generation
+            floor["addresses"] = 0.0
+            floor["repeaters"] = 0.0
+            floor["usual_addresses"] = 0.0
+            floor["usual_repeaters"] = 0.0
+            floor["since"] = row["ts"]
+            floor["raised_ts"] = 0
+            floor["nats"] = 0.0
+        enter(state, row, prior, threshold, idle)
