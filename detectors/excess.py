@@ -8,7 +8,7 @@ Null model: exchangeability. Of n + 1 ordinary requests each is the largest with
 so once does it again every other time, since it is the same program.
 
 Threshold: `threshold` = 13.8 nats: once in 1,000,000 clients, if they were exchangeable. What one address alone asks for never
-moves what is usual, and excess does not teach.
+moves what is usual; excess does not teach, until five addresses do it: then it is a habit.
 Cold start: before 20 ordinary requests 1,000 things, 15 levels and 15 aliases are usual.
 """
 

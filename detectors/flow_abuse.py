@@ -9,8 +9,9 @@ Null model: people do it once, some twice; offices and schools stand behind a fe
 
 Threshold: `threshold` = 13.8 nats, once in 1,000,000 hours, and five addresses at least; one address alone reaches it with 47
 entries in an hour.
-Cold start: `usual_share` = 0.05 of the addresses do it, until the endpoint shows its own share. Made-up accounts each of which has
-an address of its own are not found.
+Cold start: `usual_share` = 0.05 of the addresses do it, until the endpoint shows its own share.
+
+Made-up accounts of which each has an address of its own are not found.
 """
 
 import json

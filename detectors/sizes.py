@@ -33,13 +33,17 @@ COLD_SIZE, COLD_NESTING = 1_000, 15
 LEARNED_FROM, COUNTED = 20, 10_000
 """Ordinary requests from which on the largest of them counts, and that are counted."""
 STAYS = 1 << 62
+COMMON = 5
+"""Addresses that ask for too much, from which on that is what is usual: a new version of an application, another habit."""
 AGAIN_NATS = math.log(2.0)
 """Surprise of one more excess by the same client: who asked so once asks so again half of the time."""
 
 USUAL = np.dtype([
     ("key", "<u8"), ("endpoint", "<u4"), ("requests", "<u4"), ("largest", "<i8"), ("beyond", "<i8"), ("who", "<u8"),
+    ("askers", "<u4"),
 ])  # fmt: skip
-"""largest: what two addresses at least asked for; beyond, who: the most that one asked for, and which."""
+"""largest: what two addresses at least asked for; beyond, who: the most that one asked for, and which; askers: addresses that
+asked for too much."""
 ASKER = np.dtype([
     ("key", "<u8"), ("place", "<u4"), ("endpoint", "<u4"), ("slot", "<u8"), ("hi", "<u8"), ("lo", "<u8"), ("nats", "<f8"),
     ("requests", "<u4"), ("answered", "<u4"), ("asked", "<i8"), ("usual", "<i8"), ("bytes", "<i8"),
@@ -137,11 +141,12 @@ def take_size(state, row, number, slot, cold, factor, threshold, idle):
         return at
     place = state.usual[at]
     usual = place["largest"] if place["requests"] >= LEARNED_FROM and place["largest"] > 0 else max(place["largest"], cold)
-    if number <= factor * usual:
+    if number <= factor * usual or place["askers"] >= COMMON:
         teach(place, number, row)
         return np.int64(-1)
     asker = asker_of(state.askers, row, at, slot, idle)
     asker["nats"] += math.log(max(place["requests"], LEARNED_FROM) + 1.0) if asker["requests"] == 0 else AGAIN_NATS
+    place["askers"] += np.uint32(asker["requests"] == 0)
     asker["requests"] += np.uint32(1)
     asker["answered"] += np.uint32(200 <= row["status"] < 300)
     asker["asked"] = max(asker["asked"], number)

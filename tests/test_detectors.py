@@ -175,6 +175,8 @@ class TestEveryDetector:
             attacks += [
                 other | {"path": "/v1/comments", "sent": TEXT % k},
                 other | {"path": "/v1/import", "sent": b'{"url": "http://10.0.0.%d/"}' % k},
+                other | {"path": "/v1/register", "client": f"198.51.100.{100 + k % 12}", "status": 201},
+                common | {"path": "/v1/items", "query": f"limit=90000&page={k}", "client": "198.51.100.12"},
             ]
         return shoppers() + sweep(120) + people() + sorted(attacks, key=lambda row: row["ts"])
 

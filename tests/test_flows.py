@@ -1,12 +1,14 @@
 """Business flows of endpoints: by name, by what bodies carry, by the operator's word."""
 
+import re
+
 import pytest
 from rows import batch_of
 
 from sensor.config import ConfigError, load_config
 from sensor.core.records import FLOWS
 from sensor.inventory.analyse import Inventory
-from sensor.inventory.flows import flow_of
+from sensor.inventory.flows import STEMS, WORDS, flow_of
 
 
 @pytest.mark.parametrize(
@@ -27,10 +29,29 @@ from sensor.inventory.flows import flow_of
         ("POST", "/posts/{int}/comments", "content"),
         ("GET", "/v1/products/{int}", ""),
         ("POST", "/v1/tokenizers", ""),
+        ("POST", "/konto/anmelden", "login"),
+        ("POST", "/compte/connexion", "login"),
+        ("POST", "/konto/passwort-vergessen", "reset"),
+        ("POST", "/cuenta/registro", "signup"),
+        ("POST", "/warenkorb/hinzufuegen", "cart"),
+        ("POST", "/geschenkkarte/guthaben", "code"),
+        ("POST", "/graphql#mutation:Login", "login"),
+        ("POST", "/graphql#mutation:createAccount", "signup"),
+        ("POST", "/api/user/resetCode", "reset"),
     ],
 )
 def test_names_tell(method, template, flow):
     assert FLOWS[flow_of(method, template)] == flow
+
+
+def test_every_word_has_a_stem():
+    """Templates without any are not looked at further."""
+    for _, _, *words in WORDS:
+        for word in " ".join(words).split():
+            whole = re.sub(r"\(([^()|]*)(\|[^()]*)?\)\??", r"\1", word).replace("?", "")
+            assert STEMS.search(whole), word
+            shorter = re.sub(r"\([^()]*\)\?|.\?", "", word)
+            assert STEMS.search(re.sub(r"\(([^()|]*)(\|[^()]*)?\)", r"\1", shorter)), word
 
 
 def flows_of(requests, given=None):

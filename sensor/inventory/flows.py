@@ -23,61 +23,40 @@ LOOKED_AT = 128
 """Bytes of a template in which a name is looked for."""
 _WORD = r"(?i)(^|[/._#:-])({})([/._-]|$)"
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+WORDS = (
+    ("reset", WRITES,
+     "forgot(-?password)? password-?reset reset-?(password|code) recover(y)?",
+     "passwort-?(vergessen|zuruecksetzen) mot-?de-?passe-?oublie recuperar restablecer wachtwoord-?vergeten"),
+    ("login", WRITES,
+     "log-?in log-?on sign-?in authenticate auth oauth2? token sessions?",
+     "anmelden anmeldung einloggen connexion identification iniciar-?sesion acceder ingresar entrar",
+     "accedi accesso inloggen aanmelden zaloguj logowanie"),
+    ("signup", WRITES,
+     "sign-?up register registration create-?account accounts?/new",
+     "registrieren registrierung inscription registro registrarse registrar cadastro registrazione registreren rejestracja"),
+    ("code", ("GET", *WRITES),
+     "coupons? vouchers? promo(tion)?s?(-?codes?)? discount(-?codes?)?s? gift-?(cards?|codes?) redeem",
+     "gutscheine? geschenkkarten? rabattcode codes?-?promo cheques?-?cadeaux? cupon(es)? cupo(m|ns) kortingscode cadeaukaart"),
+    ("payment", WRITES,
+     "pay payments? checkout charges? purchase payment-?(intents|methods) cards?",
+     "bezahlen zahlung kasse paiement payer pagos? pagar pagamentos? betalen betaling platnosc"),
+    ("cart", WRITES,
+     "carts? baskets? add-?to-?cart line-?items",
+     "warenkorb panier carrito carrinho carrello winkelwagen koszyk"),
+    ("content", WRITES,
+     "comments? reviews? posts? messages? feedback contact(-?us)? leads? tickets? threads? notes?",
+     "kommentare? bewertung(en)? commentaires? avis comentarios? opiniones resenas recensioni reacties opinie"),
+    ("search", ("GET", "POST"),
+     "search suggest autocomplete find query",
+     "suche recherche buscar? busqueda cerca zoeken szukaj"),
+)  # fmt: skip
+"""(flow, methods, words of the template in English, in other languages of the web), the first that fits counts."""
 RULES = tuple(
-    (FLOW[flow], methods, re.compile(_WORD.format(words)))
-    for flow, methods, words in (
-        (
-            "reset",
-            WRITES,
-            r"forgot(-?password)?|password-?reset|reset-?(password|code)|recover(y)?|passwordreset|passwort-?(vergessen|zuruecksetzen)|"
-            r"mot-?de-?passe-?oublie|recuperar|restablecer|wachtwoord-?vergeten",
-        ),
-        (
-            "login",
-            WRITES,
-            r"log-?in|log-?on|sign-?in|authenticate|auth|oauth2?|token|sessions?|anmelden|anmeldung|einloggen|"
-            r"connexion|identification|iniciar-?sesion|acceder|ingresar|entrar|accedi|accesso|inloggen|aanmelden|zaloguj|logowanie",
-        ),
-        (
-            "signup",
-            WRITES,
-            r"sign-?up|register|registration|create-?account|accounts?/new|registrieren|registrierung|inscription|"
-            r"registro|registrarse|registrar|cadastro|registrazione|registreren|rejestracja",
-        ),
-        (
-            "code",
-            ("GET", *WRITES),
-            r"coupons?|vouchers?|promo(tion)?s?(-?codes?)?|discount(-?codes?)?s?|gift-?(cards?|codes?)|redeem|"
-            r"gutscheine?|geschenkkarten?|rabattcode|codes?-?promo|cheques?-?cadeaux?|cupon(es)?|cupom|cupons|kortingscode|cadeaukaart",
-        ),
-        (
-            "payment",
-            WRITES,
-            r"pay|payments?|checkout|charges?|purchase|payment-?(intents|methods)|cards?|"
-            r"bezahlen|zahlung|kasse|paiement|payer|pago|pagos|pagar|pagamento|pagamentos|betalen|betaling|platnosc",
-        ),
-        (
-            "cart",
-            WRITES,
-            r"carts?|baskets?|add-?to-?cart|line-?items|warenkorb|panier|carrito|carrinho|carrello|winkelwagen|koszyk",
-        ),
-        (
-            "content",
-            WRITES,
-            r"comments?|reviews?|posts?|messages?|feedback|contact(-?us)?|leads?|tickets?|threads?|notes?|"
-            r"kommentare?|bewertung(en)?|commentaires?|avis|comentarios?|opiniones|resenas|recensioni|reacties|opinie",
-        ),
-        (
-            "search",
-            ("GET", "POST"),
-            r"search|suggest|autocomplete|find|query|suche|recherche|buscar|busca|busqueda|cerca|zoeken|szukaj",
-        ),
-    )
+    (FLOW[flow], methods, re.compile(_WORD.format("|".join(" ".join(words).split())))) for flow, methods, *words in WORDS
 )
-"""(flow, methods, words of the template), the first that fits counts."""
 
 STEMS = re.compile(
-    r"(?i)log|sign|auth|token|session|forg|pass|recov|regist|account|coup|vouch|promo|disc|gift|redeem|pay|checkout|charge|purch|"
+    r"(?i)log|sign|auth|token|session|forg|pass|recov|recup|regist|account|coup|vouch|promo|disc|gift|redeem|pay|checkout|charge|purch|"
     r"card|cart|bask|line|comm|revi|post|mess|feed|cont|lead|tick|thread|note|sear|sugg|compl|find|query|reset|passe|restab|"
     r"wachtw|anmeld|einlog|connex|identif|inici|acced|acces|ingres|entrar|inlog|aanmeld|zalog|inscri|cadas|rejest|gutsch|gesch|"
     r"rabatt|code|cheque|cupo|kort|cadeau|bezahl|zahl|kasse|paie|paye|pago|paga|betal|plat|waren|pani|carr|winkel|kosz|komm|"
