@@ -16,6 +16,7 @@ ANSWERS = {
     "actors_of_endpoint": ({"endpoint": "/v1/products/{int}"}, {"actor": "ip:198.51.100.77", "transactions": 600}, 20),
     "actors_with_many_addresses": ({"least": "1"}, {}, 10),
     "addresses_with_many_actors": ({"least": "2"}, {}, 1),
+    "attack_share": ({"least": "5"}, {"endpoint": "/v1/login"}, 1),
     "before_incident": ({"alert": "a211"}, {}, 1),
     "busiest_actors": ({}, {"actor": "ip:198.51.100.77", "transactions": 600}, 20),
     "by_hour": ({"host": "api.shop.test"}, {}, 1),

@@ -11,7 +11,18 @@ import pytest
 from click.testing import CliRunner
 
 from sensor.cli import main
-from sensor.core.records import ALL_TEXTS, AUTH_KINDS, COMPLETENESS, OPERATIONS, TEXTS, TRANSACTION, WEIRD, Batch, names_of
+from sensor.core.records import (
+    ALL_TEXTS,
+    AUTH_KINDS,
+    COMPLETENESS,
+    OPERATIONS,
+    REFUSALS,
+    TEXTS,
+    TRANSACTION,
+    WEIRD,
+    Batch,
+    names_of,
+)
 from sensor.core.wide import SLACK
 from sensor.store import StoreError, default_dsn, migrations, native, open_store, queries
 from sensor.store.values import timestamp
@@ -51,6 +62,7 @@ def random_batch(rows: int, seed: int, vary: int = 0) -> Batch:
     out["completeness"] &= (1 << len(COMPLETENESS)) - 1
     out["weird"] &= (1 << len(WEIRD)) - 1
     out["encap"] %= len(ENCAPS)
+    out["refused"] %= len(REFUSALS)
     out["operation_type"] %= len(OPERATIONS)
     out["grpc_status"] = draw.integers(-1, 256, rows)
     out["status"] *= draw.random(rows) < 0.7
@@ -97,7 +109,7 @@ def expected(batch: Batch, index: int) -> dict:
         "encap": ENCAPS[row["encap"]],
         "http_version": {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}[int(row["version"])],
         "stream_id": int(row["stream_id"]), "serial": int(row["serial"]),
-        "status": int(row["status"]) or None,
+        "status": int(row["status"]) or None, "refused": REFUSALS[row["refused"]],
         "request_bytes": int(row["request_bytes"]), "response_bytes": int(row["response_bytes"]),
         "latency_us": int(row["latency_us"]) if row["latency_us"] >= 0 else None,
         "auth": AUTH_KINDS[row["auth"]],

@@ -14,6 +14,7 @@ COMMANDS = {
     "alert": "One alert with its whole explanation and evidence.",
     "alerts": "Alerts, as a table or JSON lines.",
     "bench": "Measure the sensor's own throughput, stage by stage.",
+    "correlate": "Find in all sensors' traffic together what none of them told.",
     "doctor": "Say what is wrong with this machine, its interfaces and its store.",
     "encrypted": "TLS services that are asked for, by name, and their clients.",
     "endpoints": "API endpoints that are really called.",

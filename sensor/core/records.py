@@ -154,6 +154,9 @@ FLOWS = ("", "login", "signup", "reset", "payment", "code", "cart", "search", "c
 FLOW = {name: code for code, name in enumerate(FLOWS)}
 """Business flows that an endpoint may serve; `code`: coupons, vouchers, gift cards."""
 
+REFUSALS = ("", "refused", "untold")
+"""What an answer with 2xx or 3xx says all the same: nothing; no; what its body would tell, which was not seen."""
+
 CODINGS = ("identity", "gzip", "deflate", "br", "zstd", "other")
 CODING = {name: code for code, name in enumerate(CODINGS)}
 """Content codings (RFC 9110 8.4.1)."""

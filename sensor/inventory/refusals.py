@@ -22,7 +22,7 @@ from sensor.inventory.secrets import name_hash, plain_name_hash
 from sensor.inventory.shapes import CLOSE, CLOSE_LIST, COMMA, OPEN, OPEN_LIST, colon_behind
 
 NO_REFUSAL, REFUSED, UNTOLD = 0, 1, 2
-"""Values of TRANSACTION.refused."""
+"""Values of TRANSACTION.refused: places in REFUSALS."""
 SCANNED = 4_096
 """Bytes of an answer that are looked at."""
 M_JSON, M_FORM = MEDIA["json"], MEDIA["form"]

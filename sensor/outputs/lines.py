@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from sensor.core.addresses import address_text
-from sensor.core.records import ALL_TEXTS, AUTH_KINDS, COMPLETENESS, OPERATIONS, TRANSACTION, WEIRD, Batch, names_of
+from sensor.core.records import ALL_TEXTS, AUTH_KINDS, COMPLETENESS, OPERATIONS, REFUSALS, TRANSACTION, WEIRD, Batch, names_of
 
 VERSIONS = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
 ROWS_AT_ONCE = 1_024
@@ -119,6 +119,7 @@ class Lines:
             "path": texts["path"][index],
             "query": texts["query"][index],
             "endpoint": texts["template"][index],
+            "refused": REFUSALS[of("refused")],
             "operation_type": OPERATIONS[of("operation_type")],
             "operation": texts["operation"][index],
             "root_fields": texts["root_fields"][index].split(",") if texts["root_fields"][index] else [],

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from sensor.core.jit import kernel
-from sensor.core.records import AUTH_KINDS, COMPLETENESS, OPERATIONS, WEIRD
+from sensor.core.records import AUTH_KINDS, COMPLETENESS, OPERATIONS, REFUSALS, WEIRD
 from sensor.store import native
 from sensor.store.native import Column, Gather
 
@@ -47,6 +47,7 @@ def encode_transactions(
     columns["latency_us"] = native.nullable("UInt64", np.maximum(rows["latency_us"], 0), rows["latency_us"] < 0)
     columns["grpc_status"] = native.nullable("UInt8", rows["grpc_status"].astype(np.uint8), rows["grpc_status"] < 0)
     columns["operation_type"] = native.dictionary(list(OPERATIONS), np.minimum(rows["operation_type"], len(OPERATIONS) - 1))
+    columns["refused"] = native.dictionary(list(REFUSALS), np.minimum(rows["refused"], len(REFUSALS) - 1))
     for name in ("graphql_depth", "graphql_aliases"):
         columns[name] = native.numbers("UInt16", rows[name])
     columns["root_names"] = native.strings(Gather(arena, rows["root_fields_at"], rows["root_fields_len"]))

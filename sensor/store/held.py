@@ -184,9 +184,9 @@ class HeldStore(Store):
             elif kind == "rows":
                 yield names, [tuple(row) for row in content[0]]
 
-    def raw(self, sql: str, fmt: str) -> bytes:
+    def raw(self, sql: str, fmt: str, parameters: dict[str, Any] | None = None) -> bytes:
         """As Store.raw."""
-        return b"".join(content[0] for kind, *content in self._ask("raw", sql, fmt) if kind == "raw")
+        return b"".join(content[0] for kind, *content in self._ask("raw", sql, fmt, parameters) if kind == "raw")
 
     def _ask(self, *call: Any) -> Iterator[list[Any]]:
         """Send one call: its answers but the last."""

@@ -95,11 +95,11 @@ class Store:
                 for block in blocks:
                     yield names, plain_rows(block)
 
-    def raw(self, sql: str, fmt: str) -> bytes:
+    def raw(self, sql: str, fmt: str, parameters: dict[str, Any] | None = None) -> bytes:
         """What a reading query gives in a format of ClickHouse. Raises StoreError."""
         with self._sentences():
             client = self._reader()
-            return bytes(client.raw_query(self._reading_only(client, sql), fmt=fmt))
+            return bytes(client.raw_query(self._reading_only(client, sql), parameters=parameters, fmt=fmt))
 
     def answer(self, inserted: Callable[[str], None]) -> "Answers":
         """Answer other processes' questions to this embedded store from now on (sensor.store.held). Raises OSError."""
