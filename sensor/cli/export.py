@@ -36,6 +36,26 @@ def export_openapi(host: str | None, output: str | None, store_dsn: str | None, 
     _write(text, output)
 
 
+@export.command("inventory")
+@click.option("-f", "--format", "form", default="csv", show_default=True, metavar="NAME", help="csv or markdown.")
+@host_option
+@click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
+@common
+def export_inventory(form: str, host: str | None, output: str | None, store_dsn: str | None, config_path: str | None) -> None:
+    """All endpoints with risk, traffic and parameters, for a spreadsheet or a page.
+
+    \b
+    tapwatch export inventory --format markdown -o inventory.md
+    """
+    from sensor.outputs.inventory import FORMATS
+    from sensor.store import open_store, queries
+
+    _check_format(form, FORMATS)
+    with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
+        text = FORMATS[form](queries.endpoints(store, host), queries.parameters(store, host))
+    _write(text, output)
+
+
 @export.command("policy")
 @click.option("-f", "--format", "form", default="yaml", show_default=True, metavar="NAME", help="yaml, nginx, kong or envoy.")
 @host_option

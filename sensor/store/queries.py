@@ -59,8 +59,8 @@ def encrypted_services(store: Store, since: str | None, until: str | None, limit
     return store.dicts(f"SELECT * FROM encrypted_services{where} {order}", where.values | {"limit": limit})
 
 
-def parameters(store: Store, host: str) -> list[Row]:
-    """Rows of `endpoint_parameters` of one host."""
+def parameters(store: Store, host: str | None) -> list[Row]:
+    """Rows of `endpoint_parameters` of one host, or of all."""
     where = Where()
     where.equal("host", "String", host)
     return store.dicts(
