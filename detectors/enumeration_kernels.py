@@ -49,7 +49,7 @@ from detectors.sets import PairSet, new_pair_set
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
-from sensor.core.records import FLOW
+from sensor.core.records import FLOW, OPERATION
 from sensor.inventory.lexical import INT, LONGEST_WORD
 from sensor.inventory.refusals import REFUSED
 from sensor.inventory.secrets import EMAIL_SECRET, HARMLESS, plain_name_hash
@@ -66,6 +66,7 @@ CONTROL = np.dtype(
 )
 """asked: requests of the row's address, wherever; axis: (different values, draws) of each parameter of the request in work, in
 its fingerprint's group and in that of all"""
+JSON_RPC, RPC_ID = OPERATION["jsonrpc"], U(plain_name_hash(b"id"))
 F_LOGIN, F_PAYMENT, F_CODE = FLOW["login"], FLOW["payment"], FLOW["code"]
 SAMPLED_FROM = 8
 """Different values of an actor from which on its transactions are kept as evidence: most actors never ask for so many."""
@@ -73,6 +74,8 @@ PLAIN_SHAPE = 3.0
 """nats of walk and misses below which who is given everything that he asks for, in no order, may be meant to have it."""
 BY_THE_WAY = 0.3
 """Share of an address's requests below which one endpoint is not what it is after."""
+SPARSE = 100.0
+"""Numbers to each one that is asked for, from which on who tries them would miss most."""
 CRAWLER_GAP = 1_000_000_000
 """ns between the requests of a crawler that keeps to what is usual, on the average."""
 
@@ -214,6 +217,15 @@ def is_polite_crawler(track, arena, row):
 
 
 @kernel
+def knows_its_own(track, row):
+    """Whether somebody who is logged in asks for numbers that lie far from each other, and never for one that is not there: who
+    tries numbers misses, and who has a list of his own does not."""
+    if (row["credential"] == U(0) and row["session"] == U(0)) or track["misses"] > 0 or track["numeric"] != track["requests"]:
+        return False
+    return np.float64(track["high"]) - np.float64(track["low"]) > SPARSE * np.float64(track["distinct"])
+
+
+@kernel
 def may_ask_for_all(track, shape, plain, asked, arena, row):
     """Whether a client asks for everything once by trade: it proves who it is, as a partner's job, or is a crawler; or it does
     so by the way, as the people behind one address do.
@@ -221,7 +233,7 @@ def may_ask_for_all(track, shape, plain, asked, arena, row):
     shape: nats of walk and misses; plain: without the walk's direction, as site maps are sorted; asked: requests of the
     address, wherever. At an endpoint that hardly anybody else uses a job may go in order, if it never misses.
     """
-    if plain < PLAIN_SHAPE and is_polite_crawler(track, arena, row):
+    if plain < PLAIN_SHAPE and (is_polite_crawler(track, arena, row) or knows_its_own(track, row)):
         return True
     if shape < PLAIN_SHAPE:
         return row["credential"] != U(0) or np.float64(track["requests"]) < BY_THE_WAY * np.float64(asked)
@@ -267,6 +279,8 @@ def is_watched(state, row, value):
         return True
     if value["secret"] != HARMLESS and value["secret"] != EMAIL_SECRET:
         return False
+    if row["operation_type"] == JSON_RPC and value["slot"] == RPC_ID:
+        return False  # the client's count of its requests (JSON-RPC 2.0, 4)
     flow, status = row["flow"], row["status"]
     refused = status == 400 or status == 422 or status >= 500
     if flow == F_CODE and (status >= 400 or row["refused"] == REFUSED):

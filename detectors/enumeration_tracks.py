@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from detectors.campaigns import distinct_bits
+from detectors.campaigns import counted_by_bits
 from detectors.combinations import IN_COMBINATION, keep_names
 from detectors.enumeration_baseline import (
     MEASURE_EVERY,
@@ -179,12 +179,6 @@ def is_miss(row, value):
     if status == 404 or status == 403 or status == 410 or row["refused"] == REFUSED:
         return True
     return status == 400 and value["location"] != IN_BODY
-
-
-@kernel
-def counted_by_bits(bits):
-    """How many different hashes set these bits of 64, as far as they can tell (linear counting); at least one."""
-    return max(1.0, 64.0 * math.log(64.0 / max(0.25, np.float64(64 - distinct_bits(bits)))))
 
 
 @kernel

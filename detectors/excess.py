@@ -1,15 +1,16 @@
 """More is asked for at once than anybody else asks for: pages of 100,000 rows, GraphQL documents without end (API4:2023).
 
 Statistic: at each endpoint, for each parameter that says how many things are wanted, and for depth and aliases of GraphQL, the
-largest number that at least two addresses asked for. Who asks for more than `factor` = 10 times as much, and is given it,
-collects surprise in nats: ln(n + 1) for the first time, ln 2 for each further one (detectors/sizes.py).
+largest number that at least two addresses asked for. Who asks for more than `factor` = 10 times as much (twice for depth and
+aliases, which are written by hand), and is given it, collects surprise in nats: ln(n + 1) for the first time, ln 2 for each
+further one (detectors/sizes.py).
 
 Null model: exchangeability. Of n + 1 ordinary requests each is the largest with probability 1 / (n + 1); a client that asked
 so once does it again every other time, since it is the same program.
 
 Threshold: `threshold` = 13.8 nats: once in 1,000,000 clients, if they were exchangeable. What one address alone asks for never
 moves what is usual; excess does not teach, until five addresses do it: then it is a habit.
-Cold start: before 20 ordinary requests 1,000 things, 15 levels and 15 aliases are usual.
+Cold start: before 20 ordinary requests 1,000 things, 10 levels and 10 aliases are usual.
 """
 
 import json

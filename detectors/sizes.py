@@ -29,7 +29,9 @@ NAMES = np.array(
 """Names of parameters that say how many things are wanted."""
 OF_DEPTH, OF_ALIASES = U(1), U(2)
 """Slots of what is no parameter; hashes of names are never so small."""
-COLD_SIZE, COLD_NESTING = 1_000, 15
+COLD_SIZE, COLD_DEPTH, COLD_ALIASES = 1_000, 10, 10
+NESTING_FACTOR = 2
+"""Documents are written by hand: twice as deep as any other is no other page of the same application."""
 LEARNED_FROM, COUNTED = 20, 10_000
 """Ordinary requests from which on the largest of them counts, and that are counted."""
 STAYS = 1 << 62
@@ -202,5 +204,5 @@ def take_sizes(state, rows, values, arena, names, factor, threshold, idle):
                     keep_name(state, row, place, arena, values[at])
             at += 1
         if row["graphql_depth"] > 0:
-            take_size(state, row, np.int64(row["graphql_depth"]), OF_DEPTH, COLD_NESTING, factor, threshold, idle)
-            take_size(state, row, np.int64(row["graphql_aliases"]), OF_ALIASES, COLD_NESTING, factor, threshold, idle)
+            take_size(state, row, np.int64(row["graphql_depth"]), OF_DEPTH, COLD_DEPTH, NESTING_FACTOR, threshold, idle)
+            take_size(state, row, np.int64(row["graphql_aliases"]), OF_ALIASES, COLD_ALIASES, NESTING_FACTOR, threshold, idle)

@@ -176,6 +176,7 @@ class TestEveryDetector:
                 other | {"path": "/v1/comments", "sent": TEXT % k},
                 other | {"path": "/v1/import", "sent": b'{"url": "http://10.0.0.%d/"}' % k},
                 other | {"path": "/v1/register", "client": f"198.51.100.{100 + k % 12}", "status": 201},
+                common | {"path": "/v1/me", "client": f"{100 + k % 4}.{k % 80}.1.1", "credential": 9, "auth": "bearer"},
                 common | {"path": "/v1/items", "query": f"limit=90000&page={k}", "client": "198.51.100.12"},
             ]
         return shoppers() + sweep(120) + people() + sorted(attacks, key=lambda row: row["ts"])

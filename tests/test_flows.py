@@ -29,6 +29,7 @@ from sensor.inventory.flows import STEMS, WORDS, flow_of
         ("POST", "/posts/{int}/comments", "content"),
         ("GET", "/v1/products/{int}", ""),
         ("POST", "/v1/tokenizers", ""),
+        ("POST", "/users/sign_in.json", "login"),
         ("POST", "/konto/anmelden", "login"),
         ("POST", "/compte/connexion", "login"),
         ("POST", "/konto/passwort-vergessen", "reset"),
@@ -64,6 +65,9 @@ def test_bodies_tell_where_names_do_not():
     password, card = b'{"u":"x","password":"y"}', b'{"pan":"4000001234567899"}'
     assert flows_of([{"path": "/enter", "sent": password}, {"path": "/enter"}]) == ["login", "login"]
     assert flows_of([{"path": "/enter"}, *[{"path": "/enter", "sent": password}] * 2]) == ["", "", "login"]
+    account = {"path": "/join", "sent": b'{"name":"a","email":"a@b.test","password":"y","terms":true}'}
+    assert flows_of([account | {"status": 201}]) == ["signup"] and flows_of([account]) == ["login"]
+    assert flows_of([{"path": "/enter", "sent": password, "status": 201}]) == ["login"]
     assert flows_of([{"path": "/order", "sent": card}]) == ["payment"]
     assert flows_of([{"path": "/enter", "sent": password, "status": 400}]) == [""]  # whoever is refused teaches nothing
     assert flows_of([{"path": "/x"}] * 9 + [{"path": "/x", "sent": password}] * 5)[-1] == ""

@@ -16,7 +16,9 @@ from sensor.inventory.values import IN_BODY, IN_PATH
 
 NONE, LOGIN, SIGNUP, RESET, PAYMENT, CODE, CART, SEARCH, CONTENT = range(len(FLOWS))
 
-SERVED_FROM, SERVED_TO = 200, 400
+SERVED_FROM, SERVED_TO, CREATED = 200, 400, 201
+FORM_OF_SIGNUP = 4
+"""Fields beside which a password that makes something (201) makes an account: a log-in has two or three."""
 MOST_VOTES = 1_000
 WRITES = ("POST", "PUT", "PATCH")
 LOOKED_AT = 128
@@ -52,7 +54,8 @@ WORDS = (
 )  # fmt: skip
 """(flow, methods, words of the template in English, in other languages of the web), the first that fits counts."""
 RULES = tuple(
-    (FLOW[flow], methods, re.compile(_WORD.format("|".join(" ".join(words).split())))) for flow, methods, *words in WORDS
+    (FLOW[flow], methods, re.compile(_WORD.format("|".join(" ".join(words).split()).replace("-?", "[-_]?"))))
+    for flow, methods, *words in WORDS
 )
 
 STEMS = re.compile(
@@ -128,10 +131,13 @@ def note_hints(hints, votes, generations, endpoints, rows, values, names):
             generations[place] = endpoints[place]["generation"]
             hints[place] = NONE
             votes[place] = 0
-        hint = np.uint8(NONE)
+        hint, fields = np.uint8(NONE), 0
         while at < values.shape[0] and values[at]["row"] == index:
             hint = max(hint, flow_hint(values[at], names))
+            fields += values[at]["location"] == IN_BODY
             at += 1
+        if hint == LOGIN and rows[index]["status"] == CREATED and fields >= FORM_OF_SIGNUP:
+            hint = np.uint8(SIGNUP)
         if SERVED_FROM <= rows[index]["status"] < SERVED_TO:
             vote(hints, votes, place, hint)
         rows[index]["flow"] = hints[place]

@@ -8,7 +8,7 @@ have nothing to do with each other differ in 32 bits on the average.
 import numpy as np
 
 from sensor.core.addresses import hex_value
-from sensor.core.hashing import U, mix
+from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 from sensor.core.quoted import QUOTE, string_end
 from sensor.core.records import FLOW, MEDIA
@@ -17,8 +17,9 @@ from sensor.inventory.lexical import DIGIT, KIND, LOWER, UPPER
 from sensor.inventory.secrets import name_hash, plain_name_hash
 from sensor.inventory.values import AMPERSAND, EQUALS, find_in
 
-SHORTEST, LONGEST = 40, 512
-"""Bytes of a text, without what does not count, from which on it has a signature, and that are looked at."""
+SHORTEST, SHORTEST_LINKED, LONGEST = 40, 8, 512
+"""Bytes of a text, without what does not count, from which on it has a signature; from which on one with a web address has; and
+that are looked at."""
 SCANNED = 8_192
 """Bytes of a body in which the longest text is looked for."""
 SHINGLE = 4
@@ -239,6 +240,8 @@ def sign_texts(rows, bodies, scratch, counts):
         elif row["request_media"] != M_TEXT:
             continue
         length, linked = normalise(bodies, at, at + length, scratch)
-        if length >= SHORTEST:
-            row["linked"] = linked
+        row["linked"] = linked and length >= SHORTEST_LINKED
+        if length < SHORTEST and row["linked"]:
+            row["signature"] = hash_bytes(scratch, 0, length, U(13)) | U(1)  # near nothing but itself: too short for more
+        elif length >= SHORTEST:
             row["signature"] = simhash(scratch, length, counts)

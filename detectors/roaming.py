@@ -1,0 +1,135 @@
+"""From how many networks each token is used within an hour."""
+
+import math
+
+import numpy as np
+
+from detectors.campaigns import counted_by_bits
+from detectors.statistics import normal_tail_nats
+from sensor.core.bundle import Bundle
+from sensor.core.hashing import U, hash_bytes, mix
+from sensor.core.jit import kernel
+
+TOKENS, HOSTS, WAYS = 32_768, 1_024, 8
+SHARED = 0.3
+"""Share of its host's requests from which on a token is one that an application brings along, the same for everybody."""
+STAYS = 1 << 62
+NETWORKS = 256
+"""Addresses of a token that are kept, for the alert."""
+INCIDENTS = 64
+USUAL_LOG, SPREAD = math.log(1.2), 0.7
+"""ln(networks) of one token in an hour: mostly one; one in six is used from two or three, as a phone on its way."""
+
+BEARER = np.dtype([
+    ("key", "<u8"), ("credential", "<u8"), ("endpoint", "<u4"), ("networks", "<u8"), ("began", "<i8"), ("first_ts", "<i8"),
+    ("last_ts", "<i8"), ("raised_ts", "<i8"), ("nats", "<f8"), ("requests", "<u4"), ("incident", "<i4"),
+])  # fmt: skip
+"""A token at a host. networks: bits of hashes of the networks that it was used from since `began`; first_ts: its first use."""
+ADDRESS = np.dtype([("hi", "<u8"), ("lo", "<u8"), ("requests", "<u4"), ("ts", "<i8"), ("port", "<u2"), ("status", "<u2")])
+
+
+class Roaming(Bundle):
+    """All tokens, and the addresses of those that were raised."""
+
+    bearers: np.ndarray
+    """BEARER[TOKENS], sets of WAYS places"""
+    addresses: np.ndarray
+    """ADDRESS[INCIDENTS, NETWORKS]"""
+    hosts: np.ndarray
+    """uint64[HOSTS]: requests to the hosts of each place"""
+    control: np.ndarray
+    """int64[1]: incidents that have addresses"""
+
+
+def new_roaming() -> Roaming:
+    addresses, hosts = np.zeros((INCIDENTS, NETWORKS), ADDRESS), np.zeros(HOSTS, np.uint64)
+    return Roaming(np.zeros(TOKENS, BEARER), addresses, hosts, np.zeros(1, np.int64))
+
+
+@kernel
+def network_of(row):
+    """Hash of the network of who asked: /16 of IPv4, /32 of IPv6, about one of a provider's."""
+    if row["client_hi"] == U(0) and row["client_lo"] >> U(32) == U(0xFFFF):
+        return mix(row["client_lo"] >> U(16))
+    return mix(row["client_hi"] >> U(32))
+
+
+@kernel
+def claim_to_stay(bearer):
+    """The smaller, the sooner an entry gives way: a raised one last, else the one that was silent longest."""
+    return bearer["last_ts"] + (STAYS if bearer["raised_ts"] > 0 else 0)
+
+
+@kernel
+def bearer_of(bearers, row, host, idle):
+    """The entry of a token at a host; one that is not raised and was silent longest gives way."""
+    key = mix(row["credential"] ^ mix(host)) | U(1)
+    base = np.int64(key & U(TOKENS // WAYS - 1)) * WAYS
+    chosen = base
+    for k in range(base, base + WAYS):
+        if bearers[k]["key"] == key:
+            chosen = k
+            break
+        if claim_to_stay(bearers[k]) < claim_to_stay(bearers[chosen]):
+            chosen = k
+    bearer = bearers[chosen]
+    if bearer["key"] != key:
+        bearer["key"] = key
+        bearer["credential"] = row["credential"]
+        bearer["endpoint"] = row["endpoint"]
+        bearer["networks"] = 0
+        bearer["began"] = row["ts"]
+        bearer["first_ts"] = row["ts"]
+        bearer["last_ts"] = row["ts"]
+        bearer["raised_ts"] = 0
+        bearer["nats"] = 0.0
+        bearer["requests"] = 0
+        bearer["incident"] = -1
+    elif row["ts"] - bearer["began"] > idle:
+        bearer["networks"] = 0
+        bearer["began"] = row["ts"]
+    return bearer
+
+
+@kernel
+def keep_address(addresses, row):
+    """Count a request of a raised token for its address: ADDRESS[NETWORKS]; later addresses find no room."""
+    for k in range(NETWORKS):
+        one = addresses[k]
+        if one["requests"] == 0:
+            one["hi"] = row["client_hi"]
+            one["lo"] = row["client_lo"]
+        if one["requests"] == 0 or (one["hi"] == row["client_hi"] and one["lo"] == row["client_lo"]):
+            one["requests"] += np.uint32(1)
+            one["ts"] = row["ts"]
+            one["port"] = row["client_port"]
+            one["status"] = row["status"]
+            return
+
+
+@kernel
+def take_tokens(state, rows, arena, kinds, threshold, idle):
+    """All requests of a batch that bear a token of a user and were served. kinds: uint8[AUTH], 1 for those of users."""
+    for index in range(rows.shape[0]):
+        row = rows[index]
+        host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
+        place = host & U(HOSTS - 1)
+        state.hosts[place] += U(1)
+        if row["credential"] == U(0) or not kinds[row["auth"]] or row["endpoint"] == 0 or not 200 <= row["status"] < 400:
+            continue
+        bearer = bearer_of(state.bearers, row, host, idle)
+        bearer["requests"] += np.uint32(1)
+        bearer["last_ts"] = max(bearer["last_ts"], row["ts"])
+        before = bearer["networks"]
+        bearer["networks"] |= U(1) << (network_of(row) & U(63))
+        if bearer["networks"] != before:
+            networks = counted_by_bits(bearer["networks"])
+            bearer["nats"] = max(bearer["nats"], normal_tail_nats((math.log(networks) - USUAL_LOG) / SPREAD))
+        is_everybodys = np.float64(bearer["requests"]) > SHARED * np.float64(state.hosts[place])
+        if bearer["nats"] >= threshold and bearer["raised_ts"] == 0 and not is_everybodys:
+            bearer["raised_ts"] = row["end"]
+            if state.control[0] < INCIDENTS:
+                bearer["incident"] = state.control[0]
+                state.control[0] += 1
+        if bearer["incident"] >= 0:
+            keep_address(state.addresses[bearer["incident"]], row)
