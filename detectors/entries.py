@@ -5,12 +5,13 @@ import math
 import numpy as np
 
 from detectors.statistics import more_than_expected_nats, normal_tail_nats
+from detectors.ways import way_of
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.inventory.endpoints import CAPACITY
 
-ENTRANTS, WAYS = 32_768, 8
+ENTRANTS = 32_768
 REPEATS = 3
 """Entries of an address from which on it enters again and again: a family has two children, a form is sent twice."""
 LEAST_REPEATERS = 5
@@ -35,7 +36,7 @@ class Entries(Bundle):
     """Everything that is known of entries."""
 
     entrants: np.ndarray
-    """ENTRANT[ENTRANTS], sets of WAYS places"""
+    """ENTRANT[ENTRANTS], by detectors.ways"""
     floors: np.ndarray
     """FLOOR[CAPACITY], by endpoint"""
 
@@ -48,15 +49,7 @@ def new_entries() -> Entries:
 def entrant_of(entrants, row, idle):
     """The entry of an address at an endpoint, begun anew after a long silence; who was silent longest gives way."""
     key = mix(row["client_lo"] ^ mix(row["client_hi"] ^ mix(U(row["endpoint"])))) | U(1)
-    base = np.int64(key & U(ENTRANTS // WAYS - 1)) * WAYS
-    chosen = base
-    for k in range(base, base + WAYS):
-        if entrants[k]["key"] == key:
-            chosen = k
-            break
-        if entrants[k]["last_ts"] < entrants[chosen]["last_ts"]:
-            chosen = k
-    entrant = entrants[chosen]
+    entrant = entrants[way_of(entrants, key)]
     if entrant["key"] != key or row["ts"] - entrant["last_ts"] > idle:
         entrant["key"] = key
         entrant["endpoint"] = row["endpoint"]

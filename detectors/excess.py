@@ -44,8 +44,8 @@ class Excess(Detector):
 
     def update(self, view: View) -> None:
         take_sizes(
-            self._state, view.batch.rows, view.values, view.batch.arena, NAMES, int(self.factor), float(self.threshold),
-            self.idle_minutes * MINUTE,
+            self._state, view.batch.rows, view.values, view.batch.arena, view.endpoints.rows, NAMES, int(self.factor),
+            float(self.threshold), self.idle_minutes * MINUTE,
         )  # fmt: skip
 
     def alerts(self, endpoints) -> list[Alert]:
@@ -85,7 +85,7 @@ class Excess(Detector):
             explanation=(
                 f"{who} asked {host} {method} {template} for up to {int(most['asked']):,} {what}, in {requests} requests "
                 f"within {duration_text(end - begin)}; others ask for up to {int(most['usual']):,}. "
-                f"{int(askers['answered'].sum())} of them were answered, with {int(askers['bytes'].sum()):,} bytes in all."
+                f"They were answered with {int(askers['bytes'].sum()):,} bytes in all."
             ),
             evidence=[_evidence(one, method) for one in askers[:20]],
             identity=f"{key:016x}\0{int(first['first_ts'])}",

@@ -6,14 +6,14 @@ import numpy as np
 
 from detectors.campaigns import counted_by_bits
 from detectors.statistics import normal_tail_nats
+from detectors.ways import way_of
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 
-TOKENS, HOSTS, WAYS = 32_768, 1_024, 8
+TOKENS, HOSTS = 32_768, 1_024
 SHARED = 0.3
 """Share of its host's requests from which on a token is one that an application brings along, the same for everybody."""
-STAYS = 1 << 62
 NETWORKS = 256
 """Addresses of a token that are kept, for the alert."""
 INCIDENTS = 64
@@ -32,7 +32,7 @@ class Roaming(Bundle):
     """All tokens, and the addresses of those that were raised."""
 
     bearers: np.ndarray
-    """BEARER[TOKENS], sets of WAYS places"""
+    """BEARER[TOKENS], by detectors.ways"""
     addresses: np.ndarray
     """ADDRESS[INCIDENTS, NETWORKS]"""
     hosts: np.ndarray
@@ -55,24 +55,10 @@ def network_of(row):
 
 
 @kernel
-def claim_to_stay(bearer):
-    """The smaller, the sooner an entry gives way: a raised one last, else the one that was silent longest."""
-    return bearer["last_ts"] + (STAYS if bearer["raised_ts"] > 0 else 0)
-
-
-@kernel
 def bearer_of(bearers, row, host, idle):
     """The entry of a token at a host; one that is not raised and was silent longest gives way."""
     key = mix(row["credential"] ^ mix(host)) | U(1)
-    base = np.int64(key & U(TOKENS // WAYS - 1)) * WAYS
-    chosen = base
-    for k in range(base, base + WAYS):
-        if bearers[k]["key"] == key:
-            chosen = k
-            break
-        if claim_to_stay(bearers[k]) < claim_to_stay(bearers[chosen]):
-            chosen = k
-    bearer = bearers[chosen]
+    bearer = bearers[way_of(bearers, key)]
     if bearer["key"] != key:
         bearer["key"] = key
         bearer["credential"] = row["credential"]

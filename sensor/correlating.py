@@ -20,7 +20,7 @@ from sensor.store.writer import Writer
 
 FLEET = "fleet"
 """Name of the sensor in alerts that are told by all of them together."""
-SOURCE = "correlation00000"[:16]
+SOURCE = "f1ee700000000000"
 ROWS = 200_000
 """Transactions that are taken at once."""
 STEP = 60

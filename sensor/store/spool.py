@@ -79,9 +79,9 @@ class Spool:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             found = sorted(folder.iterdir())
+            self._waiting = [_found(path, match) for path in found if (match := _NAME.fullmatch(path.name))]
         except OSError as error:
             raise StoreError(f"The spool {folder} cannot be used: {error.strerror or error}.") from None
-        self._waiting = [_found(path, match) for path in found if (match := _NAME.fullmatch(path.name))]
         self.size = sum(entry.size for entry in self._waiting)
         """bytes that wait"""
         self.rows = sum(entry.rows for entry in self._waiting)
