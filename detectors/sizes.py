@@ -190,17 +190,6 @@ def take_sizes(state, rows, values, arena, endpoints, names, factor, threshold, 
                     keep_name(state.askers[asker], arena, values[at])
             at += 1
         if row["graphql_depth"] > 0:
-            take_size(
-                state, row, np.int64(row["graphql_depth"]), OF_DEPTH, generation, COLD_DEPTH, NESTING_FACTOR, threshold, idle
-            )
-            take_size(
-                state,
-                row,
-                np.int64(row["graphql_aliases"]),
-                OF_ALIASES,
-                generation,
-                COLD_ALIASES,
-                NESTING_FACTOR,
-                threshold,
-                idle,
-            )
+            depth, aliases = np.int64(row["graphql_depth"]), np.int64(row["graphql_aliases"])
+            take_size(state, row, depth, OF_DEPTH, generation, COLD_DEPTH, NESTING_FACTOR, threshold, idle)
+            take_size(state, row, aliases, OF_ALIASES, generation, COLD_ALIASES, NESTING_FACTOR, threshold, idle)
