@@ -53,9 +53,9 @@ class LiveStore:
         """How rows fare, for metrics."""
         if self._writer is None:
             return {}
-        on_disk = self._spool.rows if self._spool else 0
+        on_disk, age = (self._spool.rows, self._spool.age) if self._spool else (0, 0.0)
         return {
-            "lag_seconds": self._writer.lag,
+            "lag_seconds": max(self._writer.lag, age),
             "waiting_rows": self._writer.waiting + on_disk,
             "written_rows": max(0, self._writer.written - on_disk),
             "dropped_rows": self.dropped,

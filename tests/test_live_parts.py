@@ -281,7 +281,7 @@ def figures(**changes) -> Figures:
     given = {
         "version": "1", "sensor": "tap-1", "interfaces": [tap], "counters": {"gap": 2, "frames": 10}, "stage_seconds": {"decode": 0.5},
         "connections": 4, "endpoints": 5, "alerts": {("enumeration", "high"): 1}, "made": time.monotonic(),
-        "store": {"lag_seconds": 0.5, "waiting_rows": 7, "written_rows": 8, "dropped_rows": 9},
+        "store": {"lag_seconds": 0.5, "waiting_rows": 7, "written_rows": 8, "dropped_rows": 9, "spool_bytes": 0},
     }  # fmt: skip
     return Figures(**given | changes)
 
@@ -313,7 +313,9 @@ def test_metrics_and_probes():
         assert get(port, "/healthz") == (200, "good\n") and get(port, "/readyz") == (200, "good\n")
         assert get(port, "/other")[0] == 404
         assert json.loads(get(port, "/top")[1])["hottest"] == []
-        server.figures = figures(store={"lag_seconds": 60.0, "waiting_rows": 1, "written_rows": 0, "dropped_rows": 0})
+        server.figures = figures(
+            store={"lag_seconds": 60.0, "waiting_rows": 1, "written_rows": 0, "dropped_rows": 0, "spool_bytes": 0}
+        )
         assert get(port, "/healthz")[0] == 200 and get(port, "/readyz") == (503, "the store does not take rows\n")
         server.figures = figures(made=time.monotonic() - 60)
         assert get(port, "/healthz") == (503, "the main loop does not turn\n")

@@ -64,6 +64,7 @@ def test_blocks_are_sent_in_order_and_as_they_were_given(tmp_path, disk, said):
     sent = [put(first, "alert_versions", 0)]
     disk.failure = AWAY
     sent += [put(first, "transactions", number, native(number)) for number in range(1, 41)]
+    assert 0 <= first.age < 60
     assert (len(disk.taken), first.rows, first.dropped) == (1, sum(range(1, 41)), 0) and first.size > 0
     again = Spool(disk, tmp_path / "s", 1 << 20, said.append)  # the process was killed
     disk.failure = None

@@ -55,6 +55,8 @@ class _Waiting:
     size: int
     rows: int
     """transactions in it"""
+    since: float
+    """when it was written, seconds since the epoch"""
 
 
 class Taker(Protocol):
@@ -92,6 +94,12 @@ class Spool:
                 path.unlink(missing_ok=True)
         if self._waiting:
             say(f"{len(self._waiting):,} blocks of an earlier run wait in {folder} for the store.")
+
+    @property
+    def age(self) -> float:
+        """Seconds that the oldest block has waited."""
+        oldest = self._waiting[:1]
+        return max(0.0, time.time() - oldest[0].since) if oldest else 0.0
 
     def insert(self, table: str, columns: tuple[str, ...], block: bytes, fmt: str = "Native", token: str = "") -> None:
         """Send some of what waits, then this block; what cannot be sent now waits."""
@@ -146,7 +154,7 @@ class Spool:
         data = msgspec.json.encode(head) + b"\n" + block
         self._number += 1
         path = self._folder / f"{self._number:012d}-{head.table}.block"
-        entry = _Waiting(path, head.table, len(data), head.rows if head.table == "transactions" else 0)
+        entry = _Waiting(path, head.table, len(data), head.rows if head.table == "transactions" else 0, time.time())
         while self.size + len(data) > self._limit:
             first = max(self._waiting, key=_gives_way, default=entry)
             victim = first if _gives_way(first) >= _gives_way(entry) else entry
@@ -214,4 +222,5 @@ def _found(path: pathlib.Path, match: re.Match[str]) -> _Waiting:
     """A block that an earlier run left."""
     head, _ = _read(path)
     rows = head.rows if head is not None and head.table == "transactions" else 0
-    return _Waiting(path, match[2], path.stat().st_size, rows)
+    stat = path.stat()
+    return _Waiting(path, match[2], stat.st_size, rows, stat.st_mtime)
