@@ -124,7 +124,8 @@ def try_once(track, trial, row, usual):
 def join(state, at, track, usual, limit):
     """Make a track's address a member of an incident, with everything since its sum left zero."""
     campaigns = state.campaigns
-    take_in(campaigns, at, track["source_hi"], track["source_lo"], track["attempts"], track["failures"], track["first_ts"])
+    tried, failed = track["attempts"], track["failures"]
+    take_in(campaigns, at, track["source_hi"], track["source_lo"], tried, failed, track["users"], track["first_ts"])
     incident = campaigns.incidents[at]
     incident["users"] |= track["users"]
     incident["secrets"] |= track["secrets"]
@@ -219,7 +220,8 @@ def go_on(state, at, track, trial, row, usual, limits):
     incident = state.campaigns.incidents[at]
     failed = trial["outcome"] == FAILURE
     if track["joined"] and member_of(state.campaigns, at, row["client_hi"], row["client_lo"], False) != NOBODY:
-        take_in(state.campaigns, at, row["client_hi"], row["client_lo"], 1, 1 if failed else 0, row["ts"])
+        user = U(1) << (trial["user"] & U(63)) if trial["user"] else U(0)
+        take_in(state.campaigns, at, row["client_hi"], row["client_lo"], 1, 1 if failed else 0, user, row["ts"])
     elif incident["wide"] and failed and still_failing(state, at, trial, row, limits):
         join(state, at, track, usual, limits[OF_GROUP])
     else:

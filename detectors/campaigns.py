@@ -22,7 +22,15 @@ BY_ADDRESS, BY_FINGERPRINT, BY_PLACE = range(3)
 
 SAMPLE = np.dtype([("ts", "<i8"), ("hi", "<u8"), ("lo", "<u8"), ("port", "<u2"), ("status", "<u2")])
 MEMBER = np.dtype(
-    [("serial", "<u4"), ("place", "<u2"), ("hi", "<u8"), ("lo", "<u8"), ("transactions", "<u4"), ("failures", "<u4")]
+    [
+        ("serial", "<u4"),
+        ("place", "<u2"),
+        ("hi", "<u8"),
+        ("lo", "<u8"),
+        ("transactions", "<u4"),
+        ("failures", "<u4"),
+        ("users", "<u8"),
+    ]
 )
 INCIDENT = np.dtype([
     ("key", "<u8"), ("serial", "<u4"),     # which group at which place; 0: free
@@ -130,18 +138,20 @@ def member_of(campaigns, place, hi, lo, create):
     member["lo"] = lo
     member["transactions"] = 0
     member["failures"] = 0
+    member["users"] = 0
     incident["actors"] += np.uint32(1)
     return free
 
 
 @kernel
-def take_in(campaigns, place, hi, lo, transactions, failures, first_ts):
-    """Count transactions of a member, a new or a known one."""
+def take_in(campaigns, place, hi, lo, transactions, failures, users, first_ts):
+    """Count transactions of a member, a new or a known one. users: bits of hashes of the accounts that it tried."""
     incident = campaigns.incidents[place]
     at = member_of(campaigns, place, hi, lo, True)
     if at != NOBODY:
         campaigns.members[at]["transactions"] += np.uint32(transactions)
         campaigns.members[at]["failures"] += np.uint32(failures)
+        campaigns.members[at]["users"] |= U(users)
     incident["transactions"] += np.uint32(transactions)
     incident["failures"] += np.uint32(failures)
     incident["first_ts"] = min(incident["first_ts"], first_ts)

@@ -9,7 +9,7 @@ that is what `min_attempts` is for, and that attempts must differ; a group takes
 Cold start: until the endpoint was seen, p0 is drawn to `usual_failures` = 0.15.
 
 After an outage, or a change of rules, many people fail at once. They get in in the end: where half of the addresses of a group
-did so, with 10 attempts each or fewer, it is no alert any more.
+did so, each at one account with 10 attempts or fewer, it is no alert any more.
 
 Which accounts and passwords were tried tells the form: many of both (stuffing), few passwords for many accounts
 (spraying), many passwords for one account (brute force).
@@ -45,10 +45,11 @@ class CredentialStuffing(Guessing):
         return attempts_at("login", view, room, OUTCOMES)
 
     def are_people(self, members: np.ndarray) -> bool:
-        """Whether at least GOT_IN of many addresses, with a few attempts each, logged in among their failures."""
+        """Whether at least GOT_IN of many addresses, with a few attempts each at one account, logged in among them."""
         if len(members) < self.min_addresses or np.median(members["transactions"]) > PATIENT:
             return False
-        return bool(np.mean(members["failures"] < members["transactions"]) >= GOT_IN)
+        own = np.bitwise_count(members["users"]) == 1  # who tries others' accounts proves nothing by logging in to his own
+        return bool(np.mean(own & (members["failures"] < members["transactions"])) >= GOT_IN)
 
     def explain(self, incident, sources, attempts, failures, place) -> str:
         form = FORMS.get((tried(int(incident["users"])), tried(int(incident["secrets"]))), "")

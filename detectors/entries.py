@@ -21,15 +21,19 @@ USUAL_LOG, SPREAD = math.log(1.5), 0.7
 """ln(entries) of one address in an hour: mostly one; one in six makes three, a school class 30."""
 
 ENTRANT = np.dtype([
-    ("key", "<u8"), ("endpoint", "<u4"), ("hi", "<u8"), ("lo", "<u8"), ("entries", "<u4"), ("tokens", "u1"),
-    ("first_ts", "<i8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("nats", "<f8"), ("port", "<u2"), ("status", "<u2"),
+    ("key", "<u8"), ("endpoint", "<u4"), ("generation", "<u4"), ("hi", "<u8"), ("lo", "<u8"), ("tokens", "u1"),
+    ("began", "<i8"), ("entries", "<u4"), ("most", "<u4"), ("all", "<u4"), ("first_ts", "<i8"), ("last_ts", "<i8"),
+    ("raised_ts", "<i8"), ("nats", "<f8"), ("port", "<u2"), ("status", "<u2"),
 ])  # fmt: skip
-"""An address at one endpoint, since it was silent there for long. tokens: it proved who it is."""
+"""An address at one endpoint. entries: within the hour that began at `began`; most: in any hour; all: since it was silent for
+long; tokens: it proved who it is."""
 FLOOR = np.dtype([
     ("generation", "<u4"), ("addresses", "<f8"), ("repeaters", "<f8"), ("usual_addresses", "<f8"), ("usual_repeaters", "<f8"),
-    ("since", "<i8"), ("first_ts", "<i8"), ("raised_ts", "<i8"), ("nats", "<f8"),
+    ("since", "<i8"), ("first_ts", "<i8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("nats", "<f8"), ("peak", "<f8"),
+    ("open", "u1"),
 ])  # fmt: skip
-"""An endpoint: addresses of the last hour or so, those of them that enter again and again; both as they are usual."""
+"""An endpoint: addresses of the last hour or so, those of them that enter again and again; both as they are usual. first_ts to
+last_ts: the newest incident; peak: its nats; open: it goes on."""
 
 
 class Entries(Bundle):
@@ -46,21 +50,28 @@ def new_entries() -> Entries:
 
 
 @kernel
-def entrant_of(entrants, row, idle):
-    """The entry of an address at an endpoint, begun anew after a long silence; who was silent longest gives way."""
-    key = mix(row["client_lo"] ^ mix(row["client_hi"] ^ mix(U(row["endpoint"])))) | U(1)
+def entrant_of(entrants, row, generation, idle):
+    """The entry of an address at an endpoint, begun anew after a long silence; its hour after an hour."""
+    key = mix(row["client_lo"] ^ mix(row["client_hi"] ^ mix(U(row["endpoint"]) << U(32) ^ U(generation)))) | U(1)
     entrant = entrants[way_of(entrants, key)]
     if entrant["key"] != key or row["ts"] - entrant["last_ts"] > idle:
         entrant["key"] = key
         entrant["endpoint"] = row["endpoint"]
+        entrant["generation"] = generation
         entrant["hi"] = row["client_hi"]
         entrant["lo"] = row["client_lo"]
-        entrant["entries"] = 0
         entrant["tokens"] = 0
+        entrant["began"] = row["ts"]
+        entrant["entries"] = 0
+        entrant["most"] = 0
+        entrant["all"] = 0
         entrant["first_ts"] = row["ts"]
         entrant["last_ts"] = row["ts"]
         entrant["raised_ts"] = 0
         entrant["nats"] = 0.0
+    elif row["ts"] - entrant["began"] > idle:
+        entrant["began"] = row["ts"]
+        entrant["entries"] = 0
     return entrant
 
 
@@ -72,41 +83,61 @@ def usual_share(floor, prior):
 
 @kernel
 def pass_time(floor, ts, idle, threshold):
-    """Let the hour that is over teach what is usual, unless it looked like an attack, and count for half."""
-    if ts - floor["since"] <= idle:
+    """Let the hour that is over teach what is usual, unless it looked like an attack, and count for half, or less."""
+    hours = (ts - floor["since"]) // idle
+    if hours < 1:
         return
+    share = 0.5 ** min(hours, 50)
     if floor["nats"] < threshold / 2:
         floor["usual_addresses"] += floor["addresses"]
         floor["usual_repeaters"] += floor["repeaters"]
-    floor["addresses"] *= 0.5
-    floor["repeaters"] *= 0.5
-    floor["nats"] *= 0.5
+    floor["addresses"] *= share
+    floor["repeaters"] *= share
+    floor["nats"] *= share
     floor["since"] = ts
 
 
 @kernel
-def enter(state, row, prior, threshold, idle):
+def judge_floor(floor, row, prior, threshold, idle):
+    """One more address of an endpoint entered for the third time within its hour: whether so many do."""
+    floor["repeaters"] += 1.0
+    nats = more_than_expected_nats(floor["repeaters"], max(floor["addresses"], floor["repeaters"]), usual_share(floor, prior))
+    floor["nats"] = max(floor["nats"], nats)
+    if floor["open"] or nats < threshold or floor["repeaters"] < LEAST_REPEATERS:
+        return
+    floor["open"] = 1
+    floor["raised_ts"] = row["end"]
+    floor["first_ts"] = row["ts"] - idle
+    floor["last_ts"] = row["ts"]
+    floor["peak"] = nats
+
+
+@kernel
+def enter(state, row, generation, prior, threshold, idle):
     """One entry."""
-    floor, entrant = state.floors[row["endpoint"]], entrant_of(state.entrants, row, idle)
+    floor, entrant = state.floors[row["endpoint"]], entrant_of(state.entrants, row, generation, idle)
     pass_time(floor, row["ts"], idle, threshold)
+    if floor["open"] and row["ts"] - floor["last_ts"] > idle:
+        floor["open"] = 0
     entrant["entries"] += np.uint32(1)
+    entrant["all"] += np.uint32(1)
+    entrant["most"] = max(entrant["most"], entrant["entries"])
     entrant["tokens"] |= np.uint8(row["credential"] != U(0))
     entrant["last_ts"] = max(entrant["last_ts"], row["ts"])
     entrant["port"] = row["client_port"]
     entrant["status"] = row["status"]
     if entrant["entries"] == 1:
         floor["addresses"] += 1.0
-    if entrant["entries"] == REPEATS and entrant["tokens"] == 0:
-        floor["repeaters"] += 1.0
-        nats = more_than_expected_nats(
-            floor["repeaters"], max(floor["addresses"], floor["repeaters"]), usual_share(floor, prior)
-        )
-        floor["nats"] = max(floor["nats"], nats)
-        if floor["raised_ts"] == 0 and nats >= threshold and floor["repeaters"] >= LEAST_REPEATERS:
-            floor["raised_ts"] = row["end"]
-            floor["first_ts"] = row["ts"] - idle
-    if entrant["entries"] >= REPEATS and entrant["tokens"] == 0:
-        entrant["nats"] = normal_tail_nats((math.log(np.float64(entrant["entries"])) - USUAL_LOG) / SPREAD)
+    if entrant["entries"] < REPEATS:
+        return
+    if entrant["entries"] == REPEATS:
+        judge_floor(floor, row, prior, threshold, idle)
+    if floor["open"]:
+        floor["last_ts"] = max(floor["last_ts"], row["ts"])
+        floor["peak"] = max(floor["peak"], floor["nats"])
+    if entrant["tokens"] == 0:
+        nats = normal_tail_nats((math.log(np.float64(entrant["entries"])) - USUAL_LOG) / SPREAD)
+        entrant["nats"] = max(entrant["nats"], nats)
         if entrant["raised_ts"] == 0 and entrant["nats"] >= threshold:
             entrant["raised_ts"] = row["end"]
 
@@ -127,5 +158,6 @@ def take_entries(state, rows, endpoints, watched, prior, threshold, idle):
             floor["usual_repeaters"] = 0.0
             floor["since"] = row["ts"]
             floor["raised_ts"] = 0
+            floor["open"] = 0
             floor["nats"] = 0.0
-        enter(state, row, prior, threshold, idle)
+        enter(state, row, generation, prior, threshold, idle)

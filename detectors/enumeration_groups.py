@@ -180,7 +180,7 @@ def gather(state, at, endpoint, fingerprint, since, least):
         actor = state.focus.actors[k]
         if actor["focused"] and actor["endpoint"] == endpoint and actor["last_ts"] >= since and actor["main"] > least:
             if fingerprint == U(0) or actor["fingerprint"] == fingerprint:
-                take_in(state.campaigns, at, actor["hi"], actor["lo"], actor["main"], 0, since)
+                take_in(state.campaigns, at, actor["hi"], actor["lo"], actor["main"], 0, 0, since)
 
 
 @kernel
@@ -206,7 +206,7 @@ def go_on_group(state, track, row, requests, fingerprint, idle):
         return
     incident["counted"] = transaction_key(row)
     incident["last_ts"] = max(incident["last_ts"], row["ts"])
-    take_in(state.campaigns, at, row["client_hi"], row["client_lo"], 1, 0, row["ts"])
+    take_in(state.campaigns, at, row["client_hi"], row["client_lo"], 1, 0, 0, row["ts"])
     add_evidence(incident, row)
 
 

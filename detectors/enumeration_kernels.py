@@ -228,7 +228,7 @@ def knows_its_own(track, row):
 @kernel
 def may_ask_for_all(track, shape, plain, asked, arena, row):
     """Whether a client asks for everything once by trade: it proves who it is, as a partner's job, or is a crawler; or it does
-    so by the way, as the people behind one address do.
+    so by the way, as the people behind one address do, who have clients of several kinds.
 
     shape: nats of walk and misses; plain: without the walk's direction, as site maps are sorted; asked: requests of the
     address, wherever. At an endpoint that hardly anybody else uses a job may go in order, if it never misses.

@@ -5,7 +5,7 @@ within an hour, against the share that is usual at the endpoint (detectors/entri
 entries, ln(entries) normal.
 
 Null model: people do it once, some twice; offices and schools stand behind a few addresses. Addresses are independent
-(binomial). Who bears a token is somebody's program, made to do this, and does not count.
+(binomial). One address alone that bears a token is somebody's program, made to do this, and is not told.
 
 Threshold: `threshold` = 13.8 nats, once in 1,000,000 hours, and five addresses at least; one address alone reaches it with 47
 entries in an hour.
@@ -52,28 +52,26 @@ class FlowAbuse(Detector):
         )  # fmt: skip
 
     def alerts(self, endpoints) -> list[Alert]:
-        """One alert for each endpoint: of all who do it again and again, where there are many; else of those who stand out."""
+        """One alert for each endpoint: of all who did it again and again while many did; else of those who stand out."""
         floors, entrants = self._state.floors, self._state.entrants
-        alone = set(entrants["endpoint"][entrants["raised_ts"] > 0].tolist())
         found = []
-        for place in sorted({*np.flatnonzero(floors["raised_ts"]).tolist(), *alone}):
+        for place in np.unique(np.append(np.flatnonzero(floors["raised_ts"]), entrants["endpoint"][entrants["raised_ts"] > 0])):
             floor = floors[place]
-            here = entrants[(entrants["key"] > 0) & (entrants["endpoint"] == place) & (entrants["tokens"] == 0)]
-            many = (
-                here[(here["entries"] >= REPEATS) & (here["last_ts"] >= floor["first_ts"])] if floor["raised_ts"] else here[:0]
-            )
+            here = entrants[(entrants["endpoint"] == place) & (entrants["generation"] == floor["generation"])]
+            during = (here["last_ts"] >= floor["first_ts"]) & (here["first_ts"] <= floor["last_ts"])
+            many = here[(here["most"] >= REPEATS) & during] if floor["raised_ts"] else here[:0]
             who = many if len(many) else here[here["raised_ts"] > 0]
             if len(who):
-                found.append(self._describe(place, floor, who, endpoints))
+                found.append(self._describe(int(place), floor, who, endpoints))
         return sorted(found, key=lambda alert: (alert.raised_at, alert.alert_id))
 
     def _describe(self, place: int, floor: np.void, who: np.ndarray, endpoints) -> Alert:
-        who = who[np.lexsort((who["lo"], who["hi"], -who["entries"].astype(np.int64)))]
+        who = who[np.lexsort((who["lo"], who["hi"], -who["all"].astype(np.int64)))]
         sources = [address_text(int(one["hi"]), int(one["lo"])) for one in who[:MAX_SOURCES]]
-        raised = [int(one) for one in (floor["raised_ts"], *who["raised_ts"]) if one]
-        begin, end, entries = int(who["first_ts"].min()), int(who["last_ts"].max()), int(who["entries"].sum())
+        raised = [int(floor["raised_ts"])] if floor["raised_ts"] else [int(one) for one in who["raised_ts"] if one]
+        begin, end, entries = int(who["first_ts"].min()), int(who["last_ts"].max()), int(who["all"].sum())
         host, method, template = self.place_of((place, int(floor["generation"])), place, endpoints)
-        nats = float(max(floor["nats"], who["nats"].max()))
+        nats = float(max(floor["peak"], who["nats"].max()))
         several = f"{len(sources):,} addresses" if len(sources) > 1 else f"ip:{sources[0]}"
         usual = (float(floor["usual_repeaters"]) + 20.0 * self.usual_share) / (float(floor["usual_addresses"]) + 20.0)
         return Alert(
@@ -99,7 +97,7 @@ class FlowAbuse(Detector):
                 "as far as is known."
             ),
             evidence=[_evidence(one, method) for one in who[:20]],
-            identity=f"{place}\0{int(floor['generation'])}",
+            identity=f"{place}\0{int(floor['generation'])}\0{min(raised)}",
         )
 
 

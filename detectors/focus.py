@@ -6,6 +6,7 @@ focused while requests elsewhere are at most SPARE, and one in STRAY of all (a l
 
 import numpy as np
 
+from detectors.campaigns import distinct_bits
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
@@ -14,10 +15,12 @@ from sensor.inventory.endpoints import CAPACITY
 ACTORS, WAYS = 65_536, 8
 GROUPS = 8_192
 SPARE, STRAY = 1, 10
+CLIENTS = 3
+"""Kinds of clients, by the order of their headers, from which on an address may stand for several people."""
 
 ACTOR = np.dtype([
-    ("hi", "<u8"), ("lo", "<u8"), ("endpoint", "<u4"), ("votes", "<i4"),
-    ("requests", "<u4"), ("main", "<u4"), ("fingerprint", "<u8"), ("counted", "u1"), ("focused", "u1"), ("last_ts", "<i8"),
+    ("hi", "<u8"), ("lo", "<u8"), ("endpoint", "<u4"), ("votes", "<i4"), ("requests", "<u4"), ("main", "<u4"),
+    ("fingerprint", "<u8"), ("fingerprints", "<u8"), ("counted", "u1"), ("focused", "u1"), ("last_ts", "<i8"),
 ])  # fmt: skip
 """endpoint: where most of its requests go (Boyer and Moore's vote); main: requests there since it is that; counted, focused:
 it is in the counts of its group and endpoint."""
@@ -70,6 +73,7 @@ def find_actor(focus, row, idle):
     actor["requests"] = 0
     actor["main"] = 0
     actor["fingerprint"] = 0
+    actor["fingerprints"] = 0
     return chosen
 
 
@@ -122,10 +126,15 @@ def depart(focus, actor):
 
 @kernel
 def note_request(focus, row, idle):
-    """One more request of an address: (its requests at the row's endpoint while it is focused on that, else 0; all of them)."""
+    """One more request of an address.
+
+    Returns its requests at the row's endpoint while it is focused on that, else 0; and all of them, 0 where they come from
+    fewer than CLIENTS kinds of client.
+    """
     actor = focus.actors[find_actor(focus, row, idle)]
     actor["requests"] += np.uint32(1)
     actor["last_ts"] = max(actor["last_ts"], row["ts"])
+    actor["fingerprints"] |= U(1) << (row["fingerprint"] & U(63))
     if actor["votes"] == 0 and actor["endpoint"] != row["endpoint"]:
         depart(focus, actor)
         actor["endpoint"] = row["endpoint"]
@@ -144,7 +153,8 @@ def note_request(focus, row, idle):
         count_focus(focus, actor, 0, 1)
     elif not focused:
         leave(focus, actor)
-    return np.int64(actor["main"]) if there and focused else np.int64(0), np.int64(actor["requests"])
+    asked = np.int64(actor["requests"]) if distinct_bits(actor["fingerprints"]) >= CLIENTS else np.int64(0)
+    return np.int64(actor["main"]) if there and focused else np.int64(0), asked
 
 
 @kernel

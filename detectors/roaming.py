@@ -21,10 +21,12 @@ USUAL_LOG, SPREAD = math.log(1.2), 0.7
 """ln(networks) of one token in an hour: mostly one; one in six is used from two or three, as a phone on its way."""
 
 BEARER = np.dtype([
-    ("key", "<u8"), ("credential", "<u8"), ("endpoint", "<u4"), ("networks", "<u8"), ("began", "<i8"), ("first_ts", "<i8"),
-    ("last_ts", "<i8"), ("raised_ts", "<i8"), ("nats", "<f8"), ("requests", "<u4"), ("incident", "<i4"),
+    ("key", "<u8"), ("credential", "<u8"), ("endpoint", "<u4"), ("networks", "<u8"), ("most", "<f8"), ("began", "<i8"),
+    ("first_ts", "<i8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("nats", "<f8"), ("requests", "<u4"), ("incident", "<i4"),
+    ("hi", "<u8"), ("lo", "<u8"),
 ])  # fmt: skip
-"""A token at a host. networks: bits of hashes of the networks that it was used from since `began`; first_ts: its first use."""
+"""A token at a host. networks: bits of hashes of the networks that it was used from since `began`; most: how many these were
+at the most; first_ts: its first use; hi, lo: who used it last; incident: where its addresses are, -1 for nowhere."""
 ADDRESS = np.dtype([("hi", "<u8"), ("lo", "<u8"), ("requests", "<u4"), ("ts", "<i8"), ("port", "<u2"), ("status", "<u2")])
 
 
@@ -38,12 +40,14 @@ class Roaming(Bundle):
     hosts: np.ndarray
     """uint64[HOSTS]: requests to the hosts of each place"""
     control: np.ndarray
-    """int64[1]: incidents that have addresses"""
+    """int64[1]: incidents so far; the newest INCIDENTS have addresses"""
+    owners: np.ndarray
+    """uint64[INCIDENTS]: key of the token whose addresses are there"""
 
 
 def new_roaming() -> Roaming:
     addresses, hosts = np.zeros((INCIDENTS, NETWORKS), ADDRESS), np.zeros(HOSTS, np.uint64)
-    return Roaming(np.zeros(TOKENS, BEARER), addresses, hosts, np.zeros(1, np.int64))
+    return Roaming(np.zeros(TOKENS, BEARER), addresses, hosts, np.zeros(1, np.int64), np.zeros(INCIDENTS, np.uint64))
 
 
 @kernel
@@ -71,6 +75,7 @@ def bearer_of(bearers, row, host, idle):
         bearer["nats"] = 0.0
         bearer["requests"] = 0
         bearer["incident"] = -1
+        bearer["most"] = 0.0
     elif row["ts"] - bearer["began"] > idle:
         bearer["networks"] = 0
         bearer["began"] = row["ts"]
@@ -94,6 +99,17 @@ def keep_address(addresses, row):
 
 
 @kernel
+def open_incident(state, bearer):
+    """Room for the addresses of a token; the oldest incident gives its own up."""
+    at = state.control[0] % INCIDENTS
+    state.control[0] += 1
+    bearer["incident"] = at
+    state.owners[at] = bearer["key"]
+    for k in range(NETWORKS):
+        state.addresses[at, k]["requests"] = 0
+
+
+@kernel
 def take_tokens(state, rows, arena, kinds, threshold, idle):
     """All requests of a batch that bear a token of a user and were served. kinds: uint8[AUTH], 1 for those of users."""
     for index in range(rows.shape[0]):
@@ -110,12 +126,13 @@ def take_tokens(state, rows, arena, kinds, threshold, idle):
         bearer["networks"] |= U(1) << (network_of(row) & U(63))
         if bearer["networks"] != before:
             networks = counted_by_bits(bearer["networks"])
+            bearer["most"] = max(bearer["most"], networks)
             bearer["nats"] = max(bearer["nats"], normal_tail_nats((math.log(networks) - USUAL_LOG) / SPREAD))
         is_everybodys = np.float64(bearer["requests"]) > SHARED * np.float64(state.hosts[place])
         if bearer["nats"] >= threshold and bearer["raised_ts"] == 0 and not is_everybodys:
             bearer["raised_ts"] = row["end"]
-            if state.control[0] < INCIDENTS:
-                bearer["incident"] = state.control[0]
-                state.control[0] += 1
-        if bearer["incident"] >= 0:
+            open_incident(state, bearer)
+        bearer["hi"] = row["client_hi"]
+        bearer["lo"] = row["client_lo"]
+        if bearer["incident"] >= 0 and state.owners[bearer["incident"]] == bearer["key"]:
             keep_address(state.addresses[bearer["incident"]], row)

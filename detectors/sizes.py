@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from detectors.campaigns import distinct_bits
 from detectors.ways import way_of
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
@@ -36,7 +37,7 @@ NESTING_FACTOR = 2
 """Documents are written by hand: twice as deep as any other is no other page of the same application."""
 LEARNED_FROM, COUNTED = 20, 10_000
 """Ordinary requests from which on the largest of them counts, and that are counted."""
-NAME_LIMIT = 32
+NAME_LIMIT, LARGEST = 32, 10**15
 COMMON = 5
 """Addresses that ask for too much, from which on that is what is usual: a new version of an application, another habit."""
 AGAIN_NATS = math.log(2.0)
@@ -44,10 +45,10 @@ AGAIN_NATS = math.log(2.0)
 
 USUAL = np.dtype([
     ("key", "<u8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("requests", "<u4"), ("largest", "<i8"), ("beyond", "<i8"),
-    ("who", "<u8"), ("askers", "<u4"),
+    ("who", "<u8"), ("askers", "<u8"),
 ])  # fmt: skip
-"""largest: what two addresses at least asked for; beyond, who: the most that one asked for, and which; askers: addresses that
-asked for too much."""
+"""largest: what two addresses at least asked for; beyond, who: the most that one asked for, and which; askers: bits of
+hashes of the addresses that asked for too much."""
 ASKER = np.dtype([
     ("key", "<u8"), ("place", "<u4"), ("endpoint", "<u4"), ("slot", "<u8"), ("hi", "<u8"), ("lo", "<u8"), ("nats", "<f8"),
     ("requests", "<u4"), ("asked", "<i8"), ("usual", "<i8"), ("bytes", "<i8"),
@@ -131,13 +132,13 @@ def take_size(state, row, number, slot, generation, cold, factor, threshold, idl
     at = usual_of(state.usual, row, slot, generation)
     place = state.usual[at]
     usual = place["largest"] if place["requests"] >= LEARNED_FROM and place["largest"] > 0 else max(place["largest"], cold)
-    if number <= factor * usual or place["askers"] >= COMMON:
+    if number <= factor * usual or distinct_bits(place["askers"]) >= COMMON:
         teach(place, number, row)
         return np.int64(-1)
     found = asker_of(state.askers, row, at, slot, idle)
     asker = state.askers[found]
     asker["nats"] += math.log(max(place["requests"], LEARNED_FROM) + 1.0) if asker["requests"] == 0 else AGAIN_NATS
-    place["askers"] += np.uint32(asker["requests"] == 0)
+    place["askers"] |= U(1) << (mix(row["client_lo"] ^ mix(row["client_hi"])) & U(63))
     asker["requests"] += np.uint32(1)
     asker["asked"] = max(asker["asked"], number)
     asker["usual"] = usual
@@ -184,7 +185,7 @@ def take_sizes(state, rows, values, arena, endpoints, names, factor, threshold, 
             at += 1
         while at < values.shape[0] and values[at]["row"] == index:
             if is_size(values[at], names):
-                number, slot = values[at]["number"], values[at]["slot"]
+                number, slot = min(values[at]["number"], LARGEST), values[at]["slot"]
                 asker = take_size(state, row, number, slot, generation, COLD_SIZE, factor, threshold, idle)
                 if asker >= 0:
                     keep_name(state.askers[asker], arena, values[at])

@@ -16,7 +16,6 @@ import json
 import numpy as np
 
 from detectors.base import MINUTE, Alert, Detector, View, confidence_from, duration_text
-from detectors.campaigns import counted_by_bits
 from detectors.roaming import new_roaming, take_tokens
 from sensor.core.addresses import address_text
 from sensor.core.records import AUTH
@@ -49,14 +48,17 @@ class TokenReplay(Detector):
     def alerts(self, endpoints) -> list[Alert]:
         """One alert for each token, at the endpoint where it was seen first."""
         bearers = self._state.bearers
-        raised = bearers[(bearers["raised_ts"] > 0) & (bearers["incident"] >= 0)]
+        raised = bearers[bearers["raised_ts"] > 0]
         return sorted((self._describe(one, endpoints) for one in raised), key=lambda alert: (alert.raised_at, alert.alert_id))
 
     def _describe(self, bearer: np.void, endpoints) -> Alert:
-        addresses = self._state.addresses[int(bearer["incident"])]
+        incident = int(bearer["incident"])
+        addresses = (
+            self._state.addresses[incident] if self._state.owners[incident] == bearer["key"] else self._state.addresses[0][:0]
+        )
         addresses = addresses[addresses["requests"] > 0]
         addresses = addresses[np.lexsort((addresses["lo"], addresses["hi"], -addresses["requests"].astype(np.int64)))]
-        sources = [address_text(int(one["hi"]), int(one["lo"])) for one in addresses]
+        sources = [address_text(int(one["hi"]), int(one["lo"])) for one in (addresses if len(addresses) else [bearer])]
         host, method, template = self.place_of((int(bearer["key"]), 0), int(bearer["endpoint"]), endpoints)
         actor = f"token:{int(bearer['credential']):016x}"
         span = duration_text(int(bearer["last_ts"]) - int(bearer["first_ts"]))
@@ -78,7 +80,7 @@ class TokenReplay(Detector):
             statistic={"name": "surprise of networks (nats)", "value": round(float(bearer["nats"]), 2)},
             threshold=float(self.threshold),
             explanation=(
-                f"{actor} was used from about {counted_by_bits(np.uint64(bearer['networks'])):.0f} networks within an hour at "
+                f"{actor} was used from about {float(bearer['most']):.0f} networks within an hour at "
                 f"{host}, in {int(bearer['requests'])} requests within {span}; tokens are used from one, or a few. "
                 f"{len(sources)} addresses used it since that was noticed."
             ),

@@ -61,7 +61,7 @@ def correlate(store: Store, config: Config, hours: float) -> Correlated:
         for detector in detectors:
             detector.update(View(batch, values, inventory.table))
     found = [alert.as_row() for detector in detectors for alert in detector.alerts(inventory.table)]
-    fresh = [row for row in found if not _is_told(store, row)]
+    fresh = [row | {"alert_id": _known_as(store, row)} for row in found if not _is_told(store, row)]
     writer = Writer(store, FLEET, SOURCE)
     writer.alerts(fresh)
     writer.close()
@@ -77,9 +77,9 @@ def _batches(store: Store, begin: int, end: int) -> Iterator[Batch]:
     for since, until in _slices(store, begin, end):
         once = f"FROM ({ONCE}) ORDER BY ts, sensor LIMIT 1 BY {KEY}"
         given = {"begin": since, "end": until, "fleet": FLEET}
-        ((count,),) = store.rows(f"SELECT count() FROM (SELECT 1 {once})", given)
-        if count:
-            yield decode_transactions(store.raw(f"SELECT {SELECTED} {once}", "RowBinary", given), int(count))
+        batch = decode_transactions(store.raw(f"SELECT {SELECTED} {once}", "RowBinary", given))
+        if len(batch.rows):
+            yield batch
 
 
 def _slices(store: Store, begin: int, end: int) -> Iterator[tuple[int, int]]:
@@ -102,11 +102,22 @@ def _slices(store: Store, begin: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _is_told(store: Store, row: dict[str, Any]) -> bool:
     """Whether some sensor told of this by itself: the same detector, at the same endpoint, at the same time."""
+    return bool(_alerts_like(store, row, "!="))
+
+
+def _known_as(store: Store, row: dict[str, Any]) -> str:
+    """The id under which the fleet told of this before: in a window that begins later an incident seems to begin later, too."""
+    return min(_alerts_like(store, row, "="), default=row["alert_id"])
+
+
+def _alerts_like(store: Store, row: dict[str, Any], compare: str) -> list[str]:
+    """Ids of alerts of the fleet (=), or of others (!=), by the same detector, at the same endpoint, at the same time."""
     found = store.rows(
-        "SELECT count() FROM alerts WHERE sensor != {fleet:String} AND detector = {detector:String} AND host = {host:String} "
+        f"SELECT alert_id FROM alerts WHERE sensor {compare} {{fleet:String}} "
+        "AND detector = {detector:String} AND host = {host:String} "
         "AND method = {method:String} AND endpoint = {endpoint:String} "
         "AND toUnixTimestamp64Micro(first_seen) <= {last:Int64} AND toUnixTimestamp64Micro(last_seen) >= {first:Int64}",
         {name: row[name] for name in ("detector", "host", "method", "endpoint")}
         | {"fleet": FLEET, "first": row["first_seen"] // 1000, "last": row["last_seen"] // 1000},
     )
-    return int(found[0][0]) > 0
+    return [str(alert_id) for (alert_id,) in found]

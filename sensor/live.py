@@ -26,6 +26,7 @@ from sensor.outputs.metrics import Figures, InterfaceFigures, MetricsServer
 from sensor.pipeline import Pipeline, StoreSink
 from sensor.service import INFO, NOTICE, WARNING, Manager
 from sensor.shedding import Shedding
+from sensor.store.errors import StoreError
 from sensor.suppression import suppression_of
 from sensor.taps import Tap, Taps
 from sensor.warmup import ready_kernels
@@ -204,7 +205,7 @@ class Live:
         self._count()
         self.taps.look_after(self._empty_rings)
         if self.store and self.store.has_new_marks():
-            self._suppression = suppression_of(self.config, self.store.opened)
+            self._read_marks()
         self._tell_alerts()
         if self._metrics:
             self._metrics.figures = self._figures()
@@ -218,6 +219,13 @@ class Live:
         if self.store and self.writer:
             self.pipeline.counters[R_LOST] = self.store.dropped
             self.writer.flush()
+
+    def _read_marks(self) -> None:
+        """What analysts marked counts from here on."""
+        try:
+            self._suppression = suppression_of(self.config, self.store.opened if self.store else None)
+        except StoreError as error:
+            self._say(WARNING, f"What was marked does not count yet: {error}")
 
     def _figures(self) -> Figures:
         taps = [

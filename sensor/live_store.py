@@ -1,5 +1,7 @@
 """The store of a live run: rows go to it or wait on disk, analysts ask it while it is held, and their marks count at once."""
 
+import hashlib
+import threading
 from collections.abc import Callable
 
 from sensor.budget import memory_bytes
@@ -8,7 +10,7 @@ from sensor.store.open import Store, open_store
 from sensor.store.patient import PatientWriter
 from sensor.store.spool import Spool
 
-ANSWERED_WITHIN = 30
+ANSWERED_WITHIN = 10
 """Seconds after which a server that says nothing is away: rows do not wait for one that hangs."""
 
 
@@ -17,12 +19,13 @@ class LiveStore:
 
     def __init__(self, config: Config, name: str, say: Callable[[str], None]):
         self._config, self._say = config, say
-        self._marked = False
+        self._marked = threading.Event()
         self._writer: PatientWriter | None = None
         self.opened: Store = open_store(config.store, timeout=ANSWERED_WITHIN)
         limit = memory_bytes(config.live.spool)
         wanted = limit > 0 and not self.opened.embedded  # where the disk is full an embedded store and a spool both are
-        self._spool = Spool(self.opened, state_folder() / f"spool-{name}", limit, say) if wanted else None
+        own = hashlib.blake2b(self.opened.name.encode(), digest_size=4).hexdigest()  # what waits is for this store alone
+        self._spool = Spool(self.opened, state_folder() / f"spool-{name}-{own}", limit, say) if wanted else None
         self._answers = None
         if self.opened.embedded:
             try:
@@ -32,12 +35,14 @@ class LiveStore:
 
     def _note_insert(self, _table: str) -> None:
         """An analyst wrote something: called on another thread."""
-        self._marked = True
+        self._marked.set()
 
     def has_new_marks(self) -> bool:
         """Whether an analyst marked an alert, or weighed a risk, since the last call."""
-        marked, self._marked = self._marked, False
-        return marked
+        if not self._marked.is_set():
+            return False
+        self._marked.clear()
+        return True
 
     def writer(self, source: str) -> PatientWriter:
         """The one writer of this run, under its name in the store."""
@@ -64,6 +69,8 @@ class LiveStore:
 
     def close(self, patience: float) -> None:
         """Hand over what is left, for so many seconds at the most; what waits on disk stays there for the next run."""
+        if self._spool is not None and self._spool.age > 0:  # away, or behind: nobody waits for it at the end
+            self._spool.only_keep()
         if self._writer is not None:
             self._writer.close(patience)
         if self._answers is not None:

@@ -198,7 +198,7 @@ def test_incidents_and_members_are_bounded():
     for k in range(3 * INCIDENTS):
         place = open_incident(campaigns, np.uint64(k * 7 + 1), 0, track, np.int64(100 * k), idle)
         for member in range(40):
-            take_in(campaigns, place, np.uint64(0), np.uint64(member + 1), 1, 1, np.int64(100 * k))
+            take_in(campaigns, place, np.uint64(0), np.uint64(member + 1), 1, 1, 0, np.int64(100 * k))
     assert int((campaigns.incidents["serial"] > 0).sum()) <= INCIDENTS
     last = np.int64(100 * (3 * INCIDENTS - 1))
     newest = incident_of(campaigns, np.uint64((3 * INCIDENTS - 1) * 7 + 1), last, idle)

@@ -125,6 +125,28 @@ def test_stuffing_is_one_alert_with_its_numbers():
     assert alert.severity == "critical"
 
 
+def wave(accounts_of):
+    """200 addresses that fail four times, 120 of which get in then. accounts_of: of an address, the account of each attempt."""
+    rows = []
+    for k in range(200):
+        outcomes = [401] * 4 + [200] * (k % 5 < 3)
+        for turn, status in enumerate(outcomes):
+            body = {"email": accounts_of(k, turn, status), "password": f"{k}-{turn}"}
+            rows.append(
+                {"path": "/v1/login", "method": "POST", "client": f"10.0.{2 + k // 200}.{k % 200 + 1}", "status": status,
+                 "ts": START + (1_000 + 20 * turn + k // 4) * SECOND, "sent": json.dumps(body).encode()}
+            )  # fmt: skip
+    return sorted(rows, key=lambda row: row["ts"])
+
+
+def test_people_who_get_in_in_the_end_are_no_attack():
+    assert alerts_of(CredentialStuffing(), people() + wave(lambda k, turn, status: f"u{k}@a.test")) == []
+    (alert,) = alerts_of(
+        CredentialStuffing(), people() + wave(lambda k, turn, status: "own@a.test" if status == 200 else f"u{k}{turn}@a.test")
+    )
+    assert alert.actors > 150
+
+
 @pytest.mark.parametrize(
     "rows",
     [

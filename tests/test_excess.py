@@ -64,3 +64,22 @@ def test_a_flood_of_endpoints_and_addresses_is_bounded():
     ]
     found = alerts_of(Excess(), pages() + greedy(100_000) + flood, sizes=(500,))
     assert any(alert.endpoint == "/v1/items" for alert in found)
+
+
+def test_numbers_without_end_frame_nobody():
+    """Each step is ordinary: what is usual grows tenfold, and never over what a number can be."""
+    ladder = [
+        row
+        for power in range(2, 19)
+        for client in ("198.51.100.7", "198.51.100.8")
+        for row in greedy(10**power - 1, 15, client)
+    ]
+    ladder = [row | {"ts": START + (1_000 + k) * SECOND} for k, row in enumerate(ladder)]
+    alerts = alerts_of(Excess(), pages() + ladder + pages(90))
+    assert {source for alert in alerts for source in alert.sources} <= {"198.51.100.7", "198.51.100.8"}
+
+
+def test_one_address_that_comes_again_is_no_habit():
+    hours = [row | {"ts": START + (4_000 + 3_700 * k) * SECOND} for k, row in enumerate(greedy(100_000, 6))]
+    later = [row | {"ts": START + 90_000 * SECOND + k * SECOND} for k, row in enumerate(greedy(100_000, 40, "198.51.100.9"))]
+    assert any("198.51.100.9" in alert.sources for alert in alerts_of(Excess(), pages() + hours + later))

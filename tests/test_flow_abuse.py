@@ -57,4 +57,24 @@ def test_what_is_usual_is_learned_hour_by_hour():
     rush = signups(20, 3, START + 30 * 24 * 60 * MINUTE, first=200)
     (alert,) = alerts_of(FlowAbuse(), signups(60, 1) + rush)
     assert alert.actors == 20
-    assert alerts_of(FlowAbuse(), days + signups(12, 3, START + 30 * 24 * 60 * MINUTE)) == []
+    busier = START + 30 * 24 * 60 * MINUTE
+    fair = sorted(signups(8, 3, busier) + signups(4, 1, busier, first=100), key=lambda row: row["ts"])
+    assert alerts_of(FlowAbuse(), days + fair) == []
+
+
+def test_an_incident_ends_and_names_nobody_later():
+    attack = signups(40, 5, START + 300 * MINUTE, SECOND, first=500)
+    month = START + 30 * 24 * 60 * MINUTE
+    (alert,) = alerts_of(FlowAbuse(), signups(60, 1) + attack + signups(1, 3, month, first=990))
+    assert alert.actors == 40 and alert.last_seen < month
+    (later,) = alerts_of(FlowAbuse(), signups(60, 1) + attack + signups(30, 5, month, SECOND, first=1_200))
+    assert later.actors == 30 and later.first_seen >= month and later.alert_id != alert.alert_id
+
+
+def test_a_token_is_no_excuse_for_many():
+    (alert,) = alerts_of(FlowAbuse(), signups(60, 1) + signups(40, 5, START + 300 * MINUTE, SECOND, first=500, credential=9))
+    assert alert.actors == 40
+
+
+def test_an_office_that_signs_up_slowly_is_left_alone():
+    assert alerts_of(FlowAbuse(), signups(60, 1) + signups(1, 60, START + 300 * MINUTE, 60 * 50 * MINUTE, first=900)) == []

@@ -136,6 +136,32 @@ def test_a_disk_that_is_full_leaves_rows_in_memory(tmp_path, disk, said, monkeyp
     assert (own.size, list((tmp_path / "s").iterdir())) == (0, [])
 
 
+def test_what_cannot_be_read_now_is_read_later(tmp_path, disk, said, monkeypatch):
+    disk.failure = AWAY
+    own = Spool(disk, tmp_path / "s", 1 << 20, said.append)
+    sent = [put(own, "transactions", number, native(5)) for number in range(3)]
+    disk.failure = None
+
+    def crowded(_):
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(spool.pathlib.Path, "read_bytes", crowded)
+        sent.append(put(own, "transactions", 3, native(5)))
+    sent.append(put(own, "transactions", 4, native(5)))
+    assert (disk.taken, own.dropped, own.size) == (sent, 0, 0)
+
+
+def test_at_the_end_rows_go_to_the_disk(tmp_path, disk, said):
+    own = Spool(disk, tmp_path / "s", 1 << 20, said.append)
+    own.only_keep()
+    sent = [put(own, "transactions", number, native(5)) for number in range(3)]
+    assert disk.taken == [] and own.rows == 15
+    again = Spool(disk, tmp_path / "s", 1 << 20, said.append)
+    sent.append(put(again, "transactions", 3, native(5)))
+    assert disk.taken == sent
+
+
 @pytest.mark.parametrize("rows", [0, 1, 127, 128, 70_000])
 def test_rows_of_an_encoded_block(rows):
     assert rows_in(native(rows), "Native") == rows

@@ -50,6 +50,12 @@ def test_what_is_no_replay(rows):
     assert alerts_of(TokenReplay(), rows) == []
 
 
+def test_more_tokens_than_there_is_room_for_their_addresses():
+    many = [row | {"credential": TOKEN + k} for k in range(70) for row in spread(80, 1)]
+    found = alerts_of(TokenReplay(), people(400, 12) + many)
+    assert len(found) == 70 and all(alert.sources for alert in found) and found[-1].actors > 30
+
+
 def test_a_flood_of_tokens_is_bounded_and_keeps_what_was_raised():
     flood = [
         {"path": "/v1/me", "client": "10.0.0.1", "credential": 10_000 + k, "auth": "jwt", "ts": START + 9_000 * SECOND}

@@ -3,7 +3,8 @@
 Three signs, none of which depends on a language:
 
 - the top-level members of a JSON answer: a member that says whether it worked (SUCCESSES) is false, one that holds an error
-  (ERRORS) holds something (GraphQL over HTTP 6, RFC 6749 5.2, JSON:API), one that says how it ended (STATES) says badly;
+  (ERRORS) holds something (GraphQL over HTTP 6, RFC 6749 5.2, JSON:API), one that says how it ended (STATES) says badly, where
+  something was tried: a payment that is looked up was declined, the look was not;
 - a redirection to the path that was asked: a form sends who is let in elsewhere, and who is not back to itself;
 - a page as the answer to a form of a flow (a log-in, a code), at an endpoint that was seen to redirect: post, redirect, get.
 
@@ -97,19 +98,19 @@ def ends_badly(text, at, end):
 
 
 @kernel
-def member_refuses(text, name, name_end, at, end, successes, errors, states):
-    """Whether one top-level member, its value at text[at:], says no."""
+def member_refuses(text, name, name_end, at, end, is_attempt, successes, errors, states):
+    """Whether one top-level member, its value at text[at:], says no. is_attempt: a state is that of what was tried."""
     hashed = name_hash(text, name, name_end - name)
     if is_among(hashed, successes):
         return is_nothing(text, at, end)
     if is_among(hashed, errors):
         return not is_nothing(text, at, end)
-    return is_among(hashed, states) and ends_badly(text, at, end)
+    return is_attempt and is_among(hashed, states) and ends_badly(text, at, end)
 
 
 @kernel
-def json_refuses(text, at, end, successes, errors, states):
-    """Whether one of the top-level members of the JSON object text[at:end] says no."""
+def json_refuses(text, at, end, is_attempt, successes, errors, states):
+    """Whether one of the top-level members of the JSON object text[at:end] says no. is_attempt: as in member_refuses."""
     depth = 0
     while at < end:
         byte = text[at]
@@ -119,7 +120,7 @@ def json_refuses(text, at, end, successes, errors, states):
             if behind >= 0:
                 while behind < end and text[behind] <= 32:
                     behind += 1
-                if behind < end and member_refuses(text, at + 1, stop, behind, end, successes, errors, states):
+                if behind < end and member_refuses(text, at + 1, stop, behind, end, is_attempt, successes, errors, states):
                     return True
                 at = behind
             else:
@@ -177,7 +178,7 @@ def mark_refusals(rows, arena, bodies, endpoints, signs, generations, successes,
             length = min(np.int64(row["response_body_len"]), SCANNED)
             if length == 0 or row["response_coding"] != 0:
                 row["refused"] = UNTOLD if signs[place, 1] else NO_REFUSAL
-            elif json_refuses(bodies, at, at + length, successes, errors, states):
+            elif json_refuses(bodies, at, at + length, FORMS[row["flow"]] == 1, successes, errors, states):
                 row["refused"] = REFUSED
                 signs[place, 1] = 1
 

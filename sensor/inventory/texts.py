@@ -32,7 +32,7 @@ PERCENT, BACKSLASH, LINE_FEED, LETTER_U, LETTER_N, LETTER_T = 37, 92, 10, 117, 1
 ESCAPED = 6
 """Bytes of `\\u0041`."""
 DASH, DOT, NAME_BYTE = 45, 46, DIGIT | LOWER | UPPER
-LONGEST_DOMAIN = 8
+LONGEST_DOMAIN, ADDRESS = 8, 256
 DOMAINS = np.array(
     [
         plain_name_hash(name.encode())
@@ -183,7 +183,7 @@ def normalise(text, at, end, target):
     used, spaced, linked = 0, True, False
     while at < end and used < LONGEST:
         value, size = decoded(text, at, end)
-        behind = address_end(text, at, end) if spaced else at
+        behind = address_end(text, at, min(end, at + ADDRESS)) if spaced and value > SPACE and value != PLUS else at
         if value <= SPACE or value == PLUS:
             if not spaced:
                 target[used] = SPACE

@@ -75,10 +75,25 @@ def text_at(data, at):
 
 
 @kernel
+def count_rows(data, end):
+    """Rows of RowBinary data[:end]; what ends in the midst of a row does not count."""
+    at, count = np.int64(0), 0
+    while at + FIXED <= end:
+        at += FIXED
+        for _ in range(len(STRINGS)):
+            begin, length = text_at(data, at)
+            at = begin + length
+            if length < 0 or at > end:
+                return count
+        count += 1
+    return count
+
+
+@kernel
 def read_rows(data, end, rows, arena, spans):
     """Rows of RowBinary data[:end] (uint8, SLACK behind it): their number. spans: int64[len(STRINGS), 2, n], of the texts."""
     at, count, used = np.int64(0), 0, np.int64(0)
-    while at < end:
+    while at < end and count < rows.shape[0]:
         put_numbers(rows[count], data, at)
         rows[count]["order"] = count
         at += FIXED
@@ -93,9 +108,10 @@ def read_rows(data, end, rows, arena, spans):
     return count
 
 
-def decode_transactions(data: bytes, count: int) -> Batch:
-    """A batch of `count` rows of SELECTED, as RowBinary."""
+def decode_transactions(data: bytes) -> Batch:
+    """A batch of the rows of SELECTED, as RowBinary."""
     raw = np.frombuffer(data + bytes(SLACK), np.uint8)
+    count = count_rows(raw, len(data))
     rows, arena = np.zeros(count, TRANSACTION), np.zeros(len(raw) + SLACK, np.uint8)
     spans = np.zeros((len(STRINGS), 2, count), np.int64)
     found = read_rows(raw, len(data), rows, arena, spans)

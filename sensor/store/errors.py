@@ -26,8 +26,8 @@ _BAD_LOGIN = {192, 193, 194, 516}
 _NOT_ALLOWED = {497}
 _READ_ONLY = {164}
 _NO_MEMORY = {241}
-_BUSY = {202, 209, 210, 225, 242, 243, 252, 319, 999}
-"""Too many queries, network, no keeper, replica read-only, disk full, too many parts, fate unknown: later rows may be taken."""
+_BUSY = {159, 202, 209, 210, 225, 242, 243, 252, 319, 999}
+"""Timeout, too many queries, network, no keeper, replica read-only, disk full, too many parts, fate unknown: it may pass."""
 
 
 def explain(error: BaseException, name: str) -> StoreError:
@@ -40,7 +40,7 @@ def explain(error: BaseException, name: str) -> StoreError:
     if code in _NOT_ALLOWED:
         return StoreError(f"The user of the store {name} lacks a right: {gist(str(error))}")
     if code in _NO_MEMORY:
-        return StoreError("The query needs more memory than the store may use; add a filter or a LIMIT.")
+        return StoreAwayError("The query needs more memory than the store may use; add a filter or a LIMIT.")
     if code in _BUSY:
         return StoreAwayError(f"The store {name} takes nothing at the moment: {gist(str(error))}")
     if _UNREACHABLE.search(str(error)):

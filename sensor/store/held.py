@@ -33,10 +33,10 @@ ROWS = 5_000
 SILENCE = 60.0
 """Seconds after which a reader that takes nothing is let go."""
 LAST_ANSWERS, PAUSE = 3.0, 0.1
-FOR_READERS = {"max_execution_time": 60, "max_threads": 2}
-"""The sensor goes first: so many seconds and threads are for a reader's query."""
-ANALYSTS = ("alert_marks", "risk_weights")
-"""Tables that analysts write to; all else is the sensor's."""
+FOR_READERS = {"max_execution_time": 60, "max_threads": 2, "max_memory_usage": 512 << 20}
+"""The sensor goes first: so many seconds, threads and bytes are for a reader's query."""
+ANALYSTS = ("alert_marks", "risk_weights", "alert_versions")
+"""Tables that analysts write to, and `tapwatch correlate`; all else is the sensor's."""
 LENGTH = struct.Struct(">I")
 
 

@@ -9,6 +9,7 @@ first, the oldest before the others, then news of endpoints, alerts last.
 import contextlib
 import dataclasses
 import hashlib
+import math
 import os
 import pathlib
 import re
@@ -114,13 +115,21 @@ class Spool:
                     return
             self._put(Head(table, list(columns), fmt, token, rows_in(block, fmt), len(block), _checksum(block)), block)
 
+    def only_keep(self) -> None:
+        """Send nothing any more: whatever comes goes to the disk, for the next run."""
+        self._next_try = math.inf
+
     def _send(self) -> None:
         """Send the oldest blocks, until the store is away."""
         for _ in range(SENT_AT_ONCE):
             if not self._waiting or time.monotonic() < self._next_try:
                 return
             entry = self._waiting[0]
-            head, block = _read(entry.path)
+            try:
+                head, block = _read(entry.path)
+            except OSError as error:  # too many open files: it is there still
+                self._away(StoreAwayError(f"{entry.path} cannot be read: {error.strerror or error}."))
+                return
             if head is None:
                 self._drop(entry, "It is damaged")
                 continue
@@ -139,7 +148,7 @@ class Spool:
     def _away(self, error: StoreError) -> None:
         if self._pause == FIRST_PAUSE and not self._waiting:
             self._say(f"{error} Rows wait for it in {self._folder}.")
-        self._next_try = time.monotonic() + self._pause
+        self._next_try = max(self._next_try, time.monotonic() + self._pause)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def _refused(self, entry: _Waiting, error: StoreError) -> None:
@@ -209,11 +218,11 @@ def _sync(folder: pathlib.Path) -> None:
 
 
 def _read(path: pathlib.Path) -> tuple[Head | None, bytes]:
-    """What a file says, and its block; None where it is not as it was written."""
+    """What a file says, and its block; None where it is not as it was written. Raises OSError."""
+    line, _, block = path.read_bytes().partition(b"\n")
     try:
-        line, _, block = path.read_bytes().partition(b"\n")
         head = msgspec.json.decode(line, type=Head)
-    except (OSError, msgspec.MsgspecError):
+    except msgspec.MsgspecError:
         return None, b""
     return (head, block) if len(block) == head.size and _checksum(block) == head.checksum else (None, b"")
 

@@ -52,7 +52,7 @@ def plain_refuses(tree: dict) -> bool:
 
 
 def refuses(text: bytes) -> bool:
-    return bool(json_refuses(padded(text), 0, len(text), SUCCESSES, ERRORS, STATES))
+    return bool(json_refuses(padded(text), 0, len(text), True, SUCCESSES, ERRORS, STATES))
 
 
 @examples(400)
@@ -128,6 +128,14 @@ def test_a_form_that_is_shown_again():
 def test_an_answer_that_was_not_seen_says_nothing():
     no, unseen = {"answer": b'{"success":false}'}, {"answer_media": "json"}
     assert marked([unseen, no, unseen, {"answer": b'{"success":true}'}, no | {"status": 400}]) == [0, REFUSED, UNTOLD, 0, 0]
+
+
+def test_the_state_of_a_thing_is_no_refusal():
+    declined = {"answer": b'{"id":1,"status":"declined"}', "method": "GET"}
+    assert marked([declined | {"path": "/v1/payments/7"}, declined | {"method": "POST", "path": "/v1/payments"}]) == [
+        0,
+        REFUSED,
+    ]
 
 
 @pytest.mark.parametrize(
