@@ -205,7 +205,7 @@ def test_incidents_and_members_are_bounded():
     assert campaigns.incidents[newest]["actors"] == 40
     crowded = open_incident(campaigns, np.uint64(5), 0, track, last + 100, idle)
     for member in range(2 * MEMBERS):
-        take_in(campaigns, crowded, np.uint64(1), np.uint64(member + 1), 1, 1, last)
+        take_in(campaigns, crowded, np.uint64(1), np.uint64(member + 1), 1, 1, 0, last)
     assert campaigns.incidents[crowded]["transactions"] == 2 * MEMBERS and campaigns.serials[2] > 0
 
 
