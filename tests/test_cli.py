@@ -42,6 +42,14 @@ def lines_of(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.parametrize(("words", "at", "told"), [("tapwatch corr", 1, "correlate"), ("tapwatch export inv", 2, "inventory")])
+def test_the_shell_completes_commands(words, at, told):
+    environment = os.environ | {"COMP_WORDS": words, "COMP_CWORD": str(at), "_TAPWATCH_COMPLETE": "bash_complete"}
+    tapwatch = pathlib.Path(sys.executable).with_name("tapwatch")
+    done = subprocess.run([tapwatch], capture_output=True, text=True, timeout=60, env=environment, check=False)
+    assert done.stdout == f"plain,{told}\n"
+
+
 def test_help_imports_nothing_heavy():
     code = (
         "import sys; from sensor.cli import main\n"
