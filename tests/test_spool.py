@@ -216,7 +216,7 @@ def test_a_replay_that_is_killed_and_begun_again_leaves_each_row_once(server):
 
     assert replay("whole").wait(60) == 0
     draw = random.Random(5)
-    for _ in range(8):
+    for _ in range(5):
         process = replay("killed")
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(1.0 + 2.0 * draw.random())
