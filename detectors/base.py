@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import importlib
 import inspect
+import json
 import math
 import pkgutil
 
@@ -170,6 +171,11 @@ def printable(raw: bytes) -> str:
     """Bytes of the wire for a sentence: control characters and invalid UTF-8 are escaped."""
     text = raw.decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def evidence_key(ts: int, source: str, port: int, method: str, status: int) -> str:
+    """What tells a transaction to an analyst, as JSON. status: 0 for none."""
+    return json.dumps({"ts": ts, "client_ip": source, "client_port": port, "method": method, "status": status or None})
 
 
 def confidence_from(excess: float) -> float:

@@ -21,17 +21,10 @@ BY_ADDRESS, BY_FINGERPRINT, BY_PLACE = range(3)
 """What an incident's members share. BY_PLACE: nothing but what they do."""
 
 SAMPLE = np.dtype([("ts", "<i8"), ("hi", "<u8"), ("lo", "<u8"), ("port", "<u2"), ("status", "<u2")])
-MEMBER = np.dtype(
-    [
-        ("serial", "<u4"),
-        ("place", "<u2"),
-        ("hi", "<u8"),
-        ("lo", "<u8"),
-        ("transactions", "<u4"),
-        ("failures", "<u4"),
-        ("users", "<u8"),
-    ]
-)
+MEMBER = np.dtype([
+    ("serial", "<u4"), ("place", "<u2"), ("hi", "<u8"), ("lo", "<u8"), ("transactions", "<u4"), ("failures", "<u4"),
+    ("users", "<u8"),
+])  # fmt: skip
 INCIDENT = np.dtype([
     ("key", "<u8"), ("serial", "<u4"),     # which group at which place; 0: free
     ("group", "u1"), ("wide", "u1"),       # BY_*; whoever of the group fails takes part, not those alone who stand out

@@ -10,6 +10,7 @@ from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.inventory.endpoints import CAPACITY
+from sensor.inventory.refusals import NO_REFUSAL
 
 ENTRANTS = 32_768
 REPEATS = 3
@@ -147,7 +148,7 @@ def take_entries(state, rows, endpoints, watched, prior, threshold, idle):
     """All entries of a batch that succeeded, at endpoints of flows that are watched: uint8[flows]."""
     for index in range(rows.shape[0]):
         row = rows[index]
-        if row["endpoint"] == 0 or not watched[row["flow"]] or not 200 <= row["status"] < 400 or row["refused"] != 0:
+        if row["endpoint"] == 0 or not watched[row["flow"]] or not 200 <= row["status"] < 400 or row["refused"] != NO_REFUSAL:
             continue
         floor, generation = state.floors[row["endpoint"]], endpoints[row["endpoint"]]["generation"]
         if floor["generation"] != generation:

@@ -52,7 +52,7 @@ from sensor.core.jit import kernel
 from sensor.core.records import FLOW, OPERATION
 from sensor.inventory.lexical import INT, LONGEST_WORD
 from sensor.inventory.refusals import REFUSED
-from sensor.inventory.secrets import EMAIL_SECRET, HARMLESS, plain_name_hash
+from sensor.inventory.secrets import EMAIL_SECRET, HARMLESS, is_among, name_hashes, plain_name_hash
 from sensor.inventory.values import IN_BODY, IN_PATH
 
 TRACKS = 32_768
@@ -110,7 +110,7 @@ class EnumerationState(Bundle):
 
 
 def new_enumeration() -> EnumerationState:
-    ignored = np.array([plain_name_hash(name.encode()) for name in PAGING], np.uint64)
+    ignored = name_hashes(*PAGING)
     return EnumerationState(
         np.zeros(TRACKS, np.uint64),
         np.zeros(TRACKS, TRACK),
@@ -264,10 +264,7 @@ def is_ignored(state, value):
     """Whether a parameter counts pages or time, which everybody walks through."""
     if value["location"] == IN_PATH:
         return False
-    for k in range(state.ignored.shape[0]):
-        if state.ignored[k] == value["slot"]:
-            return True
-    return False
+    return is_among(value["slot"], state.ignored)
 
 
 @kernel

@@ -1,11 +1,10 @@
 """An enumeration in sentences, and the keys of transactions that show it."""
 
-import json
 import math
 
 import numpy as np
 
-from detectors.base import duration_text, printable
+from detectors.base import duration_text, evidence_key, printable
 from detectors.combinations import IN_COMBINATION
 from detectors.enumeration_tracks import BY_FINGERPRINT, BY_PLACE, BY_TOKEN, TEXT
 from sensor.core.addresses import address_text
@@ -135,17 +134,13 @@ def _value_text(track: np.void, which: str) -> str:
 def evidence_of_actor(track: np.void, method: str) -> list[str]:
     """Keys of the first transactions and of the newest one."""
     samples = track["sample"][: int(track["samples"])]
-    return [_key(int(one["ts"]), _source(track), int(one["port"]), method, int(one["status"])) for one in samples]
+    return [evidence_key(int(one["ts"]), _source(track), int(one["port"]), method, int(one["status"])) for one in samples]
 
 
 def evidence_of_campaign(incident: np.void, method: str) -> list[str]:
     """The same for transactions of several addresses."""
     samples = incident["sample"][: int(incident["samples"])]
     return [
-        _key(int(one["ts"]), address_text(int(one["hi"]), int(one["lo"])), int(one["port"]), method, int(one["status"]))
+        evidence_key(int(one["ts"]), address_text(int(one["hi"]), int(one["lo"])), int(one["port"]), method, int(one["status"]))
         for one in samples
     ]
-
-
-def _key(ts: int, source: str, port: int, method: str, status: int) -> str:
-    return json.dumps({"ts": ts, "client_ip": source, "client_port": port, "method": method, "status": status or None})

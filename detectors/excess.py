@@ -13,11 +13,9 @@ moves what is usual; excess does not teach, until five addresses do it: then it 
 Cold start: before 20 ordinary requests 1,000 things, 10 levels and 10 aliases are usual.
 """
 
-import json
-
 import numpy as np
 
-from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from, duration_text, printable
+from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from, duration_text, evidence_key, printable
 from detectors.sizes import NAMES, OF_ALIASES, OF_DEPTH, new_sizes, take_sizes
 from sensor.core.addresses import address_text
 
@@ -94,5 +92,5 @@ class Excess(Detector):
 
 def _evidence(asker: np.void, method: str) -> str:
     """The newest of an address's requests."""
-    told = {"ts": int(asker["last_ts"]), "client_ip": address_text(int(asker["hi"]), int(asker["lo"]))}
-    return json.dumps(told | {"client_port": int(asker["port"]), "method": method, "status": int(asker["status"]) or None})
+    source = address_text(int(asker["hi"]), int(asker["lo"]))
+    return evidence_key(int(asker["last_ts"]), source, int(asker["port"]), method, int(asker["status"]))

@@ -14,12 +14,10 @@ Cold start: `usual_share` = 0.05 of the addresses do it, until the endpoint show
 Made-up accounts of which each has an address of its own are not found.
 """
 
-import json
-
 import numpy as np
 
-from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from, duration_text
-from detectors.entries import REPEATS, new_entries, take_entries
+from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from, duration_text, evidence_key
+from detectors.entries import PRIOR_WEIGHT, REPEATS, new_entries, take_entries
 from sensor.core.addresses import address_text
 from sensor.core.records import FLOW
 
@@ -73,7 +71,8 @@ class FlowAbuse(Detector):
         host, method, template = self.place_of((place, int(floor["generation"])), place, endpoints)
         nats = float(max(floor["peak"], who["nats"].max()))
         several = f"{len(sources):,} addresses" if len(sources) > 1 else f"ip:{sources[0]}"
-        usual = (float(floor["usual_repeaters"]) + 20.0 * self.usual_share) / (float(floor["usual_addresses"]) + 20.0)
+        repeaters, addresses = float(floor["usual_repeaters"]), float(floor["usual_addresses"])
+        usual = (repeaters + PRIOR_WEIGHT * self.usual_share) / (addresses + PRIOR_WEIGHT)
         return Alert(
             detector=self.name,
             owasp=self.owasp,
@@ -103,5 +102,5 @@ class FlowAbuse(Detector):
 
 def _evidence(entrant: np.void, method: str) -> str:
     """The newest entry of an address."""
-    told = {"ts": int(entrant["last_ts"]), "client_ip": address_text(int(entrant["hi"]), int(entrant["lo"]))}
-    return json.dumps(told | {"client_port": int(entrant["port"]), "method": method, "status": int(entrant["status"])})
+    source = address_text(int(entrant["hi"]), int(entrant["lo"]))
+    return evidence_key(int(entrant["last_ts"]), source, int(entrant["port"]), method, int(entrant["status"]))

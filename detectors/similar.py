@@ -53,9 +53,8 @@ def topic_of(texts, endpoint, ts):
         if topic["endpoint"] == endpoint and not is_silent:
             topic["last_ts"] = max(topic["last_ts"], ts)
             return place
-        if (
-            topic["endpoint"] == endpoint and topic["repeated"] <= MANY * FIRST
-        ):  # older texts do not count any more, all else does
+        if topic["endpoint"] == endpoint and topic["repeated"] <= MANY * FIRST:
+            # Its older texts do not count any more, all else does.
             topic["last_ts"] = ts
             return place
         if free < 0 and (topic["endpoint"] == 0 or topic["endpoint"] == endpoint or is_silent):

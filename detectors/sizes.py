@@ -14,20 +14,14 @@ from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.inventory.lexical import INT
 from sensor.inventory.refusals import REFUSED
-from sensor.inventory.secrets import plain_name_hash
+from sensor.inventory.secrets import is_among, name_hashes
 from sensor.inventory.values import IN_PATH
 
 USUAL_PLACES, ASKERS = 4_096, 4_096
-NAMES = np.array(
-    [
-        plain_name_hash(name.encode())
-        for name in (
-            "limit", "page_size", "pagesize", "per_page", "perpage", "size", "first", "last", "take", "top", "count", "max",
-            "maxresults", "max_results", "pagelimit", "page_limit", "results", "rows", "num", "batchsize", "batch_size",
-            "variables.first", "variables.last", "variables.limit", "variables.take", "variables.pagesize",
-        )
-    ],
-    np.uint64,
+NAMES = name_hashes(
+    "limit", "page_size", "pagesize", "per_page", "perpage", "size", "first", "last", "take", "top", "count", "max",
+    "maxresults", "max_results", "pagelimit", "page_limit", "results", "rows", "num", "batchsize", "batch_size",
+    "variables.first", "variables.last", "variables.limit", "variables.take", "variables.pagesize",
 )  # fmt: skip
 """Names of parameters that say how many things are wanted."""
 OF_DEPTH, OF_ALIASES = U(1), U(2)
@@ -166,10 +160,7 @@ def is_size(value, names):
     """Whether a value says how many things are wanted."""
     if value["kind"] != INT or value["location"] == IN_PATH or value["number"] <= 0:
         return False
-    for k in range(names.shape[0]):
-        if names[k] == value["slot"]:
-            return True
-    return False
+    return is_among(value["slot"], names)
 
 
 @kernel

@@ -11,11 +11,9 @@ which a client that is misconfigured by one hand does not reach. No probability 
 Cold start: as later; nothing is learned but what a parameter is for.
 """
 
-import json
-
 import numpy as np
 
-from detectors.base import Alert, Detector, View, duration_text
+from detectors.base import Alert, Detector, View, duration_text, evidence_key
 from detectors.inward import CERTAIN, KINDS, METADATA, SCHEME, kind_of, url_values
 from sensor.core.addresses import address_text
 from sensor.inventory.values import IN_BODY, IN_PATH
@@ -154,8 +152,7 @@ class Ssrf(Detector):
 
 def _evidence(case: np.void, source: str, method: str) -> str:
     """The newest of its requests."""
-    told = {"ts": int(case["last_ts"]), "client_ip": source, "client_port": int(case["port"]), "method": method}
-    return json.dumps(told | {"status": int(case["status"]) or None})
+    return evidence_key(int(case["last_ts"]), source, int(case["port"]), method, int(case["status"]))
 
 
 def _texts(view: View, value: np.void) -> tuple[str, str]:

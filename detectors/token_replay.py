@@ -11,11 +11,9 @@ Threshold: `threshold` = 13.8 nats, once in 1,000,000 tokens and hours: about 36
 Cold start: nothing is learned. A token that is shared by fewer networks is not found.
 """
 
-import json
-
 import numpy as np
 
-from detectors.base import MINUTE, Alert, Detector, View, confidence_from, duration_text
+from detectors.base import MINUTE, Alert, Detector, View, confidence_from, duration_text, evidence_key
 from detectors.roaming import new_roaming, take_tokens
 from sensor.core.addresses import address_text
 from sensor.core.records import AUTH
@@ -91,5 +89,5 @@ class TokenReplay(Detector):
 
 def _evidence(address: np.void, method: str) -> str:
     """The newest request of an address."""
-    told = {"ts": int(address["ts"]), "client_ip": address_text(int(address["hi"]), int(address["lo"]))}
-    return json.dumps(told | {"client_port": int(address["port"]), "method": method, "status": int(address["status"])})
+    source = address_text(int(address["hi"]), int(address["lo"]))
+    return evidence_key(int(address["ts"]), source, int(address["port"]), method, int(address["status"]))

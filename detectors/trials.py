@@ -10,16 +10,12 @@ from sensor.core.records import FLOW
 from sensor.inventory.endpoints import CAPACITY
 from sensor.inventory.lexical import INT
 from sensor.inventory.refusals import REFUSED
-from sensor.inventory.secrets import EMAIL_SECRET, OTP, PASSWORD, plain_name_hash
+from sensor.inventory.secrets import EMAIL_SECRET, OTP, PASSWORD, is_among, name_hashes
 from sensor.inventory.values import IN_PATH
 
-USERS = np.array(
-    [
-        plain_name_hash(name.encode())
-        for name in ("user", "username", "user_name", "login", "email", "account", "phone", "userid")
-    ],
-    np.uint64,
-)
+USERS = name_hashes(
+    "user", "username", "user_name", "login", "email", "account", "phone", "userid",
+)  # fmt: skip
 """Names of parameters that say which account is meant."""
 
 
@@ -60,12 +56,8 @@ def note_value(trial, value, users):
     trial["what"] = mix(trial["what"] ^ mix(value["hash"] ^ value["slot"]))
     if value["secret"] == PASSWORD or value["secret"] == OTP:
         trial["secret"] = mix(value["hash"])
-    elif value["secret"] == EMAIL_SECRET:
+    elif value["secret"] == EMAIL_SECRET or (value["location"] != IN_PATH and is_among(value["slot"], users)):
         trial["user"] = mix(value["hash"])
-    elif value["location"] != IN_PATH:
-        for k in range(users.shape[0]):
-            if users[k] == value["slot"]:
-                trial["user"] = mix(value["hash"])
 
 
 @kernel

@@ -9,10 +9,11 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from detectors.base import View, find_detectors
+from detectors.base import View
 from sensor.config import Config, hash_key
 from sensor.core.records import Batch
 from sensor.inventory.analyse import Inventory
+from sensor.pipeline import make_detectors
 from sensor.store.decode import SELECTED, decode_transactions
 from sensor.store.open import Store
 from sensor.store.queries import newest
@@ -47,17 +48,16 @@ class Correlated:
 
 
 def correlate(store: Store, config: Config, hours: float) -> Correlated:
-    """Look at the last `hours` of packet time in the store, and write the alerts that are new to it. Raises StoreError."""
+    """Look at the last `hours` of packet time in the store, and write the alerts that are new to it. Raises StoreError, and
+    ConfigError for settings that a detector has not."""
     end = int(newest(store).timestamp() * 1e6) + 2
     begin = end - int(hours * 3600e6)
     inventory = Inventory(hash_key(config)[0], config.flows)
-    detectors = [kind(**config.detectors.get(name, {})) for name, kind in find_detectors().items()]
+    detectors = make_detectors(config.detectors)
     transactions = 0
     for batch in _batches(store, begin, end):
         transactions += len(batch.rows)
-        refused = batch.rows["refused"].copy()
         batch, values, _ = inventory.analyse(batch)
-        batch.rows["refused"] = refused
         for detector in detectors:
             detector.update(View(batch, values, inventory.table))
     found = [alert.as_row() for detector in detectors for alert in detector.alerts(inventory.table)]

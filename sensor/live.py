@@ -27,7 +27,7 @@ from sensor.pipeline import Pipeline, StoreSink
 from sensor.service import INFO, NOTICE, WARNING, Manager
 from sensor.shedding import Shedding
 from sensor.store.errors import StoreError
-from sensor.suppression import suppression_of
+from sensor.suppression import Suppression, suppression_of
 from sensor.taps import Tap, Taps
 from sensor.warmup import ready_kernels
 
@@ -85,7 +85,7 @@ class Live:
         self._state_file = state_folder() / f"live-{self.name}.state" if store else None
         self.store = LiveStore(config, self.name, lambda text: say(WARNING, text)) if store else None
         sinks: list = [LinesSink(Lines(transactions, config.sensor, reveal), self._try_lines)] if transactions else []
-        self._suppression = suppression_of(config, self.store.opened if self.store else None)
+        self._suppression = self._suppression_now()
         self.pipeline = Pipeline(config, key, [])
         self._shedding = Shedding(self.pipeline)
         self.source = self._take_up(fresh)
@@ -220,10 +220,14 @@ class Live:
             self.pipeline.counters[R_LOST] = self.store.dropped
             self.writer.flush()
 
+    def _suppression_now(self) -> Suppression:
+        """The rules of the configuration, and what analysts marked in the store."""
+        return suppression_of(self.config, self.store.opened if self.store else None)
+
     def _read_marks(self) -> None:
         """What analysts marked counts from here on."""
         try:
-            self._suppression = suppression_of(self.config, self.store.opened if self.store else None)
+            self._suppression = self._suppression_now()
         except StoreError as error:
             self._say(WARNING, f"What was marked does not count yet: {error}")
 
@@ -327,7 +331,7 @@ class Live:
         try:
             self.config = load()
             self.pipeline.set_thresholds(self.config.detectors)
-            self._suppression = suppression_of(self.config, self.store.opened if self.store else None)
+            self._suppression = self._suppression_now()
             self.taps.filter_by(self.config.live)
         except Exception as error:
             self.config = before

@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
-from detectors.base import Alert, View, find_detectors
+from detectors.base import Alert, Detector, View, find_detectors
 from parsers.body.decode import decode_bodies
 from parsers.body.operations import find_operations
 from sensor.budget import memory_bytes, share_out
@@ -59,6 +59,14 @@ class StoreSink:
 
     def transactions(self, batch: Batch, wire: dict[str, np.ndarray], encaps: list[str], capture: str) -> None:
         self._writer.transactions(batch, encaps, capture)
+
+
+def make_detectors(settings: dict[str, dict[str, float]]) -> list[Detector]:
+    """All detectors with their settings by name, their defaults where none is named. Raises ConfigError."""
+    try:
+        return [kind(**settings.get(name, {})) for name, kind in find_detectors().items()]
+    except ValueError as error:
+        raise ConfigError(f"{error}.") from None
 
 
 class Pipeline:
@@ -107,18 +115,12 @@ class Pipeline:
         self._inventory = self._make_inventory()
         self._grants = new_grants()
         self._encrypted = Encrypted()
-        self._detectors = [self._make(name, kind, self._config.detectors) for name, kind in find_detectors().items()]
+        self._detectors = make_detectors(self._config.detectors)
         self._frames = 0
 
     def _make_inventory(self) -> Inventory:
         proxies = self._config.proxies
         return Inventory(self._key, self._config.flows, proxies.trusted, proxies.protocol, proxies.header == "forwarded")
-
-    def _make(self, name: str, kind: type, settings: dict[str, dict[str, float]]):
-        try:
-            return kind(**settings.get(name, {}))
-        except ValueError as error:
-            raise ConfigError(f"{error}.") from None
 
     def run(
         self, capture: CaptureFile, progress: Callable[[CaptureFile, int, int], None] | None = None, count: int = 0
@@ -178,8 +180,7 @@ class Pipeline:
     def set_thresholds(self, settings: dict[str, dict[str, float]]) -> None:
         """Settings of detectors by name, their defaults where none is named. ConfigError: all are as before."""
         self._finish_analysis()
-        for name, kind in find_detectors().items():
-            self._make(name, kind, settings)
+        make_detectors(settings)
         for detector in self._detectors:
             for key, value in (type(detector).settings() | settings.get(detector.name, {})).items():
                 setattr(detector, key, type(type(detector).settings()[key])(value))

@@ -12,7 +12,7 @@ from rows import batch_of
 from test_store import random_batch
 
 from sensor.capture.files import CaptureFile
-from sensor.config import Config
+from sensor.config import Config, ConfigError
 from sensor.core.records import TRANSACTION
 from sensor.correlating import FLEET, correlate
 from sensor.pipeline import Pipeline, StoreSink
@@ -136,6 +136,11 @@ def test_a_thin_attack_on_ten_sensors(empty, tmp_path, scenario, detector, endpo
     again = correlate(empty, Config(), 1.7)  # a window that begins in the midst of it
     assert [row["alert_id"] for row in again.alerts] == [alert["alert_id"]]
     assert empty.rows("SELECT count() FROM alerts") == [(1,)]
+
+
+def test_a_setting_that_there_is_not_is_told_in_a_sentence(empty):
+    with pytest.raises(ConfigError, match="has no setting"):
+        correlate(empty, Config(detectors={"excess": {"nonsense": 1}}), 24.0)
 
 
 def test_the_command(tmp_path):

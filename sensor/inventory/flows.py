@@ -11,7 +11,7 @@ import numpy as np
 from sensor.core.jit import kernel
 from sensor.core.records import FLOW, FLOWS
 from sensor.inventory.endpoints import CAPACITY, Endpoints, endpoint_text
-from sensor.inventory.secrets import CARD, CVV, PASSWORD, plain_name_hash, secret_by_name
+from sensor.inventory.secrets import CARD, CVV, PASSWORD, is_among, name_hashes, secret_by_name
 from sensor.inventory.values import IN_BODY, IN_PATH
 
 NONE, LOGIN, SIGNUP, RESET, PAYMENT, CODE, CART, SEARCH, CONTENT = range(len(FLOWS))
@@ -25,6 +25,15 @@ LOOKED_AT = 128
 """Bytes of a template in which a name is looked for."""
 _WORD = r"(?i)(^|[/._#:-])({})([/._-]|$)"
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+STEM = 4
+
+
+def _stem(word: str) -> str:
+    """Letters that stand wherever a word of WORDS does: its first ones, without one that may be missing."""
+    letters = re.match(r"[a-z]+", word)[0]  # type: ignore[index]
+    return (letters[:-1] if word[len(letters) :].startswith("?") else letters)[:STEM]
+
+
 WORDS = (
     ("reset", WRITES,
      "forgot(-?password)? password-?reset reset-?(password|code) recover(y)?",
@@ -58,24 +67,12 @@ RULES = tuple(
     for flow, methods, *words in WORDS
 )
 
-STEMS = re.compile(
-    r"(?i)log|sign|auth|token|session|forg|pass|recov|recup|regist|account|coup|vouch|promo|disc|gift|redeem|pay|checkout|charge|purch|"
-    r"card|cart|bask|line|comm|revi|post|mess|feed|cont|lead|tick|thread|note|sear|sugg|compl|find|query|reset|passe|restab|"
-    r"wachtw|anmeld|einlog|connex|identif|inici|acced|acces|ingres|entrar|inlog|aanmeld|zalog|inscri|cadas|rejest|gutsch|gesch|"
-    r"rabatt|code|cheque|cupo|kort|cadeau|bezahl|zahl|kasse|paie|paye|pago|paga|betal|plat|waren|pani|carr|winkel|kosz|komm|"
-    r"bewert|avis|coment|opini|resen|recen|react|such|recher|busc|busq|cerc|zoek|szuk"
-)
+STEMS = re.compile("(?i)" + "|".join(sorted({_stem(word) for _, _, *words in WORDS for word in " ".join(words).split()})))
 """One of these stands in every word above: most templates have none, and whoever tries paths costs no more than this."""
 
-CODE_NAMES = np.array(
-    [
-        plain_name_hash(name.encode())
-        for name in (
-            "coupon", "coupon_code", "couponcode", "promo", "promo_code", "promocode", "voucher", "voucher_code", "vouchercode",
-            "gift_card", "giftcard", "gift_code", "giftcode", "gift_card_number", "discount_code", "discountcode",
-        )
-    ],
-    np.uint64,
+CODE_NAMES = name_hashes(
+    "coupon", "coupon_code", "couponcode", "promo", "promo_code", "promocode", "voucher", "voucher_code", "vouchercode",
+    "gift_card", "giftcard", "gift_code", "giftcode", "gift_card_number", "discount_code", "discountcode",
 )  # fmt: skip
 """Names of parameters that carry a code somebody could guess."""
 
@@ -99,10 +96,8 @@ def flow_hint(value, names):
             return np.uint8(PAYMENT)
         if value["secret"] == PASSWORD:
             return np.uint8(LOGIN)
-    if value["location"] != IN_PATH:
-        for k in range(names.shape[0]):
-            if names[k] == value["slot"]:
-                return np.uint8(CODE)
+    if value["location"] != IN_PATH and is_among(value["slot"], names):
+        return np.uint8(CODE)
     return np.uint8(NONE)
 
 

@@ -19,7 +19,7 @@ from sensor.core.quoted import QUOTE, string_end
 from sensor.core.records import FLOW, MEDIA
 from sensor.core.wide import load_le64, word
 from sensor.inventory.endpoints import CAPACITY
-from sensor.inventory.secrets import name_hash, plain_name_hash
+from sensor.inventory.secrets import is_among, name_hash, name_hashes
 from sensor.inventory.shapes import CLOSE, CLOSE_LIST, COMMA, OPEN, OPEN_LIST, colon_behind
 
 NO_REFUSAL, REFUSED, UNTOLD = 0, 1, 2
@@ -34,34 +34,20 @@ PAGE = word(b"text/htm")
 FALSE, NULL, ZERO, ERROR_FROM, ERROR_TO = 102, 110, 48, 52, 53  # `f`, `n`, `0`, `4`, `5`
 FROM, TO = 200, 400
 
-
-def _hashes(*names: str) -> np.ndarray:
-    return np.array([plain_name_hash(name.encode()) for name in names], np.uint64)
-
-
-SUCCESSES = _hashes(
+SUCCESSES = name_hashes(
     "success", "ok", "succeeded", "successful", "issuccess", "is_success", "authenticated", "valid", "isvalid", "is_valid",
     "approved", "accepted", "authorized",
 )  # fmt: skip
-ERRORS = _hashes(
+ERRORS = name_hashes(
     "error", "errors", "err", "errormessage", "error_message", "error_description", "errorcode", "error_code", "errcode",
     "errno", "exception", "fault", "failure", "failures",
 )  # fmt: skip
-STATES = _hashes("status", "result", "state", "outcome", "decision")
-BAD = _hashes(
+STATES = name_hashes("status", "result", "state", "outcome", "decision")
+BAD = name_hashes(
     "error", "fail", "failed", "failure", "declined", "decline", "denied", "rejected", "refused", "invalid", "unauthorized",
     "unauthenticated", "forbidden", "ko", "nok", "ng",
 )  # fmt: skip
-EMPTY = _hashes("", "false", "no", "0", "null", "none")
-
-
-@kernel
-def is_among(hashed, hashes):
-    """Whether a hash is one of a few."""
-    for k in range(hashes.shape[0]):
-        if hashes[k] == hashed:
-            return True
-    return False
+EMPTY = name_hashes("", "false", "no", "0", "null", "none")
 
 
 @kernel

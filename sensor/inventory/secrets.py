@@ -85,6 +85,20 @@ def plain_name_hash(name: bytes) -> int:
     return value ^ (value >> 31)
 
 
+def name_hashes(*names: str) -> np.ndarray:
+    """uint64[n]: hashes of a few names, for `is_among`."""
+    return np.array([plain_name_hash(name.encode()) for name in names], np.uint64)
+
+
+@kernel
+def is_among(hashed, hashes):
+    """Whether a hash is one of a few: name_hashes."""
+    for k in range(hashes.shape[0]):
+        if hashes[k] == hashed:
+            return True
+    return False
+
+
 for _class, _names in NAMES.items():
     for _name in _names:
         _hash = plain_name_hash(_name.encode())

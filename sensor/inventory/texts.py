@@ -14,7 +14,7 @@ from sensor.core.quoted import QUOTE, string_end
 from sensor.core.records import FLOW, MEDIA
 from sensor.core.wide import load_be32
 from sensor.inventory.lexical import DIGIT, KIND, LOWER, UPPER
-from sensor.inventory.secrets import name_hash, plain_name_hash
+from sensor.inventory.secrets import is_among, name_hash, name_hashes
 from sensor.inventory.values import AMPERSAND, EQUALS, find_in
 
 SHORTEST, SHORTEST_LINKED, LONGEST = 40, 8, 512
@@ -33,16 +33,10 @@ ESCAPED = 6
 """Bytes of `\\u0041`."""
 DASH, DOT, NAME_BYTE = 45, 46, DIGIT | LOWER | UPPER
 LONGEST_DOMAIN, ADDRESS = 8, 256
-DOMAINS = np.array(
-    [
-        plain_name_hash(name.encode())
-        for name in (
-            "com", "net", "org", "info", "biz", "io", "co", "ai", "app", "dev", "top", "shop", "store", "online", "site", "xyz",
-            "club", "click", "link", "live", "win", "vip", "pro", "fun", "icu", "space", "website", "today", "buzz", "cc", "ru",
-            "cn", "uk", "eu", "tk", "ml", "ga", "cf", "gq", "ly", "gl", "cyou", "sbs", "lol", "bet", "casino", "loan",
-        )
-    ],
-    np.uint64,
+DOMAINS = name_hashes(
+    "com", "net", "org", "info", "biz", "io", "co", "ai", "app", "dev", "top", "shop", "store", "online", "site", "xyz",
+    "club", "click", "link", "live", "win", "vip", "pro", "fun", "icu", "space", "website", "today", "buzz", "cc", "ru", "cn",
+    "uk", "eu", "tk", "ml", "ga", "cf", "gq", "ly", "gl", "cyou", "sbs", "lol", "bet", "casino", "loan",
 )  # fmt: skip
 """Domains under which links are written without a scheme; none that is a word of a language, as `me` or `it`: after a full
 stop without a space these are no links."""
@@ -153,11 +147,7 @@ def address_end(text, at, end):
     dot, behind = name_end(text, at, stop)
     if dot < at + 2 or not 2 <= behind - dot - 1 <= LONGEST_DOMAIN:
         return at
-    hashed = name_hash(text, dot + 1, behind - dot - 1)
-    for k in range(DOMAINS.shape[0]):
-        if DOMAINS[k] == hashed:
-            return stop
-    return at
+    return stop if is_among(name_hash(text, dot + 1, behind - dot - 1), DOMAINS) else at
 
 
 @kernel

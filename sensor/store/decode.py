@@ -90,22 +90,20 @@ def count_rows(data, end):
 
 
 @kernel
-def read_rows(data, end, rows, arena, spans):
-    """Rows of RowBinary data[:end] (uint8, SLACK behind it): their number. spans: int64[len(STRINGS), 2, n], of the texts."""
-    at, count, used = np.int64(0), 0, np.int64(0)
-    while at < end and count < rows.shape[0]:
-        put_numbers(rows[count], data, at)
-        rows[count]["order"] = count
+def read_rows(data, rows, arena, spans):
+    """Fill rows[:], of as many as count_rows told, from RowBinary (uint8). spans: int64[len(STRINGS), 2, n], of their texts."""
+    at, used = np.int64(0), np.int64(0)
+    for index in range(rows.shape[0]):
+        put_numbers(rows[index], data, at)
+        rows[index]["order"] = index
         at += FIXED
         for k in range(spans.shape[0]):
             begin, length = text_at(data, at)
             copy(arena, used, data, begin, length)
-            spans[k, 0, count] = used
-            spans[k, 1, count] = length
+            spans[k, 0, index] = used
+            spans[k, 1, index] = length
             used += length
             at = begin + length
-        count += 1
-    return count
 
 
 def decode_transactions(data: bytes) -> Batch:
@@ -114,8 +112,8 @@ def decode_transactions(data: bytes) -> Batch:
     count = count_rows(raw, len(data))
     rows, arena = np.zeros(count, TRANSACTION), np.zeros(len(raw) + SLACK, np.uint8)
     spans = np.zeros((len(STRINGS), 2, count), np.int64)
-    found = read_rows(raw, len(data), rows, arena, spans)
+    read_rows(raw, rows, arena, spans)
     for k, name in enumerate(STRINGS):
         rows[name + "_at"], rows[name + "_len"] = spans[k, 0], spans[k, 1]
     rows["grpc_status"] = -1
-    return Batch(rows[:found], arena, len(data))
+    return Batch(rows, arena, len(data))
