@@ -50,6 +50,7 @@ from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.core.records import FLOW, OPERATION
+from sensor.inventory.agents import calls_itself_crawler
 from sensor.inventory.lexical import INT, LONGEST_WORD
 from sensor.inventory.refusals import REFUSED
 from sensor.inventory.secrets import EMAIL_SECRET, HARMLESS, is_among, name_hashes, plain_name_hash
@@ -204,16 +205,8 @@ def is_polite_crawler(track, arena, row):
     """Whether a client calls itself a crawler and is no faster than one: a search engine asks for everything once, too."""
     if track["last_ts"] - track["first_ts"] < np.int64(track["requests"]) * CRAWLER_GAP:
         return False
-    at, end = np.int64(row["user_agent_at"]), np.int64(row["user_agent_at"]) + np.int64(row["user_agent_len"])
-    for k in range(at, end - 2):
-        first, second, third = arena[k] | 32, arena[k + 1] | 32, arena[k + 2] | 32
-        if first == 98 and second == 111 and third == 116:  # bot
-            return True
-        if first == 115 and second == 112 and third == 105 and k + 5 < end and arena[k + 3] | 32 == 100:  # spid(er)
-            return True
-        if first == 99 and second == 114 and third == 97 and k + 4 < end and arena[k + 3] | 32 == 119:  # craw(ler)
-            return True
-    return False
+    at = np.int64(row["user_agent_at"])
+    return calls_itself_crawler(arena, at, at + np.int64(row["user_agent_len"]))
 
 
 @kernel

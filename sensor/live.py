@@ -90,7 +90,8 @@ class Live:
         self._shedding = Shedding(self.pipeline)
         self.source = self._take_up(fresh)
         self.writer = self.store.writer(self.source) if self.store else None
-        self.pipeline.use([*sinks, StoreSink(self.writer)] if self.writer else sinks)
+        sink = StoreSink(self.writer) if self.writer else None
+        self.pipeline.use([*sinks, sink] if sink else sinks, sink.actors if sink else None)
         self._metrics = self._serve_metrics()
         self._notifiers = Notifiers(config, lambda text: say(WARNING, text))
         self._manager = Manager()
@@ -307,6 +308,7 @@ class Live:
             self._told_changes += len(changes)
             self.writer.changes(changes)
             self.writer.encrypted(self._news_of_services())
+            self.pipeline.tell_rest_of_actors(time.time_ns())
             by_interface = {tap.name: tap.counted() for tap in self.taps.all}
             stats = {"ts": time.time_ns(), "capture": self.name, "counters": self._counters(), "interfaces": by_interface}
             self.writer.stats(stats)

@@ -1,6 +1,6 @@
 """The spine: the way of the data, from packets to what is told about them.
 
-capture → decode → workers (streams, parsers) → merge → inventory → detectors → sinks
+capture → decode → workers (streams, parsers) → merge → inventory → detectors, intent → sinks
 """
 
 import collections
@@ -23,6 +23,7 @@ from sensor.capture.filter import Filter
 from sensor.config import Config, ConfigError
 from sensor.core.reasons import REASON, REASONS
 from sensor.core.records import PACKET, Batch
+from sensor.intent.actors import Actors, Judge
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.encrypted import Encrypted
 from sensor.inventory.merging import TemplateChange
@@ -45,6 +46,10 @@ Release = Callable[[], None]
 """Called once the bytes of a chunk are not needed any more."""
 
 
+TellActors = Callable[[np.ndarray], None]
+"""Called with SESSION[n] (sensor.intent.sessions) of actors of which there is something new to tell."""
+
+
 class Sink(Protocol):
     """Takes finished transactions."""
 
@@ -56,6 +61,12 @@ class StoreSink:
 
     def __init__(self, writer):
         self._writer = writer
+        self._judge = Judge()
+
+    def actors(self, sessions: np.ndarray) -> None:
+        """SESSION[n] of actors, with what the model makes of them."""
+        if len(sessions):
+            self._writer.actors(self._judge.rows(sessions))
 
     def transactions(self, batch: Batch, wire: dict[str, np.ndarray], encaps: list[str], capture: str) -> None:
         self._writer.transactions(batch, encaps, capture)
@@ -76,6 +87,7 @@ class Pipeline:
         self._config = config
         self._key = key
         self._sinks = sinks
+        self._tell_actors: TellActors | None = None
         self._filter = filter_
         self._budget = share_out(memory_bytes(config.limits.memory), config.workers, config.limits.connections)
         self._packets = [np.zeros(FRAMES_PER_CHUNK, PACKET) for _ in range(BUFFERS)]
@@ -97,7 +109,7 @@ class Pipeline:
         self._handed_over = self._turn = 0
         self._in_analysis: concurrent.futures.Future | None = None
         self.seconds: dict[str, float] = dict.fromkeys(
-            ("read", "decode", "streams", "http", "bodies", "inventory", "detectors", "output"), 0.0
+            ("read", "decode", "streams", "http", "bodies", "inventory", "detectors", "intent", "output"), 0.0
         )
         """time spent by stage; with several workers, streams and http add up over them"""
         self.counters = np.zeros(len(REASONS), np.uint64)
@@ -105,9 +117,10 @@ class Pipeline:
         """by the decoder: apart, for others count in threads of their own"""
         self.reset()
 
-    def use(self, sinks: list[Sink]) -> None:
+    def use(self, sinks: list[Sink], tell_actors: TellActors | None = None) -> None:
         """Send what comes next to these sinks."""
         self._sinks = sinks
+        self._tell_actors = tell_actors
 
     def reset(self) -> None:
         """Forget all traffic."""
@@ -116,6 +129,7 @@ class Pipeline:
         self._grants = new_grants()
         self._encrypted = Encrypted()
         self._detectors = make_detectors(self._config.detectors)
+        self._actors = Actors()
         self._frames = 0
 
     def _make_inventory(self) -> Inventory:
@@ -192,6 +206,12 @@ class Pipeline:
             worker.finish()
         self.look(name)
 
+    def tell_rest_of_actors(self, now: int | None = None) -> None:
+        """Tell of actors that were silent before `now` (packet time, ns), or of all, what was not told yet."""
+        self._finish_analysis()
+        if self._tell_actors is not None:
+            self._tell_actors(self._actors.rest(now))
+
     def close(self) -> None:
         for thread in filter(None, (*self._threads, self._analyst)):
             thread.shutdown()
@@ -245,6 +265,7 @@ class Pipeline:
         self._finish_analysis()
         found = {f"inventory.{name}": array for name, array in self._inventory.arrays().items()}
         found |= {f"encrypted.{name}": array for name, array in self._encrypted.arrays().items()}
+        found |= {f"actors.{name}": array for name, array in self._actors.arrays().items()}
         for detector in self._detectors:
             found |= {f"{detector.name}.{name}": array for name, array in detector.state().items()}
         return found
@@ -352,6 +373,10 @@ class Pipeline:
         for detector in self._detectors:
             detector.update(view)
         judged = time.perf_counter()
+        told = self._actors.taken(batch, values)
+        if self._tell_actors is not None:
+            self._tell_actors(told)
+        known = time.perf_counter()
         if self._sinks:
             encaps = encap_texts(self._decoder.encaps)
             for sink in self._sinks:
@@ -360,6 +385,7 @@ class Pipeline:
         self.seconds["bodies"] += read - begin
         self.seconds["inventory"] += learned - read
         self.seconds["detectors"] += judged - learned
-        self.seconds["output"] += done - judged
+        self.seconds["intent"] += known - judged
+        self.seconds["output"] += done - known
         self.seconds["streams"] = sum(worker.seconds[0] for worker in self._workers)
         self.seconds["http"] = sum(worker.seconds[1] for worker in self._workers)

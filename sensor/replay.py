@@ -61,8 +61,8 @@ class Replay:
 
     def _run_group(self, paths: list[str], count: int, progress) -> None:
         writer = self._writer(paths)
-        sinks = [*self._sinks, StoreSink(writer)] if writer else self._sinks
-        self._pipeline.use(sinks)
+        sink = StoreSink(writer) if writer else None
+        self._pipeline.use([*self._sinks, sink] if sink else self._sinks, sink.actors if sink else None)
         name = ""
         for path in paths:
             try:
@@ -104,6 +104,7 @@ class Replay:
         if self._alerts:
             self._alerts.writelines(alert_line(row) for row in alerts)
         if writer:
+            self._pipeline.tell_rest_of_actors()
             writer.flush()
             writer.endpoints(endpoints)
             writer.parameters(self._pipeline.parameters())

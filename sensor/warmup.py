@@ -21,6 +21,8 @@ from sensor.core.cache import CACHE_FOLDER, PROJECT, is_cached
 from sensor.core.reasons import REASONS
 from sensor.core.records import DELIVERY, FRAME, PACKET, TRANSACTION, Batch
 from sensor.core.wide import SLACK
+from sensor.intent.actors import Actors, Judge
+from sensor.intent.sessions import SESSION
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.endpoints import new_endpoints
 from sensor.inventory.merging import rehearse
@@ -103,7 +105,9 @@ def _compile_rest(store: bool) -> None:
     empty = Batch(np.zeros(0, TRANSACTION), nothing, 0)
     batch, _, wire = inventory.analyse(find_operations(empty))
     grant_samples(batch.rows, new_grants(), 1, counters)
+    Actors().taken(empty, np.zeros(0, VALUE))
     if store:
+        Judge().rows(np.zeros(1, SESSION))
         _EncodeSink().transactions(batch, wire, [""], "")
 
 

@@ -12,6 +12,7 @@ ALLOWED = {
     "sensor/packets": ("sensor.core", "sensor.packets"),
     "sensor/streams": ("sensor.core", "sensor.packets", "sensor.streams"),
     "sensor/inventory": ("sensor.core", "sensor.inventory"),
+    "sensor/intent": ("sensor.core", "sensor.inventory", "sensor.intent"),
     "sensor/store": ("sensor.core", "sensor.store"),
     "sensor/outputs": ("sensor.core", "sensor.outputs"),
     "parsers": ("sensor.core", "parsers"),

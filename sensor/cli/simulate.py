@@ -34,6 +34,21 @@ class _Scenarios(click.ParamType):
 @click.option(
     "--rate", default=2.0, show_default=True, type=click.FloatRange(0.001), help="Its requests a second, over all sources."
 )
+@click.option("--machines", default=0, show_default=True, type=click.IntRange(0, 200), help="Further jobs, pollers, crawlers.")
+@click.option(
+    "--visitors",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2_000),
+    help="People who load pages with all that is in them.",
+)
+@click.option(
+    "--disguise",
+    default="rotating",
+    show_default=True,
+    type=click.Choice(("rotating", "steady", "open")),
+    help="What the attack's User-Agent says: a browser anew each time, one a source, the tool itself.",
+)
 @click.option("--ramp", is_flag=True, help="It begins at a tenth of its rate.")
 @click.option(
     "--loss", default=0.0, show_default=True, type=click.FloatRange(0, 0.5), help="Share of packets that the tap loses."
@@ -47,7 +62,7 @@ def simulate(out: str, labels_path: str | None, scenario: str, as_json: bool, **
     """A capture of ordinary traffic of a shop with a labelled attack inside.
 
     SCENARIO: ordinary (no attack), sweep, scrape, grid (every SKU for every postal code), stuffing, spraying, card_testing,
-    coupons, fuzzing, scanning.
+    coupons, fuzzing, spam, scanning.
 
     \b
     tapwatch simulate grid --requests 20000 --sources 1000 --rate 20 -o grid.pcap

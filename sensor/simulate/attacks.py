@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from sensor.simulate.carrier import Script
+from sensor.simulate.carrier import BAD_AUTOMATION, Script
 from sensor.simulate.clients import ClientKind, opaque
 from sensor.simulate.crowd import card_number
 from sensor.simulate.shop import COLOURS, FIRST_ID, WORDS, Shop, response
@@ -30,6 +30,9 @@ AGENTS = tuple(
     for system in ("Windows NT 10.0; Win64; x64", "X11; Linux x86_64", "Macintosh; Intel Mac OS X 10_15_7")
     for version in range(118, 128)
 )
+OWN_NAME = "python-httpx/0.27.0"
+DISGUISES = ROTATING, STEADY, OPEN = ("rotating", "steady", "open")
+"""A browser's User-Agent chosen anew for each request; one for each source; the tool's own."""
 LISTED_PATHS = (
     "admin",
     "backup",
@@ -184,18 +187,28 @@ def source_of(number: int) -> str:
 
 
 def attack_scripts(
-    rng: Random, shop: Shop, name: str, start: int, requests: int, sources: int, rate: float, ramp: bool = False
+    rng: Random,
+    shop: Shop,
+    name: str,
+    start: int,
+    requests: int,
+    sources: int,
+    rate: float,
+    ramp: bool = False,
+    disguise: str = ROTATING,
 ) -> list[Script]:
     """The attack shared out in turn over its sources. rate: requests a second, of all; ramp: it begins at a tenth of it."""
+    own = [Random(f"{name} {k}").choice(AGENTS) for k in range(sources)]
     shares: list[list[Exchange]] = [[] for _ in range(sources)]
     now = start
     for k, step in enumerate(ATTACKS[name].steps(rng, shop, requests)):
         body = b"" if step.body is None else json.dumps(step.body, separators=(",", ":")).encode()
-        request = TOOL.request(step.method, step.target, body, agent=rng.choice(AGENTS))
+        agent = {ROTATING: rng.choice(AGENTS), STEADY: own[k % sources], OPEN: OWN_NAME}[disguise]
+        request = TOOL.request(step.method, step.target, body, agent=agent)
         answer = response(now, step.status, step.answer)
         shares[k % sources].append(
             Exchange(now, step.method, step.template, request, answer, int(rng.uniform(2, 30) * 1_000_000))
         )
         slow = 10 - 9 * k / requests if ramp else 1.0
         now += int(rng.expovariate(rate / slow) * SECOND)
-    return [Script(source_of(k), iter(share), name) for k, share in enumerate(shares)]
+    return [Script(source_of(k), iter(share), name, BAD_AUTOMATION) for k, share in enumerate(shares)]

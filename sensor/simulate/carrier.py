@@ -15,6 +15,7 @@ IDLE = 20 * SECOND
 PER_CONNECTION = 100
 """The server closes a connection after so many requests, as nginx once did by default."""
 FIRST_PORT, LAST_PORT = 20_000, 60_000
+PERSON, GOOD_BOT, BAD_AUTOMATION = "person", "good_bot", "bad_automation"
 
 
 @dataclass
@@ -25,6 +26,8 @@ class Script:
     exchanges: Iterator[Exchange]
     label: str = ""
     """the attack that it belongs to; empty for ordinary traffic"""
+    nature: str = PERSON
+    """who is behind it"""
 
 
 @dataclass
@@ -39,9 +42,10 @@ class Done:
 
 @dataclass
 class Carrier:
-    """Carries scripts over TCP. done: the requests of labelled scripts, by label."""
+    """Carries scripts over TCP. done: the requests of labelled scripts, by label; natures: who is behind each address."""
 
     rng: Random
+    natures: dict[str, str] = field(default_factory=dict)
     done: dict[str, list[Done]] = field(default_factory=dict)
     transactions: int = 0
     _ports: dict[str, count] = field(default_factory=dict)
@@ -54,6 +58,7 @@ class Carrier:
         rtt = int(self.rng.lognormvariate(2.8, 0.5) * 1_000_000)
         conversation: Conversation | None = None
         port = used = now = 0
+        self.natures[script.address] = script.nature
         for exchange in script.exchanges:
             self.transactions += 1
             if conversation and (exchange.at > conversation.now + IDLE or used == PER_CONNECTION):

@@ -5,8 +5,9 @@ import json
 from collections.abc import Iterator
 from random import Random
 
-from sensor.simulate.carrier import Script
+from sensor.simulate.carrier import GOOD_BOT, Script
 from sensor.simulate.clients import IOS_APP, OKHTTP, PEOPLE_KINDS, ClientKind, jwt
+from sensor.simulate.machines import machine, visitor
 from sensor.simulate.shop import COLOURS, WORDS, Shop, password, random_uuid, response
 from sensor.simulate.texts import review
 from sensor.simulate.visits import SECOND, Exchange, Person, Visit, health_checks, partner_batch
@@ -163,12 +164,25 @@ def sale(rng: Random, shop: Shop, person: Person, product: int, start: int) -> I
     yield posted(person.kind, now, "/v1/cart/items", {"product": product, "quantity": 1}, answer, person.proof)
 
 
+def more_of_them(rng: Random, shop: Shop, start: int, end: int, machines: int, visitors: int) -> list[Script]:
+    """Machines with orderly work, and people who use the shop's pages."""
+    scripts = [
+        Script(address_of(14_000 + number), machine(rng, shop, number, start, end), nature=GOOD_BOT)
+        for number in range(machines)
+    ]
+    return scripts + [Script(address_of(17_000 + number), visitor(rng, shop, number, start, end)) for number in range(visitors)]
+
+
 def crowd(rng: Random, shop: Shop, start: int, end: int, people: int, pause: float = 5400.0) -> list[Script]:
     """Everything ordinary between two times. people: persons with an address of their own; a quarter as many share one."""
     scripts = [
-        Script("10.20.0.2", health_checks(start, end)),
-        Script("203.0.113.200", partner_batch(rng, shop, start + 150 * SECOND, max(320, int((end - start) / HOUR * 300)))),
-        Script("203.0.113.201", crawler(rng, shop, start + 300 * SECOND, end)),
+        Script("10.20.0.2", health_checks(start, end), nature=GOOD_BOT),
+        Script(
+            "203.0.113.200",
+            partner_batch(rng, shop, start + 150 * SECOND, max(320, int((end - start) / HOUR * 300))),
+            nature=GOOD_BOT,
+        ),
+        Script("203.0.113.201", crawler(rng, shop, start + 300 * SECOND, end), nature=GOOD_BOT),
     ]
     for number in range(people):
         scripts.append(Script(address_of(number), visits_of(rng, shop, person_of(rng, number), start, end, pause)))

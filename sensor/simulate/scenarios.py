@@ -7,10 +7,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from sensor.simulate.attacks import ATTACKS, attack_scripts
+from sensor.simulate.attacks import ATTACKS, ROTATING, attack_scripts
 from sensor.simulate.carrier import SERVER, Carrier, Done
 from sensor.simulate.clients import HOST
-from sensor.simulate.crowd import HOUR, crowd
+from sensor.simulate.crowd import HOUR, crowd, more_of_them
 from sensor.simulate.shop import Shop
 from sensor.simulate.storefront import START, rfc3339
 from sensor.simulate.wire import Frame, write_pcap
@@ -42,6 +42,12 @@ class Scenario:
     """share of packets that the tap does not see"""
     reorder: float = 0.0
     """share of packets that come late"""
+    machines: int = 0
+    """jobs, pollers and crawlers besides those that are always there"""
+    visitors: int = 0
+    """people who use the shop's pages, with all that these load"""
+    disguise: str = ROTATING
+    """what the attack's User-Agent says"""
 
 
 def write_scenario(scenario: Scenario, path: Path, labels: Path | None) -> dict[str, Any]:
@@ -53,8 +59,17 @@ def write_scenario(scenario: Scenario, path: Path, labels: Path | None) -> dict[
     if scenario.name != ORDINARY:
         begin = START + (end - START) // 3
         scripts += attack_scripts(
-            rng, shop, scenario.name, begin, scenario.requests, scenario.sources, scenario.rate, scenario.ramp
+            rng,
+            shop,
+            scenario.name,
+            begin,
+            scenario.requests,
+            scenario.sources,
+            scenario.rate,
+            scenario.ramp,
+            scenario.disguise,
         )
+    scripts += more_of_them(Random(scenario.seed + 2), shop, START, end, scenario.machines, scenario.visitors)
     carrier = Carrier(rng)
     frames: Iterator[Frame] = carrier.frames(scripts)
     if scenario.loss or scenario.reorder:
@@ -110,6 +125,7 @@ def _labels(scenario: Scenario, carrier: Carrier, packets: int) -> dict[str, Any
         "transactions": carrier.transactions,
         "packets": packets,
         "hours": scenario.hours,
+        "natures": dict(sorted(carrier.natures.items())),
         "incidents": incidents,
     }
 

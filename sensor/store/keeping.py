@@ -10,8 +10,8 @@ from sensor.store.open import Store
 
 Row = dict[str, Any]
 MERGED = (
-    "alert_marks", "alert_versions", "encrypted_service_versions", "endpoint_parameter_versions", "endpoint_profiles",
-    "risk_weights", "sensor_stats_versions", "template_changes", "transactions",
+    "actor_sessions", "alert_marks", "alert_versions", "encrypted_service_versions", "endpoint_parameter_versions",
+    "endpoint_profiles", "risk_weights", "sensor_stats_versions", "template_changes", "transactions",
 )  # fmt: skip
 """Tables with rows that replace others, or that are dropped when their time has come."""
 NAME = re.compile(r"[a-z_]+")

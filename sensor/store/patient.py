@@ -95,6 +95,9 @@ class PatientWriter:
     def encrypted(self, rows: list[dict[str, Any]]) -> None:
         self._add(self._writer.encrypted, (rows,))
 
+    def actors(self, rows: list[dict[str, Any]]) -> None:
+        self._add(self._writer.actors, (rows,))
+
     def stats(self, row: dict[str, Any]) -> None:
         self._add(self._writer.stats, (row,))
 

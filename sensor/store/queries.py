@@ -40,9 +40,10 @@ def findings(store: Store, host: str | None, severity: str | None, finding: str 
     return store.dicts(f"SELECT * FROM findings{where} {order}", where.values)
 
 
-def actors(store: Store, since: str | None, until: str | None, limit: int) -> list[Row]:
+def actors(store: Store, since: str | None, until: str | None, limit: int, intent: str | None = None) -> list[Row]:
     """Rows of `actors`, most active first."""
     where = Where()
+    where.equal("intent", "String", intent)
     where.time("last_seen >=", "since", since)
     where.time("first_seen <=", "until", until)
     return store.dicts(

@@ -23,6 +23,8 @@ BLOCK_ROWS = 1 << 16
 BLOCK_TEXT = 64 << 20
 """Bytes of text that are gathered before an insert."""
 EPOCH = datetime.datetime(1970, 1, 1)
+BLOCK_ACTORS = 1 << 13
+"""Sessions of actors that are gathered before an insert; a newer state takes the place of an older one."""
 _AT = tuple(name + "_at" for name in ALL_TEXTS)
 _TIMES = ("ts", "first_seen", "last_seen", "raised_at")
 _TABLES = {
@@ -32,6 +34,7 @@ _TABLES = {
     "changes": "template_changes",
     "parameters": "endpoint_parameter_versions",
     "encrypted": "encrypted_service_versions",
+    "actors": "actor_sessions",
 }
 
 
@@ -83,6 +86,7 @@ class Writer:
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "tapwatch-writer")
         self._inserting: concurrent.futures.Future | None = None
         self._encaps: dict[str, int] = {"": 0}
+        self._actors: dict[tuple[str, int], dict[str, Any]] = {}
         self.written = 0
         """transactions handed to the store"""
 
@@ -120,18 +124,25 @@ class Writer:
         """Write TLS services: columns of `encrypted_service_versions`, times in ns since the epoch."""
         self._insert_dicts("encrypted", rows)
 
+    def actors(self, rows: list[dict[str, Any]]) -> None:
+        """Take sessions of actors, to be written with the next `flush`: columns of `actor_sessions`, times in ns."""
+        self._actors |= {(row["actor"], row["first_seen"]): row for row in rows}
+        if len(self._actors) >= BLOCK_ACTORS:
+            self._send_actors()
+
     def stats(self, row: dict[str, Any]) -> None:
         """Write the counters of this run: `ts` in ns since the epoch, `capture`, `counters` {name: number}."""
         self._insert_dicts("stats", [row])
 
     @property
     def gathered(self) -> int:
-        """Transactions that wait for more, to be inserted together."""
-        return self._block.count
+        """Transactions, and sessions of actors, that wait for more, to be inserted together."""
+        return self._block.count + len(self._actors)
 
     def flush(self) -> None:
-        """Insert the transactions gathered so far, and wait until the store has them."""
+        """Insert what was gathered so far, and wait until the store has it."""
         _raise([self._sent(), self._failure()])
+        self._send_actors()
 
     def close(self) -> None:
         """Insert what is left; the store stays open."""
@@ -139,6 +150,10 @@ class Writer:
             self.flush()
         finally:
             self._thread.shutdown()
+
+    def _send_actors(self) -> None:
+        rows, self._actors = list(self._actors.values()), {}
+        self._insert_dicts("actors", rows)
 
     def _sent(self) -> StoreError | None:
         """`_send`, its failure given back."""

@@ -1,0 +1,120 @@
+"""Actors and their intent, as rows of the store."""
+
+import dataclasses
+
+import numpy as np
+
+from sensor.core.addresses import address_text
+from sensor.core.records import Batch
+from sensor.intent.features import COUNT, NAMES, in_words
+from sensor.intent.model import CLASSES, SURE, UNKNOWN, Model, ModelFile, kept_model, model_of, weigh_all
+from sensor.intent.sessions import IDENTITIES, IDLE, LEAST, Sessions, new_sessions, take_sessions
+
+REASONS = 3
+"""Features that are told with an intent: those that spoke for it most."""
+
+
+@dataclasses.dataclass(slots=True)
+class Verdicts:
+    """Sessions with what the model makes of them, row by row."""
+
+    sessions: np.ndarray
+    """SESSION[n]"""
+    features: np.ndarray
+    """float64[n, COUNT]"""
+    points: np.ndarray
+    """float64[n, COUNT, CLASSES]: what each feature adds to each class"""
+    chances: np.ndarray
+    """float64[n, CLASSES]"""
+    surprise: np.ndarray
+    """float64[n]: bits a feature"""
+
+
+def weighed(model: Model, sessions: np.ndarray) -> Verdicts:
+    """What the model makes of SESSION[n]."""
+    n = len(sessions)
+    found = Verdicts(
+        sessions, np.empty((n, COUNT)), np.empty((n, COUNT, len(CLASSES))), np.empty((n, len(CLASSES))), np.empty(n)
+    )
+    weigh_all(model, sessions, found.features, found.points, found.chances, found.surprise)
+    return found
+
+
+class Actors:
+    """Everybody who acts."""
+
+    def __init__(self) -> None:
+        self._state: Sessions = new_sessions()
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything that it remembers, by name."""
+        return self._state.arrays()
+
+    def taken(self, batch: Batch, values: np.ndarray) -> np.ndarray:
+        """Take the next batch with its parameters (VALUE[n]): what is to be told, as SESSION[n]."""
+        told = []
+        row = at = 0
+        while True:
+            row, at = take_sessions(self._state, batch.rows, row, batch.arena, values, at)
+            count = int(self._state.control[0])
+            told.append(self._state.news[:count].copy())
+            self._state.control[0] = 0
+            if row >= len(batch.rows):
+                return np.concatenate(told)
+
+    def rest(self, now: int | None = None) -> np.ndarray:
+        """SESSION[n] of those that ended before `now` (packet time, ns), or all, of which something is to be told."""
+        table = self._state.table
+        chosen = (table["requests"] >= LEAST) & (table["requests"] != table["told"])
+        if now is not None:
+            chosen &= table["last_ts"] < now - IDLE
+        table["told"][chosen] = table["requests"][chosen]
+        found = table[chosen]
+        return found[np.lexsort((found["key"], found["first_ts"]))]
+
+
+class Judge:
+    """The model that comes with the program, or another."""
+
+    def __init__(self, kept: ModelFile | None = None):
+        self._kept = kept or kept_model()
+        self.model = model_of(self._kept)
+
+    def rows(self, sessions: np.ndarray) -> list[dict]:
+        """SESSION[n] as rows of the store."""
+        if not len(sessions):
+            return []
+        verdicts = weighed(self.model, sessions)
+        return [self._row(verdicts, k) for k in range(len(sessions))]
+
+    def _row(self, verdicts: Verdicts, k: int) -> dict:
+        session, chances = verdicts.sessions[k], verdicts.chances[k]
+        best = int(np.argmax(chances))
+        sure = chances[best] >= SURE and verdicts.surprise[k] <= self._kept.familiar
+        return {
+            "actor": actor_text(session),
+            "address": address_text(int(session["hi"]), int(session["lo"])),
+            "first_seen": int(session["first_ts"]),
+            "last_seen": int(session["last_ts"]),
+            "transactions": int(session["requests"]),
+            "intent": CLASSES[best] if sure else UNKNOWN,
+            **{name: round(float(chances[c]), 4) for c, name in enumerate(CLASSES)},
+            "surprise": round(float(verdicts.surprise[k]), 3),
+            "reasons": reasons(verdicts.features[k], verdicts.points[k], best),
+            "features": {name: round(float(verdicts.features[k, f]), 4) for f, name in enumerate(NAMES)},
+        }
+
+
+def actor_text(session: np.void) -> str:
+    """As in the column `actor` of transactions."""
+    identity = IDENTITIES[int(session["identity"])]
+    if identity == "ip":
+        return f"ip:{address_text(int(session['hi']), int(session['lo']))}"
+    return f"{identity}:{int(session['who']):016x}"
+
+
+def reasons(features: np.ndarray, points: np.ndarray, best: int) -> list[str]:
+    """The features that spoke most for a class, in words. features: float64[COUNT]; points: float64[COUNT, CLASSES]"""
+    lead = points[:, best] - (points.sum(axis=1) - points[:, best]) / (points.shape[1] - 1)
+    order = np.argsort(-lead, kind="stable")[:REASONS]
+    return [in_words(int(f), float(features[f])) for f in order if lead[f] > 0]
