@@ -173,7 +173,7 @@ def train(examples: Examples) -> Iterator[str | ModelFile]:
         edges=[[round(float(edge), 4) for edge in one] for one in edges],
         points=[np.round(points[f, : sizes[f]], 4).tolist() for f in range(COUNT)],
         shares=[np.round(one, 5).tolist() for one in shares],
-        familiar=round(float(np.quantile(surprise, 0.999)), 3),
+        familiar=round(float(surprise.max()), 3),
     )  # fmt: skip
 
 

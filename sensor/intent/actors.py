@@ -7,7 +7,7 @@ import numpy as np
 from sensor.core.addresses import address_text
 from sensor.core.records import Batch
 from sensor.intent.features import COUNT, NAMES, in_words
-from sensor.intent.model import CLASSES, SURE, UNKNOWN, Model, ModelFile, kept_model, model_of, weigh_all
+from sensor.intent.model import CLASSES, SURE, UNKNOWN, Model, ModelFile, kept_model, model_of, weigh, weigh_all
 from sensor.intent.sessions import IDENTITIES, IDLE, LEAST, Sessions, new_sessions, take_sessions
 
 REASONS = 3
@@ -38,6 +38,13 @@ def weighed(model: Model, sessions: np.ndarray) -> Verdicts:
     )
     weigh_all(model, sessions, found.features, found.points, found.chances, found.surprise)
     return found
+
+
+def weighed_features(model: Model, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(chances: float64[n, CLASSES], surprise: float64[n]) of sessions whose features are known: float64[n, COUNT]."""
+    points, chances = np.empty((COUNT, len(CLASSES))), np.empty((len(features), len(CLASSES)))
+    surprise = np.array([weigh(model, row, points, chances[k]) for k, row in enumerate(features)])
+    return chances, surprise
 
 
 class Actors:

@@ -42,7 +42,7 @@ class ModelFile(msgspec.Struct, forbid_unknown_fields=True):
     shares: list[list[float]]
     """by feature and stretch: of the sessions that it was trained on"""
     familiar: float
-    """bits of surprise a feature, of which 999 of 1,000 sessions that it was trained on had less"""
+    """bits of surprise a feature that the oddest of the sessions had that it was trained on"""
 
 
 class Model(Bundle):

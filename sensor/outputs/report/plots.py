@@ -31,27 +31,27 @@ def traffic(rows: list[Row]) -> str:
     for name, key in (("2xx", "c2"), ("3xx", "c3"), ("4xx", "c4"), ("5xx", "c5"), ("no answer seen", "none")):
         if any(row[key] for row in rows):
             chart.add(name, [row[key] for row in rows])
-    return _drawn(chart)
+    return drawn(chart)
 
 
 def latency(rows: list[Row]) -> str:
     """Median and 95th percentile of the latency over time."""
-    chart = pygal.Line(**_options("Latency, ms"), show_dots=False, logarithmic=True, allow_interruptions=True)
+    chart = pygal.Line(**options("Latency, ms"), show_dots=False, logarithmic=True, allow_interruptions=True)
     _label(chart, [row["at"] for row in rows])
     for name, k in (("median", 0), ("95 % are faster", 1)):
         chart.add(name, [_milliseconds(row["latency"][k]) for row in rows])
-    return _drawn(chart)
+    return drawn(chart)
 
 
 def values(incident: Incident) -> str:
     """The numbers that an incident asked for over time, with the next one if that is told."""
-    chart = pygal.XY(**_options("Values asked for"), stroke=False, dots_size=2, x_value_formatter=since)
+    chart = pygal.XY(**options("Values asked for"), stroke=False, dots_size=2, x_value_formatter=since)
     last = incident.values[-1][0]
     chart.x_labels = chart.x_labels_major = [last * k / (LABELS - 1) for k in range(LABELS)]
     chart.add("asked for", incident.values)
     if incident.expected is not None:
         chart.add("expected next", [(incident.values[-1][0], incident.expected)], dots_size=5)
-    return _drawn(chart)
+    return drawn(chart)
 
 
 def outcomes(incident: Incident) -> str:
@@ -59,26 +59,27 @@ def outcomes(incident: Incident) -> str:
     chart = _bars("Its transactions", [at for at, _, _ in incident.outcomes])
     chart.add("served", [served for _, served, _ in incident.outcomes])
     chart.add("refused", [refused for _, _, refused in incident.outcomes])
-    return _drawn(chart)
+    return drawn(chart)
 
 
 def sources(incident: Incident) -> str:
     """How many of an incident's addresses were active over time."""
     chart = _bars("Addresses that took part", [at for at, _ in incident.sources])
     chart.add("addresses", [count for _, count in incident.sources])
-    return _drawn(chart)
+    return drawn(chart)
 
 
-def _options(title: str) -> dict:
+def options(title: str, x_title: str = "since the beginning") -> dict:
+    """What all plots have in common."""
     return {
         "title": title, "style": STYLE, "js": [], "disable_xml_declaration": True, "width": 720, "height": 280, "margin": 8,
-        "x_title": "since the beginning",
+        "x_title": x_title,
         "legend_at_bottom": True, "show_minor_x_labels": False, "truncate_legend": -1, "truncate_label": 20,
     }  # fmt: skip
 
 
 def _bars(title: str, times: list[float]):
-    chart = pygal.StackedBar(**_options(title), spacing=1, print_values=False)
+    chart = pygal.StackedBar(**options(title), spacing=1, print_values=False)
     _label(chart, times)
     return chart
 
@@ -102,6 +103,7 @@ def _without_scripts(root):
     return root
 
 
-def _drawn(chart) -> str:
+def drawn(chart) -> str:
+    """A plot as SVG."""
     chart.add_xml_filter(_without_scripts)
     return chart.render(is_unicode=True)
