@@ -17,6 +17,7 @@ ANSWERS = {
     "actors_with_many_addresses": ({"least": "1"}, {}, 10),
     "addresses_with_many_actors": ({"least": "2"}, {}, 1),
     "attack_share": ({"least": "5"}, {"endpoint": "/v1/login"}, 1),
+    "bad_automation": ({"least": "0.8"}, {"actor": "ip:198.51.100.77", "transactions": 600}, 2),
     "before_incident": ({"alert": "a211"}, {}, 1),
     "busiest_actors": ({}, {"actor": "ip:198.51.100.77", "transactions": 600}, 20),
     "by_hour": ({"host": "api.shop.test"}, {}, 1),

@@ -82,7 +82,7 @@ def _evaluate_intent(seed: int, out: str | None, as_json: bool) -> None:
         page = intent_page(curves, [(one.told, one.true) for one in bins], kept_model().trained_on, seed, __version__)
         pathlib.Path(out).write_text(page, "utf-8")
     if as_json:
-        print_json([dataclasses.asdict(one) for one in (*curves, *bins)])
+        print_json([dataclasses.asdict(one) for one in curves] + [dataclasses.asdict(one) for one in bins])
         return
     names = ("scenario", "sessions", "bad", "auc", "found", "accused", "unknown")
     heads = ("scenario", "sessions", "of the attack", "area under ROC", "found", "others accused", "unknown")
