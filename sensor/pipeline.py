@@ -23,7 +23,7 @@ from sensor.capture.filter import Filter
 from sensor.config import Config, ConfigError
 from sensor.core.reasons import REASON, REASONS
 from sensor.core.records import PACKET, Batch
-from sensor.intent.actors import Actors, Judge
+from sensor.intent.actors import Actors, Judge, latest
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.encrypted import Encrypted
 from sensor.inventory.merging import TemplateChange
@@ -47,7 +47,9 @@ Release = Callable[[], None]
 
 
 TellActors = Callable[[np.ndarray], None]
-"""Called with SESSION[n] (sensor.intent.sessions) of actors of which there is something new to tell."""
+"""Called with SESSION[n] (sensor.intent.sessions) of actors of which there is something new to tell, in the order of time."""
+ACTORS_AT_ONCE = 8_192
+"""Sessions that are gathered before they are told: most of a session's states are outdated by then."""
 
 
 class Sink(Protocol):
@@ -64,9 +66,8 @@ class StoreSink:
         self._judge = Judge()
 
     def actors(self, sessions: np.ndarray) -> None:
-        """SESSION[n] of actors, with what the model makes of them."""
-        if len(sessions):
-            self._writer.actors(self._judge.rows(sessions))
+        """The latest state of each session among SESSION[n], with what the model makes of it."""
+        self._writer.actors(self._judge.rows(latest(sessions)))
 
     def transactions(self, batch: Batch, wire: dict[str, np.ndarray], encaps: list[str], capture: str) -> None:
         self._writer.transactions(batch, encaps, capture)
@@ -88,6 +89,7 @@ class Pipeline:
         self._key = key
         self._sinks = sinks
         self._tell_actors: TellActors | None = None
+        self._told_actors: list[np.ndarray] = []
         self._filter = filter_
         self._budget = share_out(memory_bytes(config.limits.memory), config.workers, config.limits.connections)
         self._packets = [np.zeros(FRAMES_PER_CHUNK, PACKET) for _ in range(BUFFERS)]
@@ -209,8 +211,7 @@ class Pipeline:
     def tell_rest_of_actors(self, now: int | None = None) -> None:
         """Tell of actors that were silent before `now` (packet time, ns), or of all, what was not told yet."""
         self._finish_analysis()
-        if self._tell_actors is not None:
-            self._tell_actors(self._actors.rest(now))
+        self._gather_actors(self._actors.rest(now), 0)
 
     def close(self) -> None:
         for thread in filter(None, (*self._threads, self._analyst)):
@@ -361,6 +362,15 @@ class Pipeline:
         self._inventory.read_answers(batch)
         return batch
 
+    def _gather_actors(self, sessions: np.ndarray, at_once: int) -> None:
+        """Tell of actors once there are so many sessions to tell."""
+        if self._tell_actors is None:
+            return
+        self._told_actors.append(sessions)
+        if sum(len(one) for one in self._told_actors) > at_once:
+            told, self._told_actors = np.concatenate(self._told_actors), []
+            self._tell_actors(told)
+
     def _look(self, gathered: Batch, capture: str) -> None:
         """Inventory, detectors and sinks, in turn."""
         begin = time.perf_counter()
@@ -373,9 +383,7 @@ class Pipeline:
         for detector in self._detectors:
             detector.update(view)
         judged = time.perf_counter()
-        told = self._actors.taken(batch, values)
-        if self._tell_actors is not None:
-            self._tell_actors(told)
+        self._gather_actors(self._actors.taken(batch, values), ACTORS_AT_ONCE)
         known = time.perf_counter()
         if self._sinks:
             encaps = encap_texts(self._decoder.encaps)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rows import SECOND, START, batch_of
 
 from sensor.evaluate_intent import area_under, curve, reliability, roc
-from sensor.intent.actors import Actors, Judge, reasons, weighed
+from sensor.intent.actors import Actors, Judge, latest, leading, weighed
 from sensor.intent.features import COUNT, NAMES, in_words, write_all_features
 from sensor.intent.model import CLASSES, STRETCHES, UNKNOWN, ModelError, kept_model, model_of
 from sensor.intent.sessions import ACTORS, IDLE, LEAST, NEWS, new_sessions, note_value
@@ -192,7 +192,13 @@ def test_every_feature_has_words():
     for k, name in enumerate(NAMES):
         assert in_words(k, 0.0) and "{" not in in_words(k, 1.0), name
         assert in_words(k, -1.0)
-    assert reasons(np.zeros(COUNT), np.zeros((COUNT, len(CLASSES))), 0) == []
+    assert leading(np.zeros((2, COUNT, len(CLASSES))), np.zeros(2, int)) == [[], []]
+
+
+def test_only_the_latest_state_of_a_session_is_written():
+    rows = [row | {"client": f"10.0.0.{k % 2}"} for k, row in enumerate(requests(80))]
+    sessions = told(rows)
+    assert len(sessions) == 8 and latest(sessions)["requests"].tolist() == [40, 40]
 
 
 def test_training_finds_what_tells_classes_apart():

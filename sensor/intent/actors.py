@@ -91,25 +91,32 @@ class Judge:
         """SESSION[n] as rows of the store."""
         if not len(sessions):
             return []
-        verdicts = weighed(self.model, sessions)
-        return [self._row(verdicts, k) for k in range(len(sessions))]
+        found = weighed(self.model, sessions)
+        best = found.chances.argmax(axis=1)
+        sure = (found.chances.max(axis=1) >= SURE) & (found.surprise <= self._kept.familiar)
+        why = leading(found.points, best)
+        features, chances = found.features.round(4).tolist(), found.chances.round(4).tolist()
+        return [
+            {
+                "actor": actor_text(session),
+                "address": address_text(int(session["hi"]), int(session["lo"])),
+                "first_seen": int(session["first_ts"]),
+                "last_seen": int(session["last_ts"]),
+                "transactions": int(session["requests"]),
+                "intent": CLASSES[best[k]] if sure[k] else UNKNOWN,
+                **dict(zip(CLASSES, chances[k], strict=True)),
+                "surprise": round(float(found.surprise[k]), 3),
+                "reasons": [in_words(f, features[k][f]) for f in why[k]],
+                "features": dict(zip(NAMES, features[k], strict=True)),
+            }
+            for k, session in enumerate(sessions)
+        ]
 
-    def _row(self, verdicts: Verdicts, k: int) -> dict:
-        session, chances = verdicts.sessions[k], verdicts.chances[k]
-        best = int(np.argmax(chances))
-        sure = chances[best] >= SURE and verdicts.surprise[k] <= self._kept.familiar
-        return {
-            "actor": actor_text(session),
-            "address": address_text(int(session["hi"]), int(session["lo"])),
-            "first_seen": int(session["first_ts"]),
-            "last_seen": int(session["last_ts"]),
-            "transactions": int(session["requests"]),
-            "intent": CLASSES[best] if sure else UNKNOWN,
-            **{name: round(float(chances[c]), 4) for c, name in enumerate(CLASSES)},
-            "surprise": round(float(verdicts.surprise[k]), 3),
-            "reasons": reasons(verdicts.features[k], verdicts.points[k], best),
-            "features": {name: round(float(verdicts.features[k, f]), 4) for f, name in enumerate(NAMES)},
-        }
+
+def latest(sessions: np.ndarray) -> np.ndarray:
+    """The last of SESSION[n] of each actor since it came, in their order."""
+    _, behind = np.unique(sessions[["key", "first_ts"]][::-1], return_index=True)
+    return sessions[np.sort(len(sessions) - 1 - behind)]
 
 
 def actor_text(session: np.void) -> str:
@@ -120,8 +127,9 @@ def actor_text(session: np.void) -> str:
     return f"{identity}:{int(session['who']):016x}"
 
 
-def reasons(features: np.ndarray, points: np.ndarray, best: int) -> list[str]:
-    """The features that spoke most for a class, in words. features: float64[COUNT]; points: float64[COUNT, CLASSES]"""
-    lead = points[:, best] - (points.sum(axis=1) - points[:, best]) / (points.shape[1] - 1)
-    order = np.argsort(-lead, kind="stable")[:REASONS]
-    return [in_words(int(f), float(features[f])) for f in order if lead[f] > 0]
+def leading(points: np.ndarray, best: np.ndarray) -> list[list[int]]:
+    """The features of each session that spoke most for its class. points: float64[n, COUNT, CLASSES]; best: int64[n]."""
+    own = np.take_along_axis(points, best[:, None, None], axis=2)[:, :, 0]
+    lead = own - (points.sum(axis=2) - own) / (points.shape[2] - 1)
+    order = np.argsort(-lead, axis=1, kind="stable")[:, :REASONS]
+    return [[int(f) for f in row if lead[k, f] > 0] for k, row in enumerate(order)]

@@ -23,8 +23,6 @@ BLOCK_ROWS = 1 << 16
 BLOCK_TEXT = 64 << 20
 """Bytes of text that are gathered before an insert."""
 EPOCH = datetime.datetime(1970, 1, 1)
-BLOCK_ACTORS = 1 << 13
-"""Sessions of actors that are gathered before an insert; a newer state takes the place of an older one."""
 _AT = tuple(name + "_at" for name in ALL_TEXTS)
 _TIMES = ("ts", "first_seen", "last_seen", "raised_at")
 _TABLES = {
@@ -86,7 +84,6 @@ class Writer:
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "tapwatch-writer")
         self._inserting: concurrent.futures.Future | None = None
         self._encaps: dict[str, int] = {"": 0}
-        self._actors: dict[tuple[str, int], dict[str, Any]] = {}
         self.written = 0
         """transactions handed to the store"""
 
@@ -125,10 +122,8 @@ class Writer:
         self._insert_dicts("encrypted", rows)
 
     def actors(self, rows: list[dict[str, Any]]) -> None:
-        """Take sessions of actors, to be written with the next `flush`: columns of `actor_sessions`, times in ns."""
-        self._actors |= {(row["actor"], row["first_seen"]): row for row in rows}
-        if len(self._actors) >= BLOCK_ACTORS:
-            self._send_actors()
+        """Write sessions of actors: columns of `actor_sessions`, times in ns since the epoch."""
+        self._insert_dicts("actors", rows)
 
     def stats(self, row: dict[str, Any]) -> None:
         """Write the counters of this run: `ts` in ns since the epoch, `capture`, `counters` {name: number}."""
@@ -136,13 +131,12 @@ class Writer:
 
     @property
     def gathered(self) -> int:
-        """Transactions, and sessions of actors, that wait for more, to be inserted together."""
-        return self._block.count + len(self._actors)
+        """Transactions that wait for more, to be inserted together."""
+        return self._block.count
 
     def flush(self) -> None:
-        """Insert what was gathered so far, and wait until the store has it."""
+        """Insert the transactions gathered so far, and wait until the store has them."""
         _raise([self._sent(), self._failure()])
-        self._send_actors()
 
     def close(self) -> None:
         """Insert what is left; the store stays open."""
@@ -150,10 +144,6 @@ class Writer:
             self.flush()
         finally:
             self._thread.shutdown()
-
-    def _send_actors(self) -> None:
-        rows, self._actors = list(self._actors.values()), {}
-        self._insert_dicts("actors", rows)
 
     def _sent(self) -> StoreError | None:
         """`_send`, its failure given back."""
@@ -278,6 +268,8 @@ def _time(nanoseconds: int) -> str:
 
 
 def _clean(value: Any) -> Any:
+    if isinstance(value, (int, float)):
+        return value
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, bytes):
