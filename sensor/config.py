@@ -118,6 +118,15 @@ class Proxies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """networks of load balancers that speak the PROXY protocol"""
 
 
+class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[ledger]"""
+
+    file: str | None = None
+    """alerts, new endpoints and what is learned of paths are written there, signed; --ledger goes first; None: nowhere"""
+    key_file: str | None = None
+    """32 bytes, an Ed25519 key; made on first use. Default: ledger.key in the state folder"""
+
+
 class Suppress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[[suppress]]: alerts that are not told. All that is named must fit."""
 
@@ -156,6 +165,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """receivers of alerts"""
     suppress: tuple[Suppress, ...] = ()
     """alerts that are not told"""
+    ledger: Ledger = Ledger()
     detectors: dict[str, dict[str, float]] = {}
     """settings of detectors by name, as [detectors.enumeration]"""
 

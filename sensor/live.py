@@ -19,6 +19,7 @@ from sensor.config import Config, hash_key, state_folder
 from sensor.core.reasons import REASON, named
 from sensor.core.records import Batch
 from sensor.hygiene import hygiene
+from sensor.ledgering import open_ledger
 from sensor.live_store import LiveStore
 from sensor.notifying import Notifiers
 from sensor.outputs.lines import Lines, alert_line, rfc3339
@@ -82,6 +83,7 @@ class Live:
         Taps(config.live, say).close()  # what is wrong with them is told before a minute of compiling
         ready_kernels(config, store, lambda text: say(NOTICE, text))
         self.taps = Taps(config.live, say)
+        self._evidence = open_ledger(config, lambda text: say(WARNING, text), patient=True)
         self._state_file = state_folder() / f"live-{self.name}.state" if store else None
         self.store = LiveStore(config, self.name, lambda text: say(WARNING, text)) if store else None
         sinks: list = [LinesSink(Lines(transactions, config.sensor, reveal), self._try_lines)] if transactions else []
@@ -292,20 +294,26 @@ class Live:
             self._try_lines(lambda: lines.writelines(alert_line(row) for row in fresh))
             self._try_lines(lines.flush)
         self._notifiers.alerts(fresh, rfc3339)
+        if self._evidence:
+            self._evidence.alerts(fresh)
         if self.writer:
             self.writer.alerts(fresh)
 
     def _tell(self) -> None:
         """Endpoints that saw traffic, the counters, and one line for the service manager."""
         counters = named(self.pipeline.totals())
-        if self.writer:
+        if self.writer or self._evidence:
             fresh, gone = self.pipeline.news_of_endpoints()
+            changes = self.pipeline.template_changes(self._told_changes)
+            self._told_changes += len(changes)
+        if self._evidence:
+            self._evidence.endpoints(fresh)
+            self._evidence.changes(changes)
+        if self.writer:
             # Of an endpoint that became part of another the store still has what was counted before.
             self.writer.endpoints([dict(zip(KEY, key, strict=True)) | {"transactions": 0} for key in gone])
             self.writer.endpoints(fresh)
             self.writer.parameters(self.pipeline.news_of_parameters())
-            changes = self.pipeline.template_changes(self._told_changes)
-            self._told_changes += len(changes)
             self.writer.changes(changes)
             self.writer.encrypted(self._news_of_services())
             self.pipeline.tell_rest_of_actors(time.time_ns())
@@ -359,6 +367,8 @@ class Live:
         if self.store:
             self.store.close(LAST_ROWS)
             self.pipeline.counters[R_LOST] = self.store.dropped
+        if self._evidence:
+            self._evidence.close()
         self._notifiers.close(LAST_MESSAGES)
         self.pipeline.close()
         if self._files:

@@ -11,6 +11,7 @@ from sensor.capture.filter import Filter
 from sensor.config import Config, hash_key
 from sensor.core.reasons import REASON, REASONS, named
 from sensor.hygiene import hygiene
+from sensor.ledgering import open_ledger
 from sensor.outputs.lines import Lines, alert_line
 from sensor.pipeline import Pipeline, StoreSink
 from sensor.suppression import suppression_of
@@ -39,6 +40,7 @@ class Replay:
         if not lasting:
             say("The key file cannot be written: hashes of credentials will match those of no other run (set TAPWATCH_KEY).")
         filter_ = Filter(expression) if expression else None
+        self._evidence = open_ledger(config, say)
         self._store = self._open_store() if store else None
         self._sinks: list = [Lines(transactions, config.sensor, reveal)] if transactions else []
         ready_kernels(config, store, say)
@@ -103,12 +105,17 @@ class Replay:
         self._totals.alerts += alerts
         if self._alerts:
             self._alerts.writelines(alert_line(row) for row in alerts)
+        changes = self._pipeline.template_changes()
+        if self._evidence:
+            self._evidence.endpoints(endpoints)
+            self._evidence.changes(changes)
+            self._evidence.alerts(alerts)
         if writer:
             self._pipeline.tell_rest_of_actors()
             writer.flush()
             writer.endpoints(endpoints)
             writer.parameters(self._pipeline.parameters())
-            writer.changes(self._pipeline.template_changes())
+            writer.changes(changes)
             writer.encrypted(self._pipeline.encrypted_services())
             writer.alerts(alerts)
             last = max((row["last_seen"] for row in endpoints), default=0)
@@ -147,5 +154,7 @@ class Replay:
 
     def close(self) -> None:
         self._pipeline.close()
+        if self._evidence:
+            self._evidence.close()
         if self._store is not None:
             self._store.close()

@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": "Hold the detectors against labelled captures.",
     "export": "Write what other tools take in: OpenAPI, blocklists.",
     "findings": "What is wrong with how endpoints are run.",
+    "ledger": "Verify the ledger of evidence, and prove what is in it.",
     "live": "Capture on interfaces and write what is seen to the store.",
     "query": "Run a saved query, or list them.",
     "replay": "Read captures and write what is in them to the store.",
@@ -66,7 +67,8 @@ class LazyGroup(click.Group):
             _fail(str(error))
 
 
-_SENTENCES = ("StoreError", "StoreAwayError", "CaptureError", "ConfigError", "FilterError", "DocumentError", "LabelsError")
+_SENTENCES = ("StoreError", "StoreAwayError", "CaptureError", "ConfigError", "FilterError", "DocumentError", "LabelsError",
+              "LedgerError")  # fmt: skip
 """Exceptions whose text is a sentence for the user; named, for importing them would import what they come from."""
 
 

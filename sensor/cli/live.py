@@ -20,13 +20,14 @@ from sensor.cli.options import common, figure_text, json_option, lines_file, loa
 @click.option("--memory", metavar="SIZE", help="What the process may use, rings and embedded store apart.  [default: 512M]")
 @click.option("--transactions", "transactions_path", metavar="FILE", help="Append a JSON object a transaction (- for stdout).")
 @click.option("--alerts", "alerts_path", metavar="FILE", help="Append one JSON object an alert (- for stdout).")
+@click.option("--ledger", "ledger_path", metavar="FILE", help="Keep alerts, endpoints and what is learned as signed evidence.")
 @click.option("--reveal", is_flag=True, help="Leave targets in the --transactions file as they were on the wire.")
 @click.option("--no-store", is_flag=True, help="Write to no store.")
 @click.option("--fresh", is_flag=True, help="Forget what earlier runs on these interfaces learned.")
 @json_option
 @common
-def live(interfaces, expression, write, ring, count, duration, workers, memory, transactions_path, alerts_path, reveal,
-         no_store, fresh, as_json, store_dsn, config_path):  # fmt: skip
+def live(interfaces, expression, write, ring, count, duration, workers, memory, transactions_path, alerts_path,
+         ledger_path, reveal, no_store, fresh, as_json, store_dsn, config_path):  # fmt: skip
     """Capture on interfaces until SIGTERM or SIGINT, and store what is seen every second. Nothing is ever sent on them.
 
     \b
@@ -37,7 +38,7 @@ def live(interfaces, expression, write, ring, count, duration, workers, memory, 
     """
 
     def load():
-        config = load_settings(config_path, store=store_dsn, workers=workers, memory=memory)
+        config = load_settings(config_path, store=store_dsn, workers=workers, memory=memory, ledger=ledger_path)
         given = {"interfaces": tuple(dict.fromkeys(interfaces)), "filter": expression, "ring": ring, "write": write}
         changes = {name: value for name, value in given.items() if value}
         return msgspec.structs.replace(config, live=msgspec.structs.replace(config.live, **changes))

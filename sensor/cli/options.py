@@ -47,7 +47,11 @@ def common(function: F) -> F:
 
 
 def load_settings(
-    config_path: str | None, store: str | None = None, workers: int | None = None, memory: str | None = None
+    config_path: str | None,
+    store: str | None = None,
+    workers: int | None = None,
+    memory: str | None = None,
+    ledger: str | None = None,
 ) -> "Config":
     """The configuration of a file, with what the command line says on top."""
     import msgspec
@@ -58,6 +62,8 @@ def load_settings(
     changes: dict[str, Any] = {name: value for name, value in (("store", store), ("workers", workers)) if value}
     if memory:
         changes["limits"] = msgspec.structs.replace(config.limits, memory=memory)
+    if ledger:
+        changes["ledger"] = msgspec.structs.replace(config.ledger, file=ledger)
     return msgspec.structs.replace(config, **changes)
 
 

@@ -32,12 +32,13 @@ LOSSES = (
 @click.option("--memory", metavar="SIZE", help="What the process may use, the embedded store apart: 512M, 2G.  [default: 512M]")
 @click.option("--transactions", "transactions_path", metavar="FILE", help="Write one JSON object a transaction (- for stdout).")
 @click.option("--alerts", "alerts_path", metavar="FILE", help="Write one JSON object an alert (- for stdout).")
+@click.option("--ledger", "ledger_path", metavar="FILE", help="Keep alerts, endpoints and what is learned as signed evidence.")
 @click.option("--reveal", is_flag=True, help="Leave targets in the --transactions file as they were on the wire.")
 @click.option("--no-store", is_flag=True, help="Write to no store.")
 @json_option
 @common
-def replay(captures, more, expression, count, each, workers, memory, transactions_path, alerts_path, reveal, no_store, as_json,
-           store_dsn, config_path):  # fmt: skip
+def replay(captures, more, expression, count, each, workers, memory, transactions_path, alerts_path, ledger_path, reveal,
+           no_store, as_json, store_dsn, config_path):  # fmt: skip
     """Read captures (pcap or pcapng; plain, .gz, .zst; - for standard input) and store what is in them.
 
     \b
@@ -47,7 +48,7 @@ def replay(captures, more, expression, count, each, workers, memory, transaction
     paths = [*captures, *more]
     if not paths:
         raise click.UsageError("Name at least one capture file, or - for standard input.")
-    config = load_settings(config_path, store=store_dsn, workers=workers, memory=memory)
+    config = load_settings(config_path, store=store_dsn, workers=workers, memory=memory, ledger=ledger_path)
     from sensor.replay import Replay  # here, as numba takes a second to import
 
     with contextlib.ExitStack() as stack:

@@ -236,14 +236,17 @@ def query(store: str, sql: str) -> list[dict]:
 
 
 def test_what_was_learned_is_taken_up_again(net, web, tmp_path):
-    """An enumeration that goes on over a restart stays one incident, and is told once; counts of endpoints go on."""
-    store = f"chdb://{tmp_path}/store"
+    """An enumeration that goes on over a restart stays one incident, and is told once; counts of endpoints go on.
+
+    So does the ledger; and the client's session, whose intent is told as it grows.
+    """
+    store, ledger = f"chdb://{tmp_path}/store", tmp_path / "ledger.jsonl"
     url = f"http://{network.SERVER}:{PORT}/v1/items"
-    with sensing(net, tmp_path, "--store", store) as sensor:
+    with sensing(net, tmp_path, "--store", store, "--ledger", str(ledger)) as sensor:
         net.at_client("curl", "-sS", f"{url}/[1000-1599]", stdout=subprocess.DEVNULL)
         sensor.waits_for("HIGH enumeration")
         sensor.end()
-    with sensing(net, tmp_path, "--store", store) as sensor:
+    with sensing(net, tmp_path, "--store", store, "--ledger", str(ledger)) as sensor:
         assert sensor.says("Taken up from")
         net.at_client("curl", "-sS", f"{url}/[1600-1699]", stdout=subprocess.DEVNULL)
         sensor.end()
@@ -251,6 +254,15 @@ def test_what_was_learned_is_taken_up_again(net, web, tmp_path):
     assert query(store, "SELECT count() AS n, any(transactions) AS t FROM alerts") == [{"n": 1, "t": 700}]
     assert query(store, "SELECT sum(transactions) AS n FROM endpoints") == [{"n": 700}]
     assert query(store, "SELECT count() AS n FROM transactions") == [{"n": 700}]
+    told = query(store, "SELECT max(transactions) AS most, uniqExact(first_seen) AS sessions FROM actor_sessions FINAL")
+    assert told == [{"most": 640, "sessions": 1}]
+    done = subprocess.run(
+        [TAPWATCH, "ledger", "verify", str(ledger), "--against-store", "--store", store, "--json"],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["differences"] == []
+    kinds = [json.loads(line).get("kind") for line in ledger.read_text().splitlines()]
+    assert kinds.count("endpoint") == 1 and kinds.count("alert") >= 2
 
 
 def test_packets_are_kept_and_an_alert_leads_back_to_them(net, web, tmp_path):

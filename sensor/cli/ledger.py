@@ -1,0 +1,98 @@
+"""tapwatch ledger"""
+
+import pathlib
+import sys
+
+import click
+
+from sensor.cli.options import common, config_option, json_option, load_settings, store_dsn_of, verbose_option
+
+
+@click.group()
+def ledger() -> None:
+    """Evidence that nobody can change unseen: alerts, endpoints and what was learned, in a signed chain of Merkle trees.
+
+    `--ledger FILE` of replay and live, or [ledger] in the configuration, writes it.
+    """
+
+
+@ledger.command("verify")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option(
+    "--public-key", metavar="HEX", help="The key that must have signed it; otherwise the one that it names is believed."
+)
+@click.option("--anchor", metavar="HEX", help="An anchor that was published: it must be in the ledger.")
+@click.option("--against-store", is_flag=True, help="Whether the alerts of the store are those of the ledger, too.")
+@json_option
+@common
+def verify_command(
+    file: str, public_key: str | None, anchor: str | None, against_store: bool, as_json: bool, store_dsn: str | None,
+    config_path: str | None,
+) -> None:  # fmt: skip
+    """Find any row or seal that was changed, removed, inserted or moved. Exit status 1 when there is one."""
+    import dataclasses
+
+    from sensor.cli.tables import print_json
+    from sensor.ledgering import differences
+    from sensor.outputs.ledger import verify
+
+    with pathlib.Path(file).open("rb") as opened:
+        found = verify(opened, public_key, anchor)
+        opened.seek(0)
+        wrong = differences(_alerts(store_dsn, config_path), opened) if against_store else []
+    if as_json:
+        print_json([dataclasses.asdict(found) | {"differences": wrong}])
+    else:
+        click.echo(f"{found.rows:,} rows under {found.seals:,} seals are as they were sealed.")
+        click.echo(f"anchor      {found.anchor}\npublic key  {found.public_key}")
+        for sentence in wrong:
+            click.echo(sentence)
+    if wrong:
+        sys.exit(1)
+
+
+def _alerts(store_dsn: str | None, config_path: str | None) -> list[dict]:
+    from sensor.store import open_store, queries
+
+    with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
+        return queries.alerts(store)
+
+
+@ledger.command("prove")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.argument("text")
+@verbose_option
+def prove_command(file: str, text: str) -> None:
+    """A proof of the last row that holds TEXT (an alert's id), for somebody who has nothing else: JSON, on standard output."""
+    import msgspec
+
+    from sensor.outputs.ledger import prove
+
+    with pathlib.Path(file).open("rb") as opened:
+        click.echo(msgspec.json.encode(prove(opened, text.encode())))
+
+
+@ledger.command("check")
+@click.argument("proof", type=click.File("rb"))
+@click.option(
+    "--public-key", metavar="HEX", help="The key that must have signed it; otherwise the one that it names is believed."
+)
+@verbose_option
+def check_command(proof, public_key: str | None) -> None:
+    """Whether a proof of `ledger prove` holds, without the ledger: prints its row. Exit status 1 when it does not."""
+    import msgspec
+
+    from sensor.outputs.ledger import check
+
+    click.echo(msgspec.json.encode(check(proof.read(), public_key)))
+
+
+@ledger.command("key")
+@config_option
+@verbose_option
+def key_command(config_path: str | None) -> None:
+    """The public key of this sensor's ledgers, to be kept where they are not."""
+    from sensor.ledgering import ledger_key
+    from sensor.outputs.ledger import load_key
+
+    click.echo(load_key(ledger_key(load_settings(config_path))).public_key().public_bytes_raw().hex())

@@ -1,0 +1,115 @@
+"""What goes into the ledger of evidence, and whether a store still says the same."""
+
+import pathlib
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, BinaryIO
+
+import msgspec
+
+from sensor.config import Config, state_folder
+from sensor.outputs.ledger import Ledger, blocks, load_key
+from sensor.outputs.lines import rfc3339
+
+GROWN = 2
+"""An alert that goes on is written again once it has so many times the transactions that it had."""
+LASTING = ("detector", "owasp", "host", "method", "endpoint")
+"""Of an alert: what stays as it was while it grows."""
+TOLD = (*LASTING, "severity", "actor", "actors", "sources", "explanation", "threshold", "first_seen", "last_seen", "raised_at")
+"""Of an alert: what must be the same in the store where as many transactions are told."""
+TIMES = ("first_seen", "last_seen", "raised_at", "ts")
+
+Row = dict[str, Any]
+
+
+def ledger_key(config: Config) -> pathlib.Path:
+    """Where the signing key lies."""
+    return pathlib.Path(config.ledger.key_file) if config.ledger.key_file else state_folder() / "ledger.key"
+
+
+def open_ledger(config: Config, say: Callable[[str], None], patient: bool = False) -> "Evidence | None":
+    """The ledger of the configuration, None where none is wanted. Raises LedgerError, OSError.
+
+    patient: rows that cannot be written later on, as on a full disk, are told and given up.
+    """
+    if not config.ledger.file:
+        return None
+    ledger = Ledger(pathlib.Path(config.ledger.file), load_key(ledger_key(config)))
+    if ledger.torn:
+        say(f"{ledger.torn:,} bytes behind the last seal of {config.ledger.file} were put aside in {config.ledger.file}.torn.")
+    return Evidence(ledger, config.sensor, say if patient else None)
+
+
+class Evidence:
+    """Chooses what is written to a ledger, so that its length follows what happens and not how long it takes."""
+
+    def __init__(self, ledger: Ledger, sensor: str, say: Callable[[str], None] | None):
+        self._ledger, self._sensor, self._say = ledger, sensor, say
+        self._told: dict[str, int] = {}
+        self._waiting: dict[str, Row] = {}
+        self._failed = False
+
+    def alerts(self, rows: Iterable[Row]) -> None:
+        """Alerts that are new or have grown; `close` writes how the others ended."""
+        self._waiting |= {row["alert_id"]: row for row in rows}
+        grown = [one for one, row in self._waiting.items() if row["transactions"] >= GROWN * self._told.get(one, 0)]
+        self._tell(grown)
+
+    def _tell(self, chosen: list[str]) -> None:
+        rows = [self._waiting.pop(one) for one in chosen]
+        self._told |= {row["alert_id"]: row["transactions"] for row in rows}
+        self._append("alert", rows)
+
+    def endpoints(self, rows: Iterable[Row]) -> None:
+        """Endpoints, each once: what is known of them is what they are and when they were first seen."""
+        self._append("endpoint", [{name: row[name] for name in ("host", "method", "endpoint", "first_seen")} for row in rows])
+
+    def changes(self, rows: list[Row]) -> None:
+        """What was learned of paths."""
+        self._append("template", rows)
+
+    def _append(self, kind: str, rows: list[Row]) -> None:
+        made = [
+            {"kind": kind, "sensor": self._sensor} | row | {name: rfc3339(row[name]) for name in TIMES if name in row}
+            for row in rows
+        ]
+        try:
+            self._ledger.append(made, rfc3339(time.time_ns()))
+            self._failed = False
+        except OSError as error:
+            if self._say is None:
+                raise
+            if not self._failed:
+                self._failed = True
+                self._say(f"The ledger cannot be written, and has a hole until it can: {error.strerror}.")
+
+    def close(self) -> None:
+        """Write what waits, and close the file."""
+        self._tell(list(self._waiting))
+        self._ledger.close()
+
+
+def differences(alerts: list[Row], file: BinaryIO) -> list[str]:
+    """What a store's alerts say differently from a verified ledger, as sentences. alerts: rows of the view `alerts`."""
+    ledgered: dict[str, Row] = {}
+    sensors = set()
+    for lines, _, _ in blocks(file):
+        for line in lines:
+            if line.startswith(b'{"kind":"alert"'):
+                row = msgspec.json.decode(line)
+                ledgered[row["alert_id"]] = row
+                sensors.add(row["sensor"])
+    stored = {row["alert_id"]: row for row in alerts if row["sensor"] in sensors}
+    found = [f"Alert {one} is in the ledger and not in the store." for one in ledgered if one not in stored]
+    found += [f"Alert {one} is in the store and not in the ledger." for one in stored if one not in ledgered]
+    for one, row in ledgered.items():
+        if one in stored:
+            found += _changed(one, row, stored[one])
+    return found
+
+
+def _changed(one: str, row: Row, stored: Row) -> list[str]:
+    if stored["transactions"] < row["transactions"]:
+        return [f"Alert {one} has fewer transactions in the store than in the ledger."]
+    names = TOLD if stored["transactions"] == row["transactions"] else LASTING
+    return [f"Alert {one} has another {name} in the store than in the ledger." for name in names if stored[name] != row[name]]
