@@ -7,13 +7,18 @@ import ipaddress
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
 
 import pytest
 from click.testing import CliRunner
 
 from sensor.cli import main
-from sensor.outputs.blocklist import FORMATS, Entry, decide
+from sensor.following import run
+from sensor.outputs.blocklist.forms import FORMATS
+from sensor.outputs.blocklist.rules import Entry, decide
 
 NOW = datetime.datetime(2026, 3, 3, 12, tzinfo=datetime.UTC)
 
@@ -23,9 +28,9 @@ def alert(*sources, confidence=0.95, last="2026-03-03T11:00:00.000000Z", alert_i
             "detector": "scanning"} | more  # fmt: skip
 
 
-def decided(*alerts, radius=None, own=(), allowed=(), hours=24.0, least=0.5, most=0):
+def decided(*alerts, radius=None, own=(), allowed=(), hours=24.0, least=0.5, most=0, **more):
     networks = [ipaddress.ip_network(text) for text in allowed]
-    return decide(alerts, radius or {}, set(own), networks, NOW, hours, least, most)
+    return decide(alerts, radius or {}, set(own), networks, NOW, hours, least, most, **more)
 
 
 def test_an_entry_says_until_when_how_sure_and_why():
@@ -64,6 +69,18 @@ def test_whoever_shares_an_address_with_others_is_slowed_down_at_most():
     assert entry.action == "throttle"
 
 
+@pytest.mark.parametrize("action", ["challenge", "decoy"])
+def test_what_could_be_blocked_can_be_sent_elsewhere(action):
+    (entry,) = decided(alert("198.51.100.7"), block_as=action).entries
+    assert entry.action == action
+    (entry,) = decided(alert("198.51.100.7", confidence=0.7), block_as=action).entries
+    assert entry.action == "throttle"
+    decision = {"challenge": "captcha", "decoy": "decoy"}[action]
+    moved = [Entry("198.51.100.7", action, NOW, 0.9, "d", "a", 0)]
+    assert json.loads(FORMATS["crowdsec"](moved, NOW))[0]["type"] == decision
+    assert f"add set inet tapwatch {action}4" in FORMATS["nftables"](moved, NOW)
+
+
 def test_the_surest_alert_of_an_address_counts():
     weak, sure = alert("198.51.100.7", confidence=0.6, alert_id="b" * 16), alert("198.51.100.7", confidence=0.97)
     (entry,) = decided(weak, sure).entries
@@ -88,6 +105,11 @@ def test_formats_say_the_same():
     }
     sets = [json.loads(line) for line in FORMATS["aws-waf"](MANY, NOW).splitlines()]
     assert [one["Addresses"] for one in sets] == [["198.51.100.2/32"], ["2001:db8::2/128"]]
+    envoy = json.loads(FORMATS["envoy"](MANY, NOW))["typed_config"]["rules"]["policies"]["tapwatch"]
+    assert [(one["remote_ip"]["address_prefix"], one["remote_ip"]["prefix_len"]) for one in envoy["principals"]] == [
+        ("198.51.100.2", 32), ("2001:db8::2", 128),
+    ]  # fmt: skip
+    assert FORMATS["haproxy-acl"](MANY, NOW) == "198.51.100.2\n2001:db8::2\n"
     bundle = json.loads(FORMATS["stix"](MANY, NOW))
     assert len({one["id"] for one in bundle["objects"]}) == len(MANY) and bundle["type"] == "bundle"
     assert all(one["valid_from"] < one["valid_until"] for one in bundle["objects"])
@@ -120,10 +142,12 @@ def test_nginx_takes_it(entries, tmp_path):
 @pytest.mark.parametrize("entries", [MANY, []], ids=["entries", "none"])
 def test_haproxy_takes_it(entries, tmp_path):
     (tmp_path / "t.map").write_text(FORMATS["haproxy"](entries, NOW))
+    (tmp_path / "t.acl").write_text(FORMATS["haproxy-acl"](entries, NOW))
     (tmp_path / "h.cfg").write_text(
         "defaults\n mode http\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
         "frontend f\n bind 127.0.0.1:1\n"
         f" http-request deny if {{ src,map_ip({tmp_path}/t.map) -m str block }}\n"
+        f" acl tapwatch src -f {tmp_path}/t.acl\n http-request deny if tapwatch\n"
     )
     checked(["haproxy", "-c", "-f", str(tmp_path / "h.cfg")])
 
@@ -136,7 +160,77 @@ def test_the_bundled_attackers_are_in_the_feed(bundled_store):
     assert {"198.51.100.77", "192.0.2.145"} <= addresses
 
 
-@pytest.mark.parametrize("options", [["--format", "nonsense"], ["--allow", "nowhere"]])
+def waited(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_feed_that_is_followed_changes_with_the_store(tmp_path):
+    """It is written, and the command run, once at first and once for each change; a store that goes away changes nothing."""
+    store, path, ran = f"chdb://{tmp_path / 'store'}", tmp_path / "feed.csv", tmp_path / "ran"
+
+    def tapwatch(*words):
+        done = subprocess.run(
+            [sys.executable, "-m", "sensor", *words, "--store", store], capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+
+    (tmp_path / "note").write_text("#!/bin/sh\necho x >>" + str(ran) + "\n")
+    (tmp_path / "note").chmod(0o755)
+    tapwatch("replay", "pcaps/storefront.pcap", "--json")
+    words = [
+        "export",
+        "blocklist",
+        "--store",
+        store,
+        "--max-radius",
+        "1000",
+        "--hours",
+        "1000000",
+        "-o",
+        str(path),
+        "--follow",
+        "1",
+    ]
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "sensor", *words, "--then", str(tmp_path / "note")], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        waited(lambda: path.exists() and ran.exists())
+        assert "198.51.100.77" in path.read_text()
+        while True:  # one process at a time holds the store
+            done = subprocess.run(
+                [sys.executable, "-m", "sensor", "alert", "a211cf05bfd6f518", "--mark", "false-positive", "--store", store],
+                capture_output=True, text=True, timeout=60,
+            )  # fmt: skip
+            if done.returncode == 0:
+                break
+            time.sleep(0.3)
+        waited(lambda: "198.51.100.77" not in path.read_text())
+        waited(lambda: ran.read_text() == "x\nx\n")
+    finally:
+        follower.send_signal(signal.SIGTERM)
+        said = follower.communicate(timeout=60)[1]
+    assert follower.returncode == 0 and "Traceback" not in said and said.count("entries") == 2
+    assert not list(tmp_path.glob(".feed*"))
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [("/nowhere/nothing", "could not be run"), ("false", "status 1"), ("'", "could not be run"), ("true", "")],
+)
+def test_what_a_command_behind_a_change_comes_to_is_said(command, words):
+    said = []
+    run(command, said.append)
+    assert (words in said[0]) if words else not said
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--format", "nonsense"], ["--allow", "nowhere"], ["--follow", "5"], ["--then", "true"], ["--follow", "0", "-o", "x"]],
+)
 def test_wrong_words_are_status_2(options, bundled_store):
     result = CliRunner().invoke(main, ["export", "blocklist", "--store", bundled_store, *options])
     assert result.exit_code == 2 and "Traceback" not in result.output

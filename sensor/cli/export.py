@@ -125,7 +125,7 @@ def export_tests(
     default="csv",
     show_default=True,
     metavar="NAME",
-    help="csv, json, nftables, nginx (map), haproxy (map), aws-waf, crowdsec or stix (2.1).",
+    help="csv, json, nftables, nginx (map), haproxy (map), haproxy-acl, envoy, aws-waf, crowdsec or stix (2.1).",
 )
 @click.option(
     "--hours",
@@ -142,18 +142,32 @@ def export_tests(
     type=click.IntRange(0),
     help="Leave out an address that more others used in the last 7 days, who are in no alert.",
 )
+@click.option(
+    "--block-as",
+    default="block",
+    show_default=True,
+    type=click.Choice(("block", "challenge", "decoy")),
+    help="What is to be done to those that could be blocked.",
+)
 @click.option("--allow", multiple=True, metavar="NETWORK", help="Never name its addresses; may be given several times.")
 @click.option("--detector", help="Alerts of this detector alone.")
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
+@click.option(
+    "--follow", type=click.FloatRange(1), metavar="SECONDS", help="Write it anew whenever it has changed, until Ctrl-C."
+)
+@click.option("--then", metavar="COMMAND", help="With --follow: run this after each change, as 'nginx -s reload'.")
 @common
 def export_blocklist(
     form: str,
     hours: float,
     min_confidence: float,
     max_radius: int,
+    block_as: str,
     allow: tuple[str, ...],
     detector: str | None,
     output: str | None,
+    follow: float | None,
+    then: str | None,
     store_dsn: str | None,
     config_path: str | None,
 ) -> None:
@@ -163,23 +177,35 @@ def export_blocklist(
 
     \b
     tapwatch export blocklist --format nftables -o tapwatch.nft && nft -f tapwatch.nft
+    tapwatch export blocklist --format nginx -o /etc/nginx/conf.d/tapwatch.conf --follow 5 --then 'nginx -s reload'
     """
-    from sensor.outputs.blocklist import FORMATS, decide
+    from sensor.following import follow_feed
+    from sensor.outputs.blocklist.forms import FORMATS
+    from sensor.outputs.blocklist.rules import Feed, decide
     from sensor.store import open_store, queries
 
     _check_format(form, FORMATS)
+    if (follow and not output) or (then and not follow):
+        raise click.UsageError("--follow wants a file to write (-o FILE), and --then goes with --follow.")
     try:
         allowed = [ipaddress.ip_network(text, strict=False) for text in allow]
     except ValueError as error:
         raise click.BadParameter(f"{error}.", param_hint="--allow") from None
-    with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
-        alerts = queries.alerts(store, detector=detector)
-        now = queries.newest(store)
-        radius, own = queries.others_behind(store, alerts), queries.servers(store)
-    feed = decide(alerts, radius, own, allowed, now, hours, min_confidence, max_radius)
-    text = FORMATS[form](feed.entries, now)
+
+    def feed() -> tuple[Feed, str]:
+        with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
+            alerts = queries.alerts(store, detector=detector)
+            now = queries.newest(store)
+            radius, own = queries.others_behind(store, alerts), queries.servers(store)
+        found = decide(alerts, radius, own, allowed, now, hours, min_confidence, max_radius, block_as)
+        return found, FORMATS[form](found.entries, now)
+
+    if follow and output:
+        follow_feed(feed, pathlib.Path(output), follow, then, lambda text: click.echo(text, err=True))
+        return
+    found, text = feed()
     _write(text, output)
-    for address, why in feed.left_out:
+    for address, why in found.left_out:
         click.echo(f"left out: {address} {why}", err=True)
 
 

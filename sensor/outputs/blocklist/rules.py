@@ -1,0 +1,110 @@
+"""Addresses of alerts as decision feeds that gateways take in: who, until when, how sure, why, and whom else it would hit.
+
+Nothing from the wire stands in a feed but addresses: the rest is the sensor's own words.
+"""
+
+import dataclasses
+import datetime
+import ipaddress
+from collections.abc import Iterable
+from typing import Any
+
+Row = dict[str, Any]
+NEVER = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+        "224.0.0.0/4", "240.0.0.0/4", "::/127", "fc00::/7", "fe80::/10", "ff00::/8",
+    )
+)  # fmt: skip
+"""Networks that no feed may name: private, local, shared by carriers, multicast."""
+BLOCK_FROM = 0.9
+"""Confidence from which on an address that nobody else uses is to be blocked; others are to be slowed down."""
+BLOCK, THROTTLE, CHALLENGE, DECOY = ACTIONS = ("block", "throttle", "challenge", "decoy")
+"""What a gateway is to do: refuse; slow down; ask for proof of a person; send to a copy that leads nowhere."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One address."""
+
+    address: str
+    action: str
+    """one of ACTIONS"""
+    expires: datetime.datetime
+    confidence: float
+    detector: str
+    alert_id: str
+    radius: int
+    """others who used the address in the last seven days and were in no alert: the blast radius"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Feed:
+    """Entries, and what was left out of them."""
+
+    entries: list[Entry]
+    left_out: list[tuple[str, str]]
+    """(address, why)"""
+
+
+def decide(
+    alerts: Iterable[Row],
+    radius: dict[str, int],
+    own: set[str],
+    allowed: Iterable[Any],
+    now: datetime.datetime,
+    hours: float,
+    min_confidence: float,
+    max_radius: int,
+    block_as: str = BLOCK,
+) -> Feed:
+    """Entries for the alerts' sources, the surest alert of each. alerts: rows of the view; own: addresses of servers.
+
+    block_as: what is done to those that could be blocked.
+    """
+    allowed = tuple(allowed)
+    entries: dict[str, Entry] = {}
+    left_out: dict[str, str] = {}
+    for row in sorted(alerts, key=lambda row: (-row["confidence"], row["raised_at"], row["alert_id"])):
+        expires = _time(row["last_seen"]) + datetime.timedelta(hours=hours)
+        for address in row["sources"]:
+            if address in entries or address in left_out:
+                continue
+            why = _why_not(address, row, radius, own, allowed, expires <= now, min_confidence, max_radius)
+            if why:
+                left_out[address] = why
+                continue
+            hit = radius.get(address, 0)
+            action = block_as if row["confidence"] >= BLOCK_FROM and hit == 0 else THROTTLE
+            entries[address] = Entry(address, action, expires, row["confidence"], row["detector"], row["alert_id"], hit)
+    return Feed(sorted(entries.values(), key=_order), sorted(left_out.items()))
+
+
+def _why_not(address, row, radius, own, allowed, expired, min_confidence, max_radius) -> str:
+    """Why an address stands in no feed; empty where it may."""
+    ip = ipaddress.ip_address(address)
+    if address in own:
+        return "is an address of the servers that are watched"
+    if any(ip in network for network in allowed):
+        return "is on the list of those allowed"
+    if any(ip in network for network in NEVER):
+        return "is private or local"
+    if row.get("mark") in ("false-positive", "benign"):
+        return f"its alert is marked {row['mark']}"
+    if expired:
+        return "was quiet for longer than entries last"
+    if row["confidence"] < min_confidence:
+        return f"its alert has a confidence of {row['confidence']:.2f}"
+    if radius.get(address, 0) > max_radius:
+        return f"{radius[address]} others in no alert use it, too"
+    return ""
+
+
+def _order(entry: Entry) -> tuple[int, int]:
+    ip = ipaddress.ip_address(entry.address)
+    return ip.version, int(ip)
+
+
+def _time(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text).astimezone(datetime.UTC)
