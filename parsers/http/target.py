@@ -3,10 +3,15 @@
 import numpy as np
 
 from parsers.http.text import COLON, find_byte
-from sensor.core.hashing import LOCATION_SEED, U, hash_bytes
+from sensor.core.hashing import LOCATION_ERROR, LOCATION_SEED, U, hash_bytes
 from sensor.core.jit import kernel
+from sensor.core.words import begins_with_one_of, holds_one_of, words_table
 
 HASH = 35
+ERRORS = words_table("error", "fail", "invalid", "denied", "declin", "reject", "incorrect", "wrong", "err=")
+"""In the query of a Location: what was asked for did not work."""
+RETURNS = words_table("next", "return", "redirect", "continue", "from", "back", "url", "dest", "goto", "target", "service")
+"""How the first field of a query is called that says where to go behind a log-in."""
 SLASH, QUESTION, AT, OPEN_BRACKET, CLOSE_BRACKET = 47, 63, 64, 91, 93
 
 
@@ -49,16 +54,34 @@ def path_end(buffer, at, end):
 
 
 @kernel
+def fragment_at(buffer, at, end):
+    """Where a target's fragment begins, its end where it has none."""
+    while at < end and buffer[at] != HASH:
+        at += 1
+    return at
+
+
+@kernel
 def location_hash(buffer, at, end):
-    """Hash of the path that a Location leads to (RFC 9110 10.2.2), 0 where it has none: a host alone, a relative path."""
+    """Hash of what a Location leads to (RFC 9110 10.2.2), 0 where it has no path: a host alone, a relative path.
+
+    That is its path; with a query that is no way back (RETURNS) path and query: a form of several steps goes on at the path
+    that it came from. LOCATION_ERROR where the query names an error.
+    """
     authority = scheme_end(buffer, at, end)
     if authority >= 0:
         at = authority
         while at < end and buffer[at] != SLASH:
             at += 1
+    stop = path_end(buffer, at, end)
+    query, query_end = stop + 1, fragment_at(buffer, stop, end)
+    if query < query_end and holds_one_of(buffer, query, query_end, ERRORS):
+        return LOCATION_ERROR
     if at >= end or buffer[at] != SLASH:
         return U(0)
-    return hash_bytes(buffer, at, path_end(buffer, at, end) - at, LOCATION_SEED)
+    if query < query_end and not begins_with_one_of(buffer, query, query_end, RETURNS):
+        stop = query_end
+    return hash_bytes(buffer, at, stop - at, LOCATION_SEED)
 
 
 @kernel

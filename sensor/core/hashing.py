@@ -8,6 +8,8 @@ from sensor.core.wide import load_le64
 U = np.uint64
 LOCATION_SEED = U(5)
 """Of hashes of paths that are compared between a request and the Location of its answer."""
+LOCATION_ERROR = U(1)
+"""Instead of such a hash: the Location names an error in its query."""
 _MULTIPLIER = U(0x9E3779B97F4A7C15)
 _FOLD = U(0xD6E8FEB86659FD93)
 

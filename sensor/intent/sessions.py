@@ -12,7 +12,8 @@ from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 from sensor.core.records import FLOW
-from sensor.inventory.agents import agent_kind, begins_with, words_table
+from sensor.core.words import begins_with, words_table
+from sensor.inventory.agents import agent_kind
 from sensor.inventory.lexical import INT
 from sensor.inventory.refusals import REFUSED
 from sensor.inventory.values import IN_BODY, IN_QUERY

@@ -5,15 +5,16 @@ Three signs, none of which depends on a language:
 - the top-level members of a JSON answer: a member that says whether it worked (SUCCESSES) is false, one that holds an error
   (ERRORS) holds something (GraphQL over HTTP 6, RFC 6749 5.2, JSON:API), one that says how it ended (STATES) says badly, where
   something was tried: a payment that is looked up was declined, the look was not;
-- a redirection to the path that was asked: a form sends who is let in elsewhere, and who is not back to itself;
-- a page as the answer to a form of a flow (a log-in, a code), at an endpoint that was seen to redirect: post, redirect, get.
+- a redirection to the path that was asked, or to one that names an error: a form of a flow (a log-in, a code) sends who is let
+  in elsewhere, and who is not back to itself;
+- a page as the answer to a form of a flow, at an endpoint that was seen to redirect: post, redirect, get.
 
 Where an endpoint refuses by what its answers carry, an answer that was not seen says nothing: UNTOLD.
 """
 
 import numpy as np
 
-from sensor.core.hashing import LOCATION_SEED, U, hash_bytes
+from sensor.core.hashing import LOCATION_ERROR, LOCATION_SEED, U, hash_bytes
 from sensor.core.jit import kernel
 from sensor.core.quoted import QUOTE, string_end
 from sensor.core.records import FLOW, MEDIA
@@ -129,15 +130,19 @@ def is_page(row, arena):
 @kernel
 def form_refuses(row, arena, redirects):
     """Whether the answer to a form says no; notes an endpoint that redirects who is let in, in redirects: uint8[1]."""
+    if FORMS[row["flow"]] == 0:
+        return False
     if row["status"] >= 300:
         if row["location"] == U(0):
             return False
+        if row["location"] == LOCATION_ERROR:
+            return True
         own = hash_bytes(arena, np.int64(row["path_at"]), np.int64(row["path_len"]), LOCATION_SEED)
         if row["location"] == own:
             return True
         redirects[0] = 1
         return False
-    return redirects[0] == 1 and FORMS[row["flow"]] == 1 and row["status"] == 200 and is_page(row, arena)
+    return redirects[0] == 1 and row["status"] == 200 and is_page(row, arena)
 
 
 @kernel

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rows import batch_of
 
 from parsers.http.target import location_hash
-from sensor.core.hashing import LOCATION_SEED, hash_bytes
+from sensor.core.hashing import LOCATION_ERROR, LOCATION_SEED, hash_bytes
 from sensor.core.wide import padded
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.refusals import ERRORS, REFUSED, STATES, SUCCESSES, UNTOLD, json_refuses
@@ -72,7 +72,7 @@ def test_what_is_cut_off_or_no_json_is_survived(tree, cut):
 @examples(200)
 @given(
     st.sampled_from(["", "http://a.example", "https://a:8443", "//a.example"]), st.sampled_from(["", "/", "/login", "/a/b;c", "x/y"]),
-    st.sampled_from(["", "?error=1", "?to=/x", "#top", "?a=1#b"]),
+    st.sampled_from(["", "?error=1", "?next=/x", "#top", "?a=1#b", "?", "?login_error"]),
 )  # fmt: skip
 def test_where_a_location_leads(authority, path, rest):
     text = (authority + path + rest).encode()
@@ -80,10 +80,14 @@ def test_where_a_location_leads(authority, path, rest):
     if authority == "//a.example" or not path.startswith("/"):  # a name without its scheme is taken for a path: no path fits it
         return
     own = urllib.parse.urlsplit(text).path
+    if "error" in rest:
+        assert found == int(LOCATION_ERROR)
+        return
+    own += b"?a=1" if "?a=1" in rest else b""
     assert found == int(hash_bytes(padded(own), 0, len(own), LOCATION_SEED))
 
 
-REDIRECTED = b"HTTP/1.1 302 Found\r\nLocation: https://a/login?error=1\r\nContent-Length: 0\r\n\r\n"
+REDIRECTED = b"HTTP/1.1 302 Found\r\nLocation: https://a/login?next=/a\r\nContent-Length: 0\r\n\r\n"
 
 
 def test_a_location_goes_with_its_transaction():
@@ -123,6 +127,19 @@ def test_a_form_that_is_shown_again():
     assert marked([FORM | {"status": 302}] * 3, ["/login", "/account", ""]) == [REFUSED, 0, 0]
     assert marked([PAGE, FORM | {"status": 302}, PAGE, PAGE | {"status": 401}], ["", "/account", "", ""]) == [0, 0, REFUSED, 0]
     assert marked([FORM | {"status": 302, "path": "/notes"}, PAGE | {"path": "/notes"}], ["/x", ""]) == [0, 0]
+    assert marked([FORM | {"status": 302, "path": "/cart"}], ["/cart"]) == [0], "the basket is shown, with what was put into it"
+
+
+@pytest.mark.parametrize(
+    ("location", "refused"),
+    [("/login?error=1", 1), ("/x?login_failed", 1), ("login?err=3", 1), ("/login?next=%2Fa", 1), ("/login?step=2", 0), ("/?a=errand", 0)],
+)
+def test_what_the_query_of_a_location_says(location, refused):
+    inventory, batch = Inventory((1, 2)), batch_of([FORM | {"method": "POST", "path": "/login", "status": 302}])
+    batch.rows["location"] = location_hash(padded(location.encode()), 0, len(location))
+    batch, _, _ = inventory.analyse(batch)
+    inventory.read_answers(batch)
+    assert batch.rows["refused"].tolist() == [REFUSED * refused]
 
 
 def test_an_answer_that_was_not_seen_says_nothing():
