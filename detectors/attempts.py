@@ -15,7 +15,7 @@ threshold.
 Wald's bound: under the null a CUSUM rises above h once in e^h attempts at the earliest (Lorden 1971), so h = ln(run_length).
 
 p0 is learned from the same trials, but not while a sum has come half the way: an attacker who begins slowly teaches
-nothing that hides what comes later.
+nothing that hides what comes later. Failures of a kind that is rare in itself (`foreign`) have a p0 of their own.
 """
 
 import numpy as np
@@ -40,8 +40,8 @@ ATTACK_FAILS = 0.98
 GROUP_FAILS = 0.9
 MIXED, MIXED_AT_MOST = 0.3, 0.95
 FLOOR, CEILING = 0.02, 0.7
-PRIOR_ATTEMPTS = 20.0
-"""Trials that p0 of the cold start counts for."""
+PRIOR_ATTEMPTS, PRIOR_FOREIGN = 20.0, 0.05
+"""Trials that p0 of the cold start counts for; that of foreign failures."""
 BACKLOG = 2.0
 """A sum stops at so many thresholds: when an attack is over, that is noticed in time."""
 OF_ADDRESS, OF_GROUP, MIN_ATTEMPTS, MIN_ADDRESSES, IDLE, PRIOR, MIN_FORMS, ONCE = range(8)
@@ -49,6 +49,8 @@ OF_ADDRESS, OF_GROUP, MIN_ATTEMPTS, MIN_ADDRESSES, IDLE, PRIOR, MIN_FORMS, ONCE 
 addresses of a group below which nothing is called an attack; silence, ns, after which a count begins anew; p0 of the cold
 start; different failures of a group below which all may have one cause; whether a success, too, counts but once for each
 address."""
+MET, MET_FOREIGN = 1, 2
+"""An address has counted for its group: by its first attempt; by its first foreign one, too."""
 MIN_DIFFERENT = 3
 """Different attempts at least: a client that repeats one wrong request guesses nothing."""
 
@@ -58,6 +60,13 @@ def usual_share(state, place, prior):
     """p0 of a place, drawn to that of the cold start."""
     failures, trials = state.usual[place, 0], state.usual[place, 1]
     return min(CEILING, max(FLOOR, (failures + prior * PRIOR_ATTEMPTS) / (trials + PRIOR_ATTEMPTS)))
+
+
+@kernel
+def foreign_share(state, place):
+    """p0 of foreign failures at a place."""
+    foreign, trials = state.usual[place, 2], state.usual[place, 1]
+    return min(CEILING, max(FLOOR, (foreign + PRIOR_FOREIGN * PRIOR_ATTEMPTS) / (trials + PRIOR_ATTEMPTS)))
 
 
 @kernel
@@ -85,15 +94,17 @@ def step_group(group, failed, what, usual, attack, limits, ts):
 
 
 @kernel
-def learn(state, place, group, failed, limit):
+def learn(state, place, group, failed, foreign, limit):
     """Let a trial teach p0, unless something at this place looks like an attack."""
     if state.places[place]["sum"] >= limit / 2 or (group != NOBODY and state.groups[group]["sum"] >= limit / 2):
         return
-    state.usual[place, 0] += 1.0 if failed else 0.0
+    state.usual[place, 0] += 1.0 if failed and not foreign else 0.0
+    state.usual[place, 2] += 1.0 if foreign else 0.0
     state.usual[place, 1] += 1.0
     if state.usual[place, 1] > 10_000.0:  # an endpoint may change: old trials fade
         state.usual[place, 0] *= 0.5
         state.usual[place, 1] *= 0.5
+        state.usual[place, 2] *= 0.5
 
 
 @kernel
@@ -240,7 +251,7 @@ def take_success(state, trial, row, limits):
     idle, place, once = np.int64(limits[IDLE]), state.places[trial["place"]], limits[ONCE] > 0.0
     if not once and row["ts"] - place["last_ts"] > idle:  # nobody failed here for long, or ever
         place["sum"] = 0.0
-        learn(state, trial["place"], np.int64(NOBODY), False, limits[OF_GROUP])
+        learn(state, trial["place"], np.int64(NOBODY), False, False, limits[OF_GROUP])
         return
     usual = usual_share(state, trial["place"], limits[PRIOR])
     group = find_group(state, group_key(trial["place"], row["fingerprint"]), False)
@@ -249,7 +260,7 @@ def take_success(state, trial, row, limits):
         if group != NOBODY:
             step_group(state.groups[group], False, trial["what"], usual, GROUP_FAILS, limits, row["ts"])
         step_group(place, False, trial["what"], usual, min(MIXED_AT_MOST, usual + MIXED), limits, row["ts"])
-        learn(state, trial["place"], group, False, limits[OF_GROUP])
+        learn(state, trial["place"], group, False, False, limits[OF_GROUP])
     if found == NOBODY:
         return
     track = state.tracks[found]
@@ -263,10 +274,12 @@ def take_success(state, trial, row, limits):
 @kernel
 def count_for_group(state, track, trial, row, group, at, usual, limits):
     """An address counts for its group, and for its place unless an incident of its fingerprint explains it; and teaches p0."""
-    track["met"] = 1
+    track["met"] = MET_FOREIGN if trial["foreign"] else MET
     open_here = at != NOBODY and state.campaigns.incidents[at]["wide"]
+    if trial["foreign"]:
+        usual = foreign_share(state, trial["place"])
     if not open_here:
-        learn(state, trial["place"], group, True, limits[OF_GROUP])
+        learn(state, trial["place"], group, True, trial["foreign"], limits[OF_GROUP])
     step_group(state.groups[group], True, trial["what"], usual, GROUP_FAILS, limits, row["ts"])
     if not open_here or state.campaigns.incidents[at]["group"] == BY_PLACE:
         attack = min(MIXED_AT_MOST, usual + MIXED)
@@ -285,7 +298,7 @@ def take_failure(state, trial, row, limits):
     try_once(track, trial, row, max(usual, limits[PRIOR]))
     group = find_group(state, group_key(trial["place"], row["fingerprint"]), True)
     at = open_for(state, track, trial, row, idle)
-    counts = not track["met"]
+    counts = not track["met"] or (trial["foreign"] and track["met"] < MET_FOREIGN)
     if counts:
         count_for_group(state, track, trial, row, group, at, usual, limits)
     if at != NOBODY and go_on(state, at, track, trial, row, usual, limits):

@@ -20,7 +20,7 @@ TRACK = np.dtype([
     ("attempts", "<u4"), ("failures", "<u4"),
     ("different", "<u8"),                  # bits of hashes of what was tried
     ("users", "<u8"), ("secrets", "<u8"),  # of account names and of passwords
-    ("sum", "<f8"), ("met", "u1"), ("joined", "u1"),  # it has counted for its group; it takes part in an incident
+    ("sum", "<f8"), ("met", "u1"), ("joined", "u1"),  # MET…: it has counted for its group; it takes part in an incident
 ])  # fmt: skip
 GROUP = np.dtype(
     [("key", "<u8"), ("sum", "<f8"), ("failing", "<u4"), ("different", "<u8"), ("onset", "<i8"), ("last_ts", "<i8")]
@@ -28,9 +28,11 @@ GROUP = np.dtype(
 """failing: addresses that failed since the sum left zero, at `onset`; different: bits of hashes of what they tried."""
 TRIAL = np.dtype([
     ("row", "<u4"), ("outcome", "u1"), ("place", "<u4"), ("what", "<u8"), ("user", "<u8"), ("secret", "<u8"),
+    ("foreign", "u1"),
 ])  # fmt: skip
 """One attempt. place: its endpoint, or what else failures are held against; what: hash of what was tried; user, secret:
-hashes of an account name and a password, 0 where none was seen."""
+hashes of an account name and a password, 0 where none was seen; foreign: a failure of a
+kind that is rare in itself, with a p0 of its own."""
 
 
 class AttemptState(Bundle):
@@ -47,7 +49,7 @@ class AttemptState(Bundle):
     places: np.ndarray
     """GROUP[CAPACITY], by place"""
     usual: np.ndarray
-    """float64[CAPACITY, 2]: failures and trials from which p0 is learned"""
+    """float64[CAPACITY, 3]: failures, trials and foreign failures from which p0 is learned"""
     campaigns: Campaigns
 
 
@@ -58,7 +60,7 @@ def new_attempts() -> AttemptState:
         np.zeros(GROUPS, np.uint64),
         np.zeros(GROUPS, GROUP),
         np.zeros(CAPACITY, GROUP),
-        np.zeros((CAPACITY, 2)),
+        np.zeros((CAPACITY, 3)),
         new_campaigns(),
     )
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from detectors.campaigns import counted_by_bits
 from detectors.statistics import more_than_expected_nats, normal_tail_nats
 from detectors.ways import way_of
 from sensor.core.bundle import Bundle
@@ -19,15 +20,16 @@ LEAST_REPEATERS = 5
 PRIOR_WEIGHT = 20.0
 """Addresses that the usual share before the endpoint is known counts for."""
 USUAL_LOG, SPREAD = math.log(1.5), 0.7
-"""ln(entries) of one address in an hour: mostly one; one in six makes three, a school class 30."""
+"""ln(entries) of one address in an hour, for each kind of client behind it: mostly one; one in six makes three, a class 30."""
 
 ENTRANT = np.dtype([
     ("key", "<u8"), ("endpoint", "<u4"), ("generation", "<u4"), ("hi", "<u8"), ("lo", "<u8"), ("tokens", "u1"),
+    ("kinds", "<u8"),
     ("began", "<i8"), ("entries", "<u4"), ("most", "<u4"), ("all", "<u4"), ("first_ts", "<i8"), ("last_ts", "<i8"),
     ("raised_ts", "<i8"), ("nats", "<f8"), ("port", "<u2"), ("status", "<u2"),
 ])  # fmt: skip
 """An address at one endpoint. entries: within the hour that began at `began`; most: in any hour; all: since it was silent for
-long; tokens: it proved who it is."""
+long; tokens: it proved who it is; kinds: bits of hashes of the orders of its header fields."""
 FLOOR = np.dtype([
     ("generation", "<u4"), ("addresses", "<f8"), ("repeaters", "<f8"), ("usual_addresses", "<f8"), ("usual_repeaters", "<f8"),
     ("since", "<i8"), ("first_ts", "<i8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("nats", "<f8"), ("peak", "<f8"),
@@ -62,6 +64,7 @@ def entrant_of(entrants, row, generation, idle):
         entrant["hi"] = row["client_hi"]
         entrant["lo"] = row["client_lo"]
         entrant["tokens"] = 0
+        entrant["kinds"] = 0
         entrant["began"] = row["ts"]
         entrant["entries"] = 0
         entrant["most"] = 0
@@ -124,6 +127,7 @@ def enter(state, row, generation, prior, threshold, idle):
     entrant["all"] += np.uint32(1)
     entrant["most"] = max(entrant["most"], entrant["entries"])
     entrant["tokens"] |= np.uint8(row["credential"] != U(0))
+    entrant["kinds"] |= U(1) << (mix(row["fingerprint"]) & U(63))
     entrant["last_ts"] = max(entrant["last_ts"], row["ts"])
     entrant["port"] = row["client_port"]
     entrant["status"] = row["status"]
@@ -137,7 +141,8 @@ def enter(state, row, generation, prior, threshold, idle):
         floor["last_ts"] = max(floor["last_ts"], row["ts"])
         floor["peak"] = max(floor["peak"], floor["nats"])
     if entrant["tokens"] == 0:
-        nats = normal_tail_nats((math.log(np.float64(entrant["entries"])) - USUAL_LOG) / SPREAD)
+        each = np.float64(entrant["entries"]) / counted_by_bits(entrant["kinds"])
+        nats = normal_tail_nats((math.log(max(1.0, each)) - USUAL_LOG) / SPREAD)
         entrant["nats"] = max(entrant["nats"], nats)
         if entrant["raised_ts"] == 0 and entrant["nats"] >= threshold:
             entrant["raised_ts"] = row["end"]

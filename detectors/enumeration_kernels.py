@@ -82,9 +82,9 @@ CRAWLER_GAP = 1_000_000_000
 
 PAGING = (
     "page", "offset", "limit", "cursor", "start", "size", "per_page", "pagesize", "skip", "count", "from", "to", "since",
-    "until", "_", "t", "ts", "time", "timestamp", "cb", "rand", "nocache",
+    "until", "after", "before", "_", "t", "ts", "time", "timestamp", "cb", "rand", "nocache",
 )  # fmt: skip
-"""Names of parameters that count pages or time: everybody walks through them."""
+"""Names of parameters that count pages or time, also as variables of GraphQL: everybody walks through them."""
 
 
 class EnumerationState(Bundle):
@@ -111,7 +111,7 @@ class EnumerationState(Bundle):
 
 
 def new_enumeration() -> EnumerationState:
-    ignored = name_hashes(*PAGING)
+    ignored = name_hashes(*PAGING, *(f"variables.{name}" for name in PAGING))
     return EnumerationState(
         np.zeros(TRACKS, np.uint64),
         np.zeros(TRACKS, TRACK),

@@ -2,10 +2,11 @@
 
 Statistic: at endpoints that sign somebody up or reset a password, the share of addresses that succeeded there at least 3 times
 within an hour, against the share that is usual at the endpoint (detectors/entries.py). For one address alone the number of its
-entries, ln(entries) normal.
+entries by kind of client (the order of header fields), ln(entries) normal.
 
 Null model: people do it once, some twice; offices and schools stand behind a few addresses. Addresses are independent
-(binomial). One address alone that bears a token is somebody's program, made to do this, and is not told.
+(binomial). Behind an address stand as many clients as it has kinds of them. One address alone that bears a token is somebody's
+program, made to do this, and is not told.
 
 Threshold: `threshold` = 13.8 nats, once in 1,000,000 hours, and five addresses at least; one address alone reaches it with 47
 entries in an hour.

@@ -18,7 +18,11 @@ NETWORKS = 256
 """Addresses of a token that are kept, for the alert."""
 INCIDENTS = 64
 USUAL_LOG, SPREAD = math.log(1.2), 0.7
-"""ln(networks) of one token in an hour: mostly one; one in six is used from two or three, as a phone on its way."""
+"""ln(networks) of one token in an hour, before its host is known: one in six is used from two or three, as a phone."""
+PRIOR, LEAST_SPREAD = 20.0, 0.45
+"""Tokens that this counts for, and how little they may differ at the least: nobody knows the tail of a few hundred."""
+TEACHES = math.log(4.0)
+"""ln(networks) that one token teaches at the most: many that were stolen must not make each other usual."""
 
 BEARER = np.dtype([
     ("key", "<u8"), ("credential", "<u8"), ("endpoint", "<u4"), ("networks", "<u8"), ("most", "<f8"), ("began", "<i8"),
@@ -30,6 +34,10 @@ at the most; first_ts: its first use; hi, lo: who used it last; incident: where 
 ADDRESS = np.dtype([("hi", "<u8"), ("lo", "<u8"), ("requests", "<u4"), ("ts", "<i8"), ("port", "<u2"), ("status", "<u2")])
 
 
+HOST = np.dtype([("requests", "<u8"), ("since", "<i8"), ("tokens", "<f8"), ("sum", "<f8"), ("squares", "<f8")])
+"""The hosts of a place: tokens of the last hour or so, and the sums of ln(networks) and of its square over them."""
+
+
 class Roaming(Bundle):
     """All tokens, and the addresses of those that were raised."""
 
@@ -38,7 +46,7 @@ class Roaming(Bundle):
     addresses: np.ndarray
     """ADDRESS[INCIDENTS, NETWORKS]"""
     hosts: np.ndarray
-    """uint64[HOSTS]: requests to the hosts of each place"""
+    """HOST[HOSTS], by hash"""
     control: np.ndarray
     """int64[1]: incidents so far; the newest INCIDENTS have addresses"""
     owners: np.ndarray
@@ -46,7 +54,7 @@ class Roaming(Bundle):
 
 
 def new_roaming() -> Roaming:
-    addresses, hosts = np.zeros((INCIDENTS, NETWORKS), ADDRESS), np.zeros(HOSTS, np.uint64)
+    addresses, hosts = np.zeros((INCIDENTS, NETWORKS), ADDRESS), np.zeros(HOSTS, HOST)
     return Roaming(np.zeros(TOKENS, BEARER), addresses, hosts, np.zeros(1, np.int64), np.zeros(INCIDENTS, np.uint64))
 
 
@@ -83,6 +91,40 @@ def bearer_of(bearers, row, host, idle):
 
 
 @kernel
+def taught(networks):
+    """What a token with these bits of networks teaches; -1 for one that was not seen in this hour."""
+    return min(TEACHES, math.log(counted_by_bits(networks))) if networks else -1.0
+
+
+@kernel
+def note_network(host, bearer, row, idle):
+    """A token's networks, and what is usual at its host: the surprise at them in nats, 0 where they are the same as before."""
+    if row["ts"] - host["since"] > idle:
+        share = 0.5 ** min((row["ts"] - host["since"]) // idle, 50)
+        host["tokens"] *= share
+        host["sum"] *= share
+        host["squares"] *= share
+        host["since"] = row["ts"]
+    before = taught(bearer["networks"])
+    bits = bearer["networks"] | U(1) << (network_of(row) & U(63))
+    if bits == bearer["networks"]:
+        return 0.0
+    bearer["networks"] = bits
+    networks = counted_by_bits(bits)
+    own = math.log(networks)
+    bearer["most"] = max(bearer["most"], networks)
+    others = max(0.0, host["tokens"] - (0.0 if before < 0 else 1.0))
+    total, squares = host["sum"] - max(0.0, before), host["squares"] - max(0.0, before) ** 2
+    mean = (max(0.0, total) + PRIOR * USUAL_LOG) / (others + PRIOR)
+    square = (max(0.0, squares) + PRIOR * (SPREAD * SPREAD + USUAL_LOG * USUAL_LOG)) / (others + PRIOR)
+    host["tokens"] += 1.0 if before < 0 else 0.0
+    after = taught(bits)
+    host["sum"] += after - max(0.0, before)
+    host["squares"] += after * after - max(0.0, before) ** 2
+    return normal_tail_nats((own - mean) / max(LEAST_SPREAD, math.sqrt(max(0.0, square - mean * mean))))
+
+
+@kernel
 def keep_address(addresses, row):
     """Count a request of a raised token for its address: ADDRESS[NETWORKS]; later addresses find no room."""
     for k in range(NETWORKS):
@@ -116,19 +158,14 @@ def take_tokens(state, rows, arena, kinds, threshold, idle):
         row = rows[index]
         host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
         place = host & U(HOSTS - 1)
-        state.hosts[place] += U(1)
+        state.hosts[place]["requests"] += U(1)
         if row["credential"] == U(0) or not kinds[row["auth"]] or row["endpoint"] == 0 or not 200 <= row["status"] < 400:
             continue
         bearer = bearer_of(state.bearers, row, host, idle)
         bearer["requests"] += np.uint32(1)
         bearer["last_ts"] = max(bearer["last_ts"], row["ts"])
-        before = bearer["networks"]
-        bearer["networks"] |= U(1) << (network_of(row) & U(63))
-        if bearer["networks"] != before:
-            networks = counted_by_bits(bearer["networks"])
-            bearer["most"] = max(bearer["most"], networks)
-            bearer["nats"] = max(bearer["nats"], normal_tail_nats((math.log(networks) - USUAL_LOG) / SPREAD))
-        is_everybodys = np.float64(bearer["requests"]) > SHARED * np.float64(state.hosts[place])
+        bearer["nats"] = max(bearer["nats"], note_network(state.hosts[place], bearer, row, idle))
+        is_everybodys = np.float64(bearer["requests"]) > SHARED * np.float64(state.hosts[place]["requests"])
         if bearer["nats"] >= threshold and bearer["raised_ts"] == 0 and not is_everybodys:
             bearer["raised_ts"] = row["end"]
             open_incident(state, bearer)

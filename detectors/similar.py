@@ -3,6 +3,7 @@
 import numpy as np
 
 from detectors.attempts_state import FAILURE, SUCCESS
+from detectors.campaigns import distinct_bits
 from detectors.trials import start_trial
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
@@ -27,6 +28,8 @@ TOPIC = np.dtype(
 """known, repeated: of the first FIRST texts; linked: of the first UNLINKED."""
 NEW, REPEATED, AGAIN = range(3)
 """What a text is: its own; near another; the same request of the same source once more."""
+OF_SEVERAL = 3
+"""Sources before that wrote nearly the same, from which on a text with a link is advertised by arrangement."""
 
 
 class Texts(Bundle):
@@ -95,17 +98,19 @@ def differing(a, b):
 
 @kernel
 def standing_of(recent, signature, exact, source, ts):
-    """NEW, REPEATED or AGAIN: what a text is to recent (TEXT[RECENT])."""
-    found = NEW
+    """(NEW, REPEATED or AGAIN: what a text is to recent (TEXT[RECENT]); other sources of those that it repeats)."""
+    found, sources = NEW, U(0)
     for k in range(RECENT):
         text = recent[k]
         if text["signature"] == 0 or ts - text["ts"] > WINDOW:
             continue
         if text["exact"] == exact and text["source"] == source:
-            return AGAIN
+            return AGAIN, np.int64(0)
         if differing(text["signature"], signature) <= NEAR:
             found = REPEATED
-    return found
+            if text["source"] != source:
+                sources |= U(1) << (text["source"] & U(63))
+    return found, distinct_bits(sources)
 
 
 @kernel
@@ -127,7 +132,7 @@ def trials_of_texts(texts, rows, values, trials):
             exact = mix(exact ^ mix(values[at]["hash"] ^ values[at]["slot"]))
             at += 1
         source = mix(row["client_lo"] ^ mix(row["client_hi"] ^ row["credential"]))
-        standing = standing_of(texts.recent[place], row["signature"], exact, source, row["ts"])
+        standing, sources = standing_of(texts.recent[place], row["signature"], exact, source, row["ts"])
         if standing == AGAIN:
             continue
         topic = texts.topics[place]
@@ -143,5 +148,6 @@ def trials_of_texts(texts, rows, values, trials):
         outcome = FAILURE if standing == REPEATED or advertises else SUCCESS
         start_trial(trials[count], index, row, outcome, row["endpoint"])
         trials[count]["what"] = exact
+        trials[count]["foreign"] = standing == REPEATED and row["linked"] and sources >= OF_SEVERAL
         count += 1
     return count

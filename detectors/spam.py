@@ -5,6 +5,8 @@ repetition, and so does one with a web address where ordinary texts have none: s
 CUSUM of repetitions against texts of their own, for each address, for all addresses with one fingerprint, and for the endpoint
 as a whole (detectors/attempts.py).
 
+A text with a web address that nearly repeats those of three other sources is rare in itself (`foreign`).
+
 Null model: people and their applications repeat texts too (`Great, thanks!` is too short to count; ready-made sentences
 are not). The share that is usual is learned at each endpoint.
 

@@ -69,6 +69,7 @@ def start_trial(trial, index, row, outcome, place):
     trial["what"] = mix(U(row["request_bytes"]))
     trial["user"] = 0
     trial["secret"] = 0
+    trial["foreign"] = 0
 
 
 @kernel

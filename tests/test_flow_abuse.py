@@ -33,6 +33,13 @@ def test_one_address_that_never_stops():
     assert (alert.actors, alert.transactions) == (1, 100) and alert.actor.startswith("ip:")
 
 
+def test_a_class_behind_one_address_is_no_abuse():
+    """130 entries of nine kinds of clients are a room full of people; of one kind they are a program."""
+    room = signups(1, 130, START + 300 * MINUTE, 40 * MINUTE, first=900)
+    assert alerts_of(FlowAbuse(), signups(60, 1) + [row | {"fingerprint": 1 + k % 9} for k, row in enumerate(room)]) == []
+    assert len(alerts_of(FlowAbuse(), signups(60, 1) + room)) == 1
+
+
 @pytest.mark.parametrize(
     "rows",
     [

@@ -19,6 +19,8 @@ from sensor.inventory.flows import STEMS, WORDS, flow_of
         ("POST", "/oauth2/token", "login"),
         ("GET", "/v1/login", ""),
         ("POST", "/users/register", "signup"),
+        ("POST", "/exams/register/{int}", ""),
+        ("POST", "/thread/{int}/reply", "content"),
         ("POST", "/password-reset", "reset"),
         ("POST", "/v1/orders/{int}/payments", "payment"),
         ("POST", "/checkout", "payment"),

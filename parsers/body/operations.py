@@ -10,13 +10,14 @@ from sensor.core.records import MEDIA, OPERATION, Batch
 from sensor.core.wide import SLACK, copy, load_le64, word
 
 M_JSON, M_XML, M_GRAPHQL = MEDIA["json"], MEDIA["xml"], MEDIA["graphql"]
-JSON_RPC, SOAP = OPERATION["jsonrpc"], OPERATION["soap"]
+JSON_RPC, SOAP, PERSISTED = OPERATION["jsonrpc"], OPERATION["soap"], OPERATION["persisted"]
 ROOM = NAME_LIMIT + 2 * FIELDS_LIMIT
 """Bytes of arena that one request can need."""
 TEXT_LIMIT = 65_536
 """Bytes of a document that are read; samples are smaller by default."""
 QUERY_KEY, METHOD_KEY, RPC_KEY = word(b"query"), word(b"method"), word(b"jsonrpc")
 NAME_KEY, NAME_KEY_REST = word(b"operatio"), word(b"nName")
+EXTENSIONS, EXTENSIONS_REST = word(b"extensio"), word(b"ns")
 GRAPHQL_ENDS = word(b"/graphql")
 EQUALS, AMPERSAND, PERCENT, PLUS = 61, 38, 37, 43
 IN_NAME = LETTER.copy()
@@ -24,8 +25,9 @@ for _character in b".:/-":
     IN_NAME[_character] = 1
 """Characters of a JSON-RPC method's or SOAP operation's name."""
 
-SPANS = np.dtype([("query", "<i8", (2,)), ("name", "<i8", (2,)), ("method", "<i8", (2,)), ("rpc", "u1")])
-"""Insides of the strings that matter in a JSON body: (begin, end), 0 where there is none."""
+SPANS = np.dtype([("query", "<i8", (2,)), ("name", "<i8", (2,)), ("method", "<i8", (2,)), ("rpc", "u1"), ("extensions", "u1")])
+"""Insides of the strings that matter in a JSON body: (begin, end), 0 where there is none; rpc, extensions: that
+it has such a member."""
 
 
 @kernel
@@ -59,6 +61,7 @@ def read_members(text, at, end, spans):
         spans["name"][k] = 0
         spans["method"][k] = 0
     spans["rpc"] = 0
+    spans["extensions"] = 0
     at = outermost(text, at, end)
     while 0 <= at < end:
         key, key_end, value, at = next_member(text, at, end)
@@ -66,6 +69,8 @@ def read_members(text, at, end, spans):
             return
         if text[value] == QUOTE:
             note_member(text, key, key_end, value, at, spans)
+        elif key_end - key == 10 and key_word(text, key, key_end) == EXTENSIONS:
+            spans["extensions"] = key_word(text, key + 8, key_end) == EXTENSIONS_REST
 
 
 @kernel
@@ -104,6 +109,9 @@ def read_json(text, at, end, scratch, arena, used, row, spans, document):
         stop = unescape(text, spans["query"][0], spans["query"][1], scratch, 0, TEXT_LIMIT)
         name_at, name_end = spans["name"][0], spans["name"][1]
         return read_graphql(scratch, np.int64(0), stop, text, name_at, name_end - name_at, arena, used, row, document)
+    if spans["extensions"] and spans["name"][1] > 0:  # the document is known to the server: its kind is not told
+        row["operation_type"] = PERSISTED
+        return put_name(text, spans["name"][0], spans["name"][1], arena, used, row)
     if spans["rpc"] and spans["method"][1] > 0:
         row["operation_type"] = JSON_RPC
         return put_name(text, spans["method"][0], spans["method"][1], arena, used, row)

@@ -146,9 +146,9 @@ MEDIA_KINDS = ("none", "json", "form", "xml", "multipart", "graphql", "text")
 MEDIA = {name: code for code, name in enumerate(MEDIA_KINDS)}
 """Kinds of bodies that somebody reads."""
 
-OPERATIONS = ("", "query", "mutation", "subscription", "jsonrpc", "soap")
+OPERATIONS = ("", "query", "mutation", "subscription", "jsonrpc", "soap", "persisted")
 OPERATION = {name: code for code, name in enumerate(OPERATIONS)}
-"""What names an operation in a request's body: GraphQL's three, JSON-RPC, SOAP."""
+"""What names an operation in a request's body: GraphQL's three, JSON-RPC, SOAP; a GraphQL document that the server knows."""
 
 FLOWS = ("", "login", "signup", "reset", "payment", "code", "cart", "search", "content")
 FLOW = {name: code for code, name in enumerate(FLOWS)}

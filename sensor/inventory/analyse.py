@@ -13,7 +13,7 @@ from sensor.inventory.flows import Flows
 from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN, SEEN, name_hash_at, place_hash, watch
 from sensor.inventory.lexical import SLUG
 from sensor.inventory.merging import TemplateChange, learn_templates
-from sensor.inventory.operations import OPERATION_LIMIT, copy_procedure, is_grpc, write_operation
+from sensor.inventory.operations import OPERATION_LIMIT, copy_procedure, is_grpc, resolve_persisted, write_operation
 from sensor.inventory.parameters import describe, note_parameters
 from sensor.inventory.personal import MOST_DIGITS
 from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, profile_row, quantile
@@ -122,6 +122,7 @@ def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, le
         if not secret_path and is_grpc(arena, row):
             length, count, secret_path = copy_procedure(arena, at, end, scratch), first, False
         elif row["operation_type"]:
+            resolve_persisted(table.documents, host, arena, row)
             length += write_operation(arena, row, scratch + length)
         query, query_end = np.int64(row["query_at"]), np.int64(row["query_at"]) + np.int64(row["query_len"])
         count, secret_query, key = read_query(arena, query, query_end, index, values, count)
@@ -243,7 +244,7 @@ class Inventory:
             if at >= len(rows):
                 break
             self.learn(int(rows["ts"][at]))
-        self.flows.mark(self.table, rows, values[:count])
+        self.flows.mark(self.table, rows, arena, values[:count])
         sign_texts(rows, batch.bodies, self._text, self._counts)
         note_parameters(self.table.parameters, self.table.rows, rows, arena, values[:count])
         return Batch(rows, arena, int(used), batch.bodies, batch.bodies_used), values[:count], wire

@@ -21,6 +21,7 @@ FIRST_LOOK, FIRST_ENDPOINTS = 256, 32
 """Transactions, and endpoints, after which paths are learned from for the first time."""
 MOVES = 16
 """Times in a row that an endpoint can become a part of another."""
+DOCUMENTS = 4_096
 PROBES = 32
 """Slots looked at before an unserved endpoint gives way or the newcomer finds no room."""
 
@@ -48,6 +49,8 @@ class Endpoints(Bundle):
     """int64[3]: endpoints in use; number of the batch in work; newcomers that found no room"""
     learned: Learned
     parameters: Parameters
+    documents: np.ndarray
+    """uint64[DOCUMENTS]: kinds of GraphQL operations that were sent whole (sensor.inventory.operations)"""
 
 
 def new_endpoints() -> Endpoints:
@@ -58,6 +61,7 @@ def new_endpoints() -> Endpoints:
         np.zeros(3, np.int64),
         new_learned(FIRST_LOOK, FIRST_ENDPOINTS),
         new_parameters(),
+        np.zeros(DOCUMENTS, U),
     )
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from sensor.core.jit import kernel
 from sensor.core.records import FLOW, FLOWS
 from sensor.inventory.endpoints import CAPACITY, Endpoints, endpoint_text
-from sensor.inventory.secrets import CARD, CVV, PASSWORD, is_among, name_hashes, secret_by_name
-from sensor.inventory.values import IN_BODY, IN_PATH
+from sensor.inventory.secrets import CARD, CVV, PASSWORD, is_among, name_hash, name_hashes, secret_by_name
+from sensor.inventory.values import IN_BODY, IN_PATH, IN_QUERY
 
 NONE, LOGIN, SIGNUP, RESET, PAYMENT, CODE, CART, SEARCH, CONTENT = range(len(FLOWS))
 
@@ -55,8 +55,9 @@ WORDS = (
      "carts? baskets? add-?to-?cart line-?items",
      "warenkorb panier carrito carrinho carrello winkelwagen koszyk"),
     ("content", WRITES,
-     "comments? reviews? posts? messages? feedback contact(-?us)? leads? tickets? threads? notes?",
-     "kommentare? bewertung(en)? commentaires? avis comentarios? opiniones resenas recensioni reacties opinie"),
+     "comments? reviews? posts? messages? repl(y|ies) answers? feedback contact(-?us)? leads? tickets? threads? notes?",
+     "guestbook kommentare? kommentieren bewertung(en)? antwort(en)? commentaires? avis reponses? comentarios? respuestas?",
+     "opiniones resenas recensioni reacties opinie"),
     ("search", ("GET", "POST"),
      "search suggest autocomplete find query",
      "suche recherche buscar? busqueda cerca zoeken szukaj"),
@@ -77,13 +78,32 @@ CODE_NAMES = name_hashes(
 """Names of parameters that carry a code somebody could guess."""
 
 
+ACTION_NAMES = name_hashes("do", "action", "act", "op", "cmd", "method", "task", "mode", "func", "function")
+"""Names of parameters of a query that say what a script is to do: one path, many endpoints."""
+ACTIONS = {
+    "login": "login logon signin authenticate auth",
+    "signup": "signup register registration create_account createaccount",
+    "reset": "reset forgot lostpassword resetpassword reset_password recover",
+    "code": "voucher coupon promo giftcard gift_card redeem applycoupon apply_coupon applyvoucher apply_voucher",
+    "payment": "pay payment checkout charge purchase",
+    "cart": "cart addtocart add_to_cart basket",
+    "search": "search suggest autocomplete",
+    "content": "comment reply review message contact feedback post",
+}
+ACTION_WORDS = np.concatenate([name_hashes(*words.split()) for words in ACTIONS.values()])
+ACTION_FLOWS = np.concatenate([np.full(len(words.split()), FLOW[flow], np.uint8) for flow, words in ACTIONS.items()])
+
+
 def flow_of(method: str, template: str) -> int:
     """The flow that method and template tell, NONE where they tell none."""
     template = _HUMP.sub("-", template[:LOOKED_AT])
     if not STEMS.search(template):
         return NONE
     for flow, methods, words in RULES:
-        if method in methods and words.search(template):
+        found = words.search(template) if method in methods else None
+        if found and flow == SIGNUP and template.startswith("/{", found.end(2)):
+            continue  # who registers for something has an account
+        if found:
             return flow
     return NONE
 
@@ -102,6 +122,18 @@ def flow_hint(value, names):
 
 
 @kernel
+def action_flow(value, arena, names, words, flows):
+    """Flow that a parameter of the query names outright, NONE where it names none. names: ACTION_NAMES, words: ACTION_WORDS."""
+    if value["location"] != IN_QUERY or not is_among(value["slot"], names):
+        return np.uint8(NONE)
+    hashed = name_hash(arena, np.int64(value["at"]), np.int64(value["len"]))
+    for k in range(words.shape[0]):
+        if words[k] == hashed:
+            return flows[k]
+    return np.uint8(NONE)
+
+
+@kernel
 def vote(hints, votes, place, hint):
     """One served request's hint: the endpoint keeps that of most (Boyer and Moore's majority vote)."""
     if hints[place] == hint:
@@ -114,8 +146,9 @@ def vote(hints, votes, place, hint):
 
 
 @kernel
-def note_hints(hints, votes, generations, endpoints, rows, values, names):
-    """Set `flow` of rows[:] by what the served requests of their endpoints, and they themselves, carry for the most part.
+def note_hints(hints, votes, generations, endpoints, rows, arena, values, names):
+    """Set `flow` of rows[:] by what the served requests of their endpoints, and they themselves, carry for the most part; by
+    what they ask a script to do, where they say it.
 
     hints: uint8[CAPACITY] by endpoint, with their votes, begun anew when its generation changes. values: in row order.
     """
@@ -126,16 +159,17 @@ def note_hints(hints, votes, generations, endpoints, rows, values, names):
             generations[place] = endpoints[place]["generation"]
             hints[place] = NONE
             votes[place] = 0
-        hint, fields = np.uint8(NONE), 0
+        hint, fields, action = np.uint8(NONE), 0, np.uint8(NONE)
         while at < values.shape[0] and values[at]["row"] == index:
             hint = max(hint, flow_hint(values[at], names))
+            action = max(action, action_flow(values[at], arena, ACTION_NAMES, ACTION_WORDS, ACTION_FLOWS))
             fields += values[at]["location"] == IN_BODY
             at += 1
         if hint == LOGIN and rows[index]["status"] == CREATED and fields >= FORM_OF_SIGNUP:
             hint = np.uint8(SIGNUP)
         if SERVED_FROM <= rows[index]["status"] < SERVED_TO:
             vote(hints, votes, place, hint)
-        rows[index]["flow"] = hints[place]
+        rows[index]["flow"] = action if action != NONE else hints[place]
 
 
 class Flows:
@@ -153,13 +187,13 @@ class Flows:
         """What was seen of bodies: the rest follows from the endpoints' names."""
         return {"flows.hints": self.hints, "flows.votes": self._votes, "flows.hints_of": self._hints_of}
 
-    def mark(self, endpoints: Endpoints, rows: np.ndarray, values: np.ndarray) -> None:
+    def mark(self, endpoints: Endpoints, rows: np.ndarray, arena: np.ndarray, values: np.ndarray) -> None:
         """Set `flow` of every row."""
         for place in np.flatnonzero(endpoints.rows["generation"] != self._named_of).tolist():
             self._named_of[place] = endpoints.rows["generation"][place]
             host, method, template = endpoint_text(endpoints, place)
             given = self._given.get(f"{method} {host}{template}", self._given.get(f"{method} {template}"))
             self.named[place] = flow_of(method, template) if given is None else given
-        note_hints(self.hints, self._votes, self._hints_of, endpoints.rows, rows, values, CODE_NAMES)
+        note_hints(self.hints, self._votes, self._hints_of, endpoints.rows, rows, arena, values, CODE_NAMES)
         named = self.named[rows["endpoint"]]
         rows["flow"] = np.where(named > 0, named, rows["flow"])

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 from sensor.core.records import OPERATION, OPERATIONS
 from sensor.core.wide import copy, load_le64, padded, word
@@ -10,7 +11,9 @@ from sensor.inventory.targets import CLASS_LENGTHS, CLASS_TEXTS, SLASH, segment_
 
 APPLICATION, SLASH_GRPC = word(b"applicat"), word(b"ion/grpc")
 GRPC_TYPE_BYTES, LONGEST_PROCEDURE = 16, 256
-GRAPHQL_LAST = OPERATION["subscription"]
+GRAPHQL_LAST, PERSISTED = OPERATION["subscription"], OPERATION["persisted"]
+KIND_BITS = U(7)
+"""Of an entry that remembers a document: the lowest are its kind, the others those of the hash of its name and host."""
 KINDS = padded(b"".join(f"#{name}:".encode().ljust(16, b"\0") for name in OPERATIONS))
 KIND_LENGTHS = np.array([len(name) + 2 for name in OPERATIONS])
 OPERATION_LIMIT = 288
@@ -49,6 +52,24 @@ def copy_procedure(arena, at, end, to):
     """The template of a procedure: its bytes."""
     copy(arena, to, arena, at, end - at)
     return end - at
+
+
+@kernel
+def resolve_persisted(documents, host, arena, row):
+    """Tell what kind of operation a document is that the server knows, if it was sent whole before under the same name.
+
+    documents: uint64[a power of two], what was sent; host: hash of the row's host.
+    """
+    if row["operation_len"] == 0 or (row["operation_type"] > GRAPHQL_LAST and row["operation_type"] != PERSISTED):
+        return
+    name = hash_bytes(arena, np.int64(row["operation_at"]), np.int64(row["operation_len"]), U(1))
+    key = mix(host ^ name) & ~KIND_BITS
+    at = np.int64((key >> U(3)) & U(documents.shape[0] - 1))
+    if row["operation_type"] != PERSISTED:
+        if 200 <= row["status"] < 300:
+            documents[at] = key | U(row["operation_type"])
+    elif documents[at] & ~KIND_BITS == key:
+        row["operation_type"] = documents[at] & KIND_BITS
 
 
 @kernel

@@ -132,7 +132,14 @@ def test_a_form_that_is_shown_again():
 
 @pytest.mark.parametrize(
     ("location", "refused"),
-    [("/login?error=1", 1), ("/x?login_failed", 1), ("login?err=3", 1), ("/login?next=%2Fa", 1), ("/login?step=2", 0), ("/?a=errand", 0)],
+    [
+        ("/login?error=1", 1),
+        ("/x?login_failed", 1),
+        ("login?err=3", 1),
+        ("/login?next=%2Fa", 1),
+        ("/login?step=2", 0),
+        ("/?a=errand", 0),
+    ],
 )
 def test_what_the_query_of_a_location_says(location, refused):
     inventory, batch = Inventory((1, 2)), batch_of([FORM | {"method": "POST", "path": "/login", "status": 302}])
