@@ -18,7 +18,6 @@ from detectors.enumeration_baseline import (
 from detectors.enumeration_groups import (
     AXES,
     LEAST_DISTINCT,
-    MIN_OTHERS,
     REFERENCE,
     learn_reference,
     raise_or_update_group,
@@ -43,14 +42,15 @@ from detectors.enumeration_tracks import (
     note_number,
     start_track,
 )
+from detectors.enumeration_trades import A_JOB, may_ask_for_all
 from detectors.focus import Focus, new_focus, note_request
 from detectors.incidents import claim, update
+from detectors.owners import NOBODY, new_owners, other_owner
 from detectors.sets import PairSet, new_pair_set
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.core.records import FLOW, OPERATION
-from sensor.inventory.agents import calls_itself_crawler
 from sensor.inventory.lexical import INT, LONGEST_WORD
 from sensor.inventory.refusals import REFUSED
 from sensor.inventory.secrets import EMAIL_SECRET, HARMLESS, is_among, name_hashes, plain_name_hash
@@ -62,24 +62,16 @@ WAYS = 8
 """Places that a new track may take: the longest silent of them gives way."""
 RAISED_LIMIT = 1_024
 """Incidents kept; later ones are counted, not described."""
-CONTROL = np.dtype(
-    [("raised", "<i8"), ("unkept", "<i8"), ("asked", "<i8"), ("axes", "<i8", (2,)), ("axis", "<f8", (2, AXES, 2))]
-)
-"""asked: requests of the row's address, wherever; axis: (different values, draws) of each parameter of the request in work, in
-its fingerprint's group and in that of all"""
+CONTROL = np.dtype([
+    ("raised", "<i8"), ("unkept", "<i8"), ("asked", "<i8"), ("owner", "<u8"), ("axes", "<i8", (2,)),
+    ("axis", "<f8", (2, AXES, 2)),
+])  # fmt: skip
+"""asked: requests of the row's address, wherever; owner: who was served the value in work before another asks for it; axis:
+(different values, draws) of each parameter of the request in work, in its fingerprint's group and in that of all"""
 JSON_RPC, RPC_ID = OPERATION["jsonrpc"], U(plain_name_hash(b"id"))
 F_LOGIN, F_PAYMENT, F_CODE = FLOW["login"], FLOW["payment"], FLOW["code"]
 SAMPLED_FROM = 8
 """Different values of an actor from which on its transactions are kept as evidence: most actors never ask for so many."""
-PLAIN_SHAPE = 3.0
-"""nats of walk and misses below which who is given everything that he asks for, in no order, may be meant to have it."""
-BY_THE_WAY = 0.3
-"""Share of an address's requests below which one endpoint is not what it is after."""
-SPARSE = 100.0
-"""Numbers to each one that is asked for, from which on who tries them would miss most."""
-CRAWLER_GAP = 1_000_000_000
-"""ns between the requests of a crawler that keeps to what is usual, on the average."""
-
 PAGING = (
     "page", "offset", "limit", "cursor", "start", "size", "per_page", "pagesize", "skip", "count", "from", "to", "since",
     "until", "after", "before", "_", "t", "ts", "time", "timestamp", "cb", "rand", "nocache",
@@ -108,6 +100,8 @@ class EnumerationState(Bundle):
     campaigns: Campaigns
     combination: np.ndarray
     """VALUE[1]: all parameters of the request in work"""
+    owners: np.ndarray
+    """OWNER[OWNERS]: who was served a value first"""
 
 
 def new_enumeration() -> EnumerationState:
@@ -124,6 +118,7 @@ def new_enumeration() -> EnumerationState:
         new_focus(),
         new_campaigns(),
         new_combination(),
+        new_owners(),
     )
 
 
@@ -181,6 +176,8 @@ def update_track(state, index, row, value, arena, focused, teaches):
         note_number(track, value["number"])
     before = np.int64(track["distinct"])
     track["distinct"] += np.uint32(new)
+    if state.control[0]["owner"] != NOBODY:
+        track["owners"] |= U(1) << (mix(state.control[0]["owner"]) & U(63))
     if row["credential"] and 200 <= row["status"] < 300:
         track["tokens"] |= U(1) << (mix(row["credential"]) & U(63))
     if row["session"]:
@@ -198,39 +195,6 @@ def update_track(state, index, row, value, arena, focused, teaches):
     slot["same_steps"] += np.float64(max(0, np.int64(track["same_steps"]) - same))
     slot["onward"] += np.float64(np.int64(track["onward"]) - onward)
     return before != track["distinct"]
-
-
-@kernel
-def is_polite_crawler(track, arena, row):
-    """Whether a client calls itself a crawler and is no faster than one: a search engine asks for everything once, too."""
-    if track["last_ts"] - track["first_ts"] < np.int64(track["requests"]) * CRAWLER_GAP:
-        return False
-    at = np.int64(row["user_agent_at"])
-    return calls_itself_crawler(arena, at, at + np.int64(row["user_agent_len"]))
-
-
-@kernel
-def knows_its_own(track, row):
-    """Whether somebody who is logged in asks for numbers that lie far from each other, and never for one that is not there: who
-    tries numbers misses, and who has a list of his own does not."""
-    if (row["credential"] == U(0) and row["session"] == U(0)) or track["misses"] > 0 or track["numeric"] != track["requests"]:
-        return False
-    return np.float64(track["high"]) - np.float64(track["low"]) > SPARSE * np.float64(track["distinct"])
-
-
-@kernel
-def may_ask_for_all(track, shape, plain, asked, arena, row):
-    """Whether a client asks for everything once by trade: it proves who it is, as a partner's job, or is a crawler; or it does
-    so by the way, as the people behind one address do, who have clients of several kinds.
-
-    shape: nats of walk and misses; plain: without the walk's direction, as site maps are sorted; asked: requests of the
-    address, wherever. At an endpoint that hardly anybody else uses a job may go in order, if it never misses.
-    """
-    if plain < PLAIN_SHAPE and (is_polite_crawler(track, arena, row) or knows_its_own(track, row)):
-        return True
-    if shape < PLAIN_SHAPE:
-        return row["credential"] != U(0) or np.float64(track["requests"]) < BY_THE_WAY * np.float64(asked)
-    return row["credential"] != U(0) and track["misses"] == 0 and track["population"] < MIN_OTHERS
 
 
 @kernel
@@ -280,8 +244,8 @@ def is_watched(state, row, value):
 
 @kernel
 def take_value(state, row, value, place, arena, threshold, min_distinct, idle, focused, teaches):
-    """One value of an actor: (whether it was new to it, whether the actor stands out by itself, its requests, whether it
-    becomes heavy).
+    """One value of an actor: (whether it was new to it, whether the actor stands for itself: stands out, or does a job; its
+    requests, whether it becomes heavy).
 
     An actor with a token is watched by its token and by its address; where both give the same picture, the token,
     as the higher rung, is named.
@@ -293,7 +257,7 @@ def take_value(state, row, value, place, arena, threshold, min_distinct, idle, f
         new = update_track(state, at, row, value, arena, focused, teaches)
         if track["status"] == RAISED or (new and is_due(track, np.int64(track["distinct"]), min_distinct)):
             raise_or_update(state, track, threshold, arena, value, row)
-        raised |= track["status"] == RAISED
+        raised |= track["status"] == RAISED or (row["credential"] != U(0) and track["distinct"] >= A_JOB)
         requests = np.int64(track["requests"])
         heavy = new and becomes_heavy(track, state.slots[place])
         if rung == BY_TOKEN and raised:
@@ -321,8 +285,11 @@ def note_axis(control, group, value, track):
 
 @kernel
 def take_group_value(state, row, value, place, arena, draw, heavy, requests, threshold, min_distinct, idle):
-    """The same for the groups of a focused address: that of its fingerprint, and if that shows nothing, that of all."""
-    for rung in range(BY_FINGERPRINT if row["fingerprint"] != U(0) else BY_PLACE, BY_PLACE + 1):
+    """The same for the groups of a focused address: that of its fingerprint, and if that shows nothing, that of all; who bears a
+    token of his own and has other headers, too, is nobody's accomplice.
+    """
+    last = BY_PLACE if row["credential"] == U(0) else BY_FINGERPRINT
+    for rung in range(BY_FINGERPRINT if row["fingerprint"] != U(0) else BY_PLACE, last + 1):
         track = state.tracks[find_track(state, row, value, rung, place, idle)]
         update_group(state, track, row, value, arena, draw, heavy)
         note_axis(state.control[0], rung - BY_FINGERPRINT, value, track)
@@ -348,6 +315,7 @@ def is_suspicious(state, row, value, place, idle):
 def watch(state, row, value, arena, focused, threshold, min_distinct, idle):
     """One value, of its actor, and of its groups or the reference: requests that its actor made with this parameter."""
     place = find_slot(state.slots, row["endpoint"], value["slot"])
+    state.control[0]["owner"] = other_owner(state.owners, place, row, value)
     teaches = not focused or not is_suspicious(state, row, value, place, idle)
     draw, raised, requests, heavy = take_value(state, row, value, place, arena, threshold, min_distinct, idle, focused, teaches)
     if raised:

@@ -59,6 +59,7 @@ TRACK = np.dtype([
     ("heavy", "u4"),        # whether it lies above the upper quartile; of a group: how many addresses do
     ("taught", "u1"),       # what it did counts as ordinary; not so once it, or its group, stands out
     ("tokens", "<u8"), ("sessions", "<u8"),  # bits of hashes of those that stand behind an address; tokens: served ones
+    ("owners", "<u8"),      # bits of hashes of others who were served its values before
     ("due", "<u4"),         # different values (draws, of a group) at which it is judged next
     ("few", "<u4", (FEW,)),  # hashes of its first different values; those of later ones are in the common set
     ("name", "u1", (TEXT,)), ("name_len", "u1"),  # from here on: touched at the start and in incidents alone
@@ -83,6 +84,7 @@ def start_track(track, key, row, value, rung, place):
     track["fingerprint"] = row["fingerprint"]
     track["tokens"] = 0
     track["sessions"] = 0
+    track["owners"] = 0
     track["draws"] = 0
     track["due"] = 0
     track["heavy"] = 0
