@@ -285,8 +285,8 @@ def note_axis(control, group, value, track):
 
 @kernel
 def take_group_value(state, row, value, place, arena, draw, heavy, requests, threshold, min_distinct, idle):
-    """The same for the groups of a focused address: that of its fingerprint, and if that shows nothing, that of all; who bears a
-    token of his own and has other headers, too, is nobody's accomplice.
+    """The same for the groups of a focused address: that of its fingerprint, and if that shows nothing, that of all; who bears
+    a token of his own and has other headers, too, is nobody's accomplice.
     """
     last = BY_PLACE if row["credential"] == U(0) else BY_FINGERPRINT
     for rung in range(BY_FINGERPRINT if row["fingerprint"] != U(0) else BY_PLACE, last + 1):

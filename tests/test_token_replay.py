@@ -37,7 +37,9 @@ def test_a_token_in_eighty_networks():
 
 def at_home(count=200):
     """Everybody has a token of his own, used from one network."""
-    return [row | {"client": f"10.{k % count % 250}.0.1", "credential": 1_000 + k % count} for k, row in enumerate(people(count))]
+    return [
+        row | {"client": f"10.{k % count % 250}.0.1", "credential": 1_000 + k % count} for k, row in enumerate(people(count))
+    ]
 
 
 def test_where_nobody_roams_a_dozen_networks_are_too_many():

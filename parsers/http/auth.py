@@ -6,6 +6,7 @@ from parsers.http.text import LOWER, SP, find_byte, first_eight, trim
 from sensor.core.jit import kernel
 from sensor.core.records import AUTH, FACT_BIT
 from sensor.core.wide import load_be32, word
+from sensor.core.words import holds_one_of, words_table
 
 BASIC, BEARER, DIGEST, NTLM, NEGOTIATE, APIKEY, TOKEN_WORD = (
     word(name[:8]) | LOWER for name in (b"basic", b"bearer", b"digest", b"ntlm", b"negotiate", b"apikey", b"token")
@@ -71,24 +72,15 @@ def note_authorization(buffer, at, end, message):
         message["credential_len"] = end - value
 
 
-SESSION_WORDS = np.array([[ord(c) for c in w.ljust(4, "\0")] for w in ("sess", "sid", "auth", "toke", "jwt")], np.uint8)
-SESSION_LENGTHS = np.array([4, 3, 4, 4, 3], np.int64)
+SESSIONS = words_table("sess", "sid", "auth", "toke", "jwt", "identity", "logged", "netcore.cookies")
+NO_SESSIONS = words_table("csrf", "xsrf", "forgery")
+"""Names of cookies that hold a token, but of a form: everybody gets one."""
 
 
 @kernel
 def names_session(buffer, at, end):
     """Whether a cookie's name speaks of a session or a log-in."""
-    for start in range(at, end - 2):
-        for k in range(SESSION_LENGTHS.shape[0]):
-            size = SESSION_LENGTHS[k]
-            if start + size > end:
-                continue
-            same = True
-            for j in range(size):
-                same = same and (buffer[start + j] | 32) == SESSION_WORDS[k, j]
-            if same:
-                return True
-    return False
+    return holds_one_of(buffer, at, end, SESSIONS) and not holds_one_of(buffer, at, end, NO_SESSIONS)
 
 
 @kernel

@@ -8,7 +8,7 @@ from parsers.http.media import coding_of
 from parsers.http.state import FORWARDED as BY_STANDARD
 from parsers.http.state import X_FORWARDED_FOR as BY_X
 from parsers.http.text import LOWER, find_byte, first_eight, number_of, trim
-from sensor.core.jit import kernel
+from sensor.core.jit import inlined, kernel
 from sensor.core.records import AUTH, WEIRD_BIT
 from sensor.core.wide import load_le64, word
 
@@ -45,6 +45,9 @@ CONTENT_LENGTH, CONTENT_LENGTH_END = _ends(b"content-length")
 FORWARDED_FOR, FORWARDED_FOR_END = _ends(b"x-forwarded-for")
 ENCODING, ENCODING_END = _ends(b"content-encoding")
 TRANSFER, TRANSFER_END = _ends(b"transfer-encoding")
+X_DASH, KEY_END, TOKEN_END = U(0x2D78), word(b"-key") | U(0x20202020), word(b"-token") | U(0x202020202020)
+CSRF, XSRF, IDEMPOTENCY = word(b"x-csrf") | U(0x202020202020), word(b"x-xsrf") | U(0x202020202020), word(b"x-idempo") | LOWER
+TWO_BYTES, SIX_BYTES = U(0xFFFF), U(0xFFFFFFFFFFFF)
 API_DASH = word(b"api-key") | LOWER
 CHUNKED = word(b"chunked") | LOWER
 IDENTITY = word(b"identity") | LOWER
@@ -76,6 +79,8 @@ def clear(message):
     message["credential_len"] = 0
     message["session_at"] = 0
     message["session_len"] = 0
+    message["key_at"] = 0
+    message["key_len"] = 0
     message["length"] = -1
     message["auth"] = 0
     message["hosts"] = 0
@@ -136,6 +141,14 @@ def note_key(message, at, end):
         message["auth"] = A_API_KEY
         message["credential_at"] = at
         message["credential_len"] = end - at
+
+
+@inlined
+def names_key(first, last, length):
+    """Whether a field is called as those are that hold an application's key or token: X-Partner-Key, X-Access-Token."""
+    if length < 8 or first & TWO_BYTES != X_DASH or (last >> U(32) != KEY_END and last >> U(16) != TOKEN_END):
+        return False
+    return first & SIX_BYTES != CSRF and first & SIX_BYTES != XSRF and first != IDEMPOTENCY
 
 
 @kernel
@@ -232,6 +245,9 @@ def note(buffer, name, length, at, end, message):
     first, last = name_words(buffer, name, length)
     folded = (message["fingerprint"] ^ (first * NAME_A + last * NAME_B + U(length))) * FOLD
     message["fingerprint"] = folded ^ (folded >> U(29))
+    if names_key(first | LOWER, last | LOWER, length) and message["key_len"] == 0:
+        message["key_at"] = at
+        message["key_len"] = end - at
     if INTERESTING >> length & 1 if length < 20 else False:
         note_field(buffer, first | LOWER, last | LOWER, length, at, end, message)
     if TELLING >> length & 1 if length < 33 else False:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from parsers.http.aging import enter, is_crowded, take_oldest
-from parsers.http.auth import F_UNSIGNED
+from parsers.http.auth import A_KEY, F_UNSIGNED
 from parsers.http.bodies import choose_body, clear_bodies
 from parsers.http.eviction import give_up_oldest_head
 from parsers.http.queue import leave, unanswered
@@ -226,6 +226,9 @@ def begin_request(http, entry, flow, buffer, message, limit):
     if message["session_len"] > 0:
         at, length = message["session_at"], message["session_len"]
         pending["session"] = siphash(buffer, at, length, control["key0"], control["key1"])
+    if message["key_len"] > 0 and message["auth"] == 0:  # nothing that is surely a credential
+        pending["auth"] = A_KEY
+        pending["credential"] = siphash(buffer, message["key_at"], message["key_len"], control["key0"], control["key1"])
     put_texts(http, pending, buffer, message)
     choose_body(http, pending, 0, buffer, message)
     enqueue(http, entry, index, limit)

@@ -155,6 +155,7 @@ MESSAGE = np.dtype([
     ("location_at", "<i8"), ("location_len", "<i8"),
     ("credential_at", "<i8"), ("credential_len", "<i8"),
     ("session_at", "<i8"), ("session_len", "<i8"),
+    ("key_at", "<i8"), ("key_len", "<i8"),  # a field whose name ends as that of a credential
     ("length", "<i8"),   # Content-Length, -1 none
     ("auth", "u1"), ("hosts", "u1"),
     ("chunked", "u1"),   # the last transfer coding is chunked

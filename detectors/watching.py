@@ -1,0 +1,98 @@
+"""The same few things are looked at again and again, far more often than anybody else does: prices and stock are watched
+(API6:2023).
+
+Statistic: requests of an address within an hour for things that it asked for before (path and query name the thing), at each
+endpoint, divided by the kinds of clients and the sessions behind the address; ln(1 + repeats) against a normal
+distribution (detectors/again.py).
+
+Null model: other addresses at the same endpoint: mean and deviation of ln(1 + repeats) over them, the address itself left out,
+the deviation 0.7 at the least, none of them counting for more than 30; where a quarter of them repeat themselves an eighth as
+often, or more, it is what one does there. Who bears a token watches by trade, and is not told; nor
+is who walks through many things.
+
+Threshold: `threshold` = 13.8 nats, once in 1,000,000 addresses and hours: about 60 repeats in an hour where others have one,
+and `least_repeats` = 100 at any rate: a monitor asks every minute.
+Cold start: a median of one repeat, one address in six with more than five, counts for 20 addresses.
+"""
+
+import numpy as np
+
+from detectors.again import new_again, take_repeats
+from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from, duration_text, evidence_key
+from sensor.core.addresses import address_text
+
+
+class Watching(Detector):
+    """Prices and stock that are watched."""
+
+    name = "watching"
+    owasp = "API6:2023"
+    severity = "low"
+
+    threshold: float = 13.8
+    """nats that an address must reach"""
+    least_repeats: int = 100
+    """repeats in an hour below which it may be a monitor, or a page that is left open"""
+    idle_minutes: int = 60
+    """silence after which an address begins anew, and time after which what was seen counts for half"""
+
+    def __init__(self, **settings: float):
+        super().__init__(**settings)
+        self._state = new_again()
+
+    def update(self, view: View) -> None:
+        take_repeats(
+            self._state, view.batch.rows, view.batch.arena, view.values, view.endpoints.rows, float(self.threshold),
+            self.idle_minutes * MINUTE,
+        )  # fmt: skip
+
+    def alerts(self, endpoints) -> list[Alert]:
+        """One alert for each endpoint, with everybody who watches there."""
+        watchers = self._state.watchers
+        raised = watchers[(watchers["raised_ts"] > 0) & (watchers["most"] >= self.least_repeats)]
+        raised = raised[np.lexsort((raised["key"], raised["raised_ts"]))]
+        places = dict.fromkeys(zip(raised["endpoint"].tolist(), raised["generation"].tolist(), strict=True))
+        found = [
+            self._describe(raised[(raised["endpoint"] == place) & (raised["generation"] == generation)], endpoints)
+            for place, generation in places
+        ]
+        return sorted(found, key=lambda alert: (alert.raised_at, alert.alert_id))
+
+    def _describe(self, who: np.ndarray, endpoints) -> Alert:
+        first, place, generation = who[0], int(who[0]["endpoint"]), int(who[0]["generation"])
+        by_activity = who[np.lexsort((who["key"], -who["all"].astype(np.int64)))]
+        sources = [address_text(int(one["hi"]), int(one["lo"])) for one in by_activity[:MAX_SOURCES]]
+        begin, end, requests = int(who["first_ts"].min()), int(who["last_ts"].max()), int(who["all"].sum())
+        host, method, template = self.place_of((place, generation), place, endpoints)
+        several = f"{len(who):,} addresses" if len(who) > 1 else f"ip:{sources[0]}"
+        return Alert(
+            detector=self.name,
+            owasp=self.owasp,
+            severity=self.severity,
+            confidence=confidence_from(float(who["nats"].max()) - self.threshold),
+            first_seen=begin,
+            last_seen=end,
+            raised_at=int(first["raised_ts"]),
+            host=host,
+            method=method,
+            endpoint=template,
+            actor=f"campaign:{place:016x}" if len(who) > 1 else f"ip:{sources[0]}",
+            actors=len(who),
+            sources=sources,
+            transactions=requests,
+            statistic={"name": "surprise of repeats (nats)", "value": round(float(who["nats"].max()), 2)},
+            threshold=float(self.threshold),
+            explanation=(
+                f"{several} asked {host} {method} {template} {requests:,} times within {duration_text(end - begin)}, "
+                f"up to {float(who['most'].max()):,.0f} times in an hour for what had been asked for before; others look once "
+                "or a few times."
+            ),
+            evidence=[_evidence(one, method) for one in by_activity[:20]],
+            identity=f"{place}\0{generation}\0{int(first['key']):016x}\0{int(first['first_ts'])}",
+        )
+
+
+def _evidence(watcher: np.void, method: str) -> str:
+    """The newest request of an address."""
+    source = address_text(int(watcher["hi"]), int(watcher["lo"]))
+    return evidence_key(int(watcher["last_ts"]), source, int(watcher["port"]), method, int(watcher["status"]))
