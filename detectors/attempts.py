@@ -146,7 +146,13 @@ def join(state, at, track, usual, limit):
 
 
 @kernel
-def widen(state, at, place, fingerprint, since, usual, limit):
+def takes_part(track, limits):
+    """Whether an address may take part in its group's incident: where everybody comes by, a single failure is nobody's."""
+    return track["failures"] >= (1 if limits[ONCE] > 0.0 else 2)
+
+
+@kernel
+def widen(state, at, place, fingerprint, since, usual, limits):
     """An incident becomes one of its whole group: whoever failed more often than not since the onset takes part."""
     campaigns = state.campaigns
     campaigns.incidents[at]["wide"] = 1
@@ -154,8 +160,9 @@ def widen(state, at, place, fingerprint, since, usual, limit):
         track = state.tracks[k]
         if state.tags[k] == U(0) or track["joined"] or track["place"] != place or track["last_ts"] < since:
             continue
-        if (fingerprint == U(0) or track["fingerprint"] == fingerprint) and 2 * track["failures"] > track["attempts"]:
-            join(state, at, track, usual, limit)
+        failing = 2 * track["failures"] > track["attempts"] and takes_part(track, limits)
+        if failing and (fingerprint == U(0) or track["fingerprint"] == fingerprint):
+            join(state, at, track, usual, limits[OF_GROUP])
 
 
 @kernel
@@ -193,7 +200,7 @@ def raise_group(state, track, trial, row, group, fingerprint, limits, usual):
     incident["nats"] = max(incident["nats"], group["sum"])
     if not incident["wide"]:
         incident["group"] = BY_FINGERPRINT if fingerprint else BY_PLACE
-        widen(state, at, trial["place"], fingerprint, group["onset"], usual, limits[OF_GROUP])
+        widen(state, at, trial["place"], fingerprint, group["onset"], usual, limits)
         if fingerprint:  # what one incident explains counts for no other
             state.places[trial["place"]]["sum"] = 0.0
     return at
@@ -233,7 +240,7 @@ def go_on(state, at, track, trial, row, usual, limits):
     if track["joined"] and member_of(state.campaigns, at, row["client_hi"], row["client_lo"], False) != NOBODY:
         user = U(1) << (trial["user"] & U(63)) if trial["user"] else U(0)
         take_in(state.campaigns, at, row["client_hi"], row["client_lo"], 1, 1 if failed else 0, user, row["ts"])
-    elif incident["wide"] and failed and still_failing(state, at, trial, row, limits):
+    elif incident["wide"] and failed and takes_part(track, limits) and still_failing(state, at, trial, row, limits):
         join(state, at, track, usual, limits[OF_GROUP])
     else:
         return False

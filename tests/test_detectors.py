@@ -201,6 +201,13 @@ class TestEveryDetector:
                 common | {"path": "/v1/me", "client": f"{100 + k % 4}.{k % 80}.1.1", "credential": 9, "auth": "bearer"},
                 common | {"path": "/v1/items", "query": f"limit=90000&page={k}", "client": "198.51.100.12"},
             ]
+            attacks += [common | {"path": f"/v1/rooms/{1 + (k + turn) % 6}", "client": "198.51.100.13"} for turn in range(4)]
+        for k, name in enumerate(("role", "is_admin", "balance") * 8):
+            one = {"method": "POST", "ts": later + (300 + 180 * k) * SECOND}
+            attacks += [
+                one | {"path": "/v1/comments", "client": "198.51.100.14", "sent": json.dumps({"text": "a", name: k}).encode()},
+                one | {"path": "/v1/cart", "client": "198.51.100.15", "sent": b'{"product": 7}'},
+            ]
         return shoppers() + sweep(120) + people() + sorted(attacks, key=lambda row: row["ts"])
 
     def test_results_do_not_depend_on_batches(self, kind):

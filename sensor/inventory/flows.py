@@ -52,7 +52,7 @@ WORDS = (
      "pay payments? checkout charges? purchase payment-?(intents|methods) cards?",
      "bezahlen zahlung kasse paiement payer pagos? pagar pagamentos? betalen betaling platnosc"),
     ("cart", WRITES,
-     "carts? baskets? add-?to-?cart line-?items",
+     "carts? baskets? add-?to-?cart line-?items holds? seat-?holds? reserve",
      "warenkorb panier carrito carrinho carrello winkelwagen koszyk"),
     ("content", WRITES,
      "comments? reviews? posts? messages? repl(y|ies) answers? feedback contact(-?us)? leads? tickets? threads? notes?",
