@@ -3,7 +3,8 @@
 Statistic: four independent votes on (actor, endpoint, parameter), each the surprise in nats of what was seen under
 the endpoint's own ordinary traffic, capped at VOTE_CAP so that none decides alone:
 
-- volume: distinct values against the other actors' numbers of distinct values, log-normal by median and upper quartile;
+- volume: distinct values against the other actors' numbers of distinct values, log-normal by median and upper quartile; or, of
+  who bears a token or session, others who were served the same values before, against the other actors' (detectors/owners.py);
 - walk: successive values that differ by one and the same step (binomial; in ordinary use steps repeat rarely);
 - novelty: too few repeats, as ordinary interest returns to popular values (binomial, share of repeats of the others);
 - misses: too many answers that say the value does not exist or is forbidden (binomial, share of misses of the others).
@@ -18,7 +19,8 @@ Threshold: Fisher's method (Fisher 1925): under the null the sum of four votes i
 `threshold` = 29.2 nats with probability 1e-9 for each actor and parameter. The votes are bounds or have heavy tails, so take
 this as an order of magnitude. Volume is required of an actor besides: what one actor in a hundred does is no attack. A client
 that bears a token, or calls itself a crawler and is no faster than one, is left alone while it neither walks nor misses: it is
-given everything that it asks for, in no order, as partners' jobs and search engines are.
+given everything that it asks for, in no order, as partners' jobs and search engines are. So is who bears a token and asks for
+numbers that lie scattered, none of which is missing, and which few others were served (detectors/enumeration_trades.py).
 Cold start: until MIN_POPULATION actors were seen, the priors below stand for them; fields of bodies wait for a population.
 """
 

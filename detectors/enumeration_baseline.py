@@ -29,6 +29,7 @@ SLOT = np.dtype([
     ("onward", "<f8"),
     ("actors", "<u4"), ("levels", "<u4", (LEVELS,)),
     ("median", "<f8"), ("spread", "<f8"), ("measured", "<u4"),  # of ln(distinct); moves between levels since then
+    ("askers", "<f8"), ("met", "<f8"), ("met_squares", "<f8"),  # who bears a token or session; sums of ln(1 + owners met)
 ])  # fmt: skip
 
 

@@ -45,7 +45,7 @@ from detectors.enumeration_tracks import (
 from detectors.enumeration_trades import A_JOB, may_ask_for_all
 from detectors.focus import Focus, new_focus, note_request
 from detectors.incidents import claim, update
-from detectors.owners import NOBODY, new_owners, other_owner
+from detectors.owners import NOBODY, identity, new_owners, other_owner, teach_met
 from detectors.sets import PairSet, new_pair_set
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
@@ -178,6 +178,8 @@ def update_track(state, index, row, value, arena, focused, teaches):
     track["distinct"] += np.uint32(new)
     if state.control[0]["owner"] != NOBODY:
         track["owners"] |= U(1) << (mix(state.control[0]["owner"]) & U(63))
+    if identity(row) != NOBODY and track["rung"] <= BY_TOKEN:
+        teach_met(slot, track)
     if row["credential"] and 200 <= row["status"] < 300:
         track["tokens"] |= U(1) << (mix(row["credential"]) & U(63))
     if row["session"]:

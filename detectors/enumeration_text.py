@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from detectors.base import duration_text, evidence_key, printable
+from detectors.campaigns import counted_by_bits
 from detectors.combinations import IN_COMBINATION
-from detectors.enumeration_tracks import BY_FINGERPRINT, BY_PLACE, BY_TOKEN, TEXT
+from detectors.enumeration_tracks import BY_FINGERPRINT, BY_PLACE, BY_TOKEN, TEXT, VOLUME_FLOOR
 from sensor.core.addresses import address_text
 from sensor.inventory.secrets import SECRET_CLASSES
 from sensor.inventory.values import IN_PATH, IN_QUERY
@@ -42,9 +43,18 @@ def explain_actor(track: np.void, place: str) -> str:
                 f"in {int(track['requests'])} requests within {_span(track)}; other actors ask for "
                 f"{math.exp(track['usual']):.0f} (median of {int(track['population'])})."
             ),
+            *_strangers(track),
             *_walk(track),
         ]
     )
+
+
+def _strangers(track: np.void) -> list[str]:
+    """Whose things they are, where that is unusual."""
+    if track["strangers"] < VOLUME_FLOOR:
+        return []
+    others = min(64, round(counted_by_bits(track["owners"])))
+    return [f"Some of these were served before to {'more than 60' if others >= 60 else f'about {others}'} others, each to few."]
 
 
 def explain_group(track: np.void, place: str, addresses: int, requests: int, distinct: int, kinds: int) -> str:

@@ -13,6 +13,7 @@ from detectors.enumeration_baseline import (
     measure_population,
     share_of_others,
 )
+from detectors.owners import strangers_nats
 from detectors.sets import add_pair
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
 from sensor.core.hashing import U
@@ -34,7 +35,7 @@ BY_ADDRESS, BY_TOKEN, BY_FINGERPRINT, BY_PLACE = range(4)
 MIN_POPULATION = 10
 PRIOR_MEDIAN, PRIOR_SPREAD = 8.0, 1.0
 """Before a parameter's population is known: most actors ask for about 8 values, one in six for more than 22."""
-PRIOR_MEDIAN_LOG = math.log(PRIOR_MEDIAN)
+PRIOR_MEDIAN_LOG, LN_2 = math.log(PRIOR_MEDIAN), math.log(2.0)
 VOTE_CAP = 16.0
 """nats; no vote alone reaches the threshold, since each null model is only nearly true."""
 VOLUME_FLOOR = 4.6
@@ -59,7 +60,8 @@ TRACK = np.dtype([
     ("heavy", "u4"),        # whether it lies above the upper quartile; of a group: how many addresses do
     ("taught", "u1"),       # what it did counts as ordinary; not so once it, or its group, stands out
     ("tokens", "<u8"), ("sessions", "<u8"),  # bits of hashes of those that stand behind an address; tokens: served ones
-    ("owners", "<u8"),      # bits of hashes of others who were served its values before
+    ("owners", "<u8"), ("met", "<f8"), ("strangers", "<f8"),  # bits of hashes of others who were served its values before;
+    # what it taught of that, -1 for nothing; the surprise at it, nats
     ("due", "<u4"),         # different values (draws, of a group) at which it is judged next
     ("few", "<u4", (FEW,)),  # hashes of its first different values; those of later ones are in the common set
     ("name", "u1", (TEXT,)), ("name_len", "u1"),  # from here on: touched at the start and in incidents alone
@@ -85,6 +87,8 @@ def start_track(track, key, row, value, rung, place):
     track["tokens"] = 0
     track["sessions"] = 0
     track["owners"] = 0
+    track["met"] = -1.0
+    track["strangers"] = 0.0
     track["draws"] = 0
     track["due"] = 0
     track["heavy"] = 0
@@ -229,7 +233,8 @@ def judge(track, slot):
     )
     plain = min(stepping, VOTE_CAP) + min(absent, VOTE_CAP)
     shape = min(max(stepping, onward), VOTE_CAP) + min(absent, VOTE_CAP)
-    volume = volume_vote(track, slot, people_behind(track, shape))
+    track["strangers"] = strangers_nats(slot, track)
+    volume = max(volume_vote(track, slot, people_behind(track, shape)), track["strangers"] - LN_2)
     if volume < VOLUME_FLOOR and absent < 2 * VOTE_CAP:  # misses without end need no volume
         return 0.0, 0.0, 0.0
     usual = least_share_of_others(own * repeats, own * requests, slot["repeats"], slot["requests"], PRIOR_REPEATS)

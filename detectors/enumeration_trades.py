@@ -4,6 +4,7 @@ import numpy as np
 
 from detectors.campaigns import counted_by_bits
 from detectors.enumeration_groups import MIN_OTHERS
+from detectors.enumeration_tracks import VOLUME_FLOOR
 from detectors.owners import NOBODY, identity
 from sensor.core.hashing import U
 from sensor.core.jit import kernel
@@ -44,6 +45,12 @@ def knows_its_own(track, row):
 
 
 @kernel
+def meets_strangers(track):
+    """Whether an actor was served the things of more others than is usual."""
+    return track["strangers"] >= VOLUME_FLOOR
+
+
+@kernel
 def are_its_own(track, row):
     """Whether the numbers that somebody with a token asks for lie scattered among those of others, and are not theirs: none is
     missing, and nobody, or a few colleagues, were served them before. In what order he asks says nothing then.
@@ -64,6 +71,8 @@ def may_ask_for_all(track, shape, plain, asked, arena, row):
     shape: nats of walk and misses; plain: without the walk's direction, as site maps are sorted; asked: requests of the
     address, wherever. At an endpoint that hardly anybody else uses a job may go in order, if it never misses.
     """
+    if meets_strangers(track):
+        return False
     if are_its_own(track, row):
         return True
     if plain < PLAIN_SHAPE and (is_polite_crawler(track, arena, row) or knows_its_own(track, row)):

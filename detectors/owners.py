@@ -4,8 +4,12 @@ What one customer asks for, others do not: of orders, invoices and accounts each
 too. Who walks through those of others meets one owner after the other.
 """
 
+import math
+
 import numpy as np
 
+from detectors.campaigns import counted_by_bits
+from detectors.statistics import normal_tail_nats
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.inventory.refusals import REFUSED
@@ -13,6 +17,12 @@ from sensor.inventory.refusals import REFUSED
 OWNERS, WAYS = 65_536, 8
 """Values whose owners are remembered, and places that each may take: one of these gives way by chance."""
 NOBODY = U(0)
+USUAL_LOG, SPREAD = math.log(2.0), 0.8
+"""ln(1 + owners met) of an actor before its parameter is known: most meet one, a colleague; one in six more than three."""
+PRIOR, LEAST_SPREAD = 20.0, 0.5
+"""Actors that this counts for, and how little they may differ at the least."""
+TEACHES, FADES = math.log(16.0), 10_000.0
+"""ln(1 + owners met) that one actor teaches at the most; actors from which on older ones fade."""
 
 OWNER = np.dtype([("key", "<u8"), ("who", "<u8")])
 
@@ -49,3 +59,40 @@ def other_owner(owners, place, row, value):
     owners[free]["key"] = key
     owners[free]["who"] = who
     return NOBODY
+
+
+@kernel
+def owners_met(track):
+    """ln(1 + others whose things a track's actor was served), of whom 64 can be told apart."""
+    return math.log(1.0 + min(64.0, counted_by_bits(track["owners"]))) if track["owners"] != U(0) else 0.0
+
+
+@kernel
+def teach_met(slot, track):
+    """Add a track to what is usual at its parameter, or what it has met since."""
+    value, before = min(TEACHES, owners_met(track)), track["met"]
+    if value == before:
+        return
+    if before < 0:
+        slot["askers"] += 1.0
+        before = 0.0
+    slot["met"] += value - before
+    slot["met_squares"] += value * value - before * before
+    track["met"] = value
+    if slot["askers"] > FADES:
+        slot["askers"] *= 0.5
+        slot["met"] *= 0.5
+        slot["met_squares"] *= 0.5
+
+
+@kernel
+def strangers_nats(slot, track):
+    """Surprise at so many others whose things an actor was served, against the other actors of the parameter."""
+    if track["met"] < 0:
+        return 0.0
+    others = max(0.0, slot["askers"] - 1.0)
+    mean = (max(0.0, slot["met"] - track["met"]) + PRIOR * USUAL_LOG) / (others + PRIOR)
+    squares = max(0.0, slot["met_squares"] - track["met"] * track["met"])
+    square = (squares + PRIOR * (SPREAD * SPREAD + USUAL_LOG * USUAL_LOG)) / (others + PRIOR)
+    deviation = max(LEAST_SPREAD, math.sqrt(max(0.0, square - mean * mean)))
+    return normal_tail_nats((owners_met(track) - mean) / deviation)
