@@ -63,8 +63,11 @@ def other_owner(owners, place, row, value):
 
 @kernel
 def owners_met(track):
-    """ln(1 + others whose things a track's actor was served), of whom 64 can be told apart."""
-    return math.log(1.0 + min(64.0, counted_by_bits(track["owners"]))) if track["owners"] != U(0) else 0.0
+    """ln(1 + others whose things each of a track's people was served), of whom 64 can be told apart."""
+    if track["owners"] == U(0):
+        return 0.0
+    people = max(counted_by_bits(track["tokens"]), counted_by_bits(track["sessions"]))
+    return math.log(1.0 + min(64.0, counted_by_bits(track["owners"])) / people)
 
 
 @kernel

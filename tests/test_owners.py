@@ -77,6 +77,22 @@ def test_scattered_numbers_that_others_were_served_are_not_ones_own():
     assert [alert.actor for alert in found(JOBS, PEOPLE, later)] == ["token:0000000000000009"]
 
 
+def test_an_office_is_many_people_who_each_have_things_of_their_own():
+    """And what belongs to everybody, as products do, is nobody's."""
+    rng = np.random.default_rng(4)
+    office = [
+        {"path": f"/v1/products/{int(rng.zipf(1.3)) % 400}", "client": "198.51.100.250", "session": 1 + k % 40,
+         "ts": START + k * 20 * SECOND, "fingerprint": 1 + k % 2}
+        for k in range(900)
+    ]  # fmt: skip
+    others = [
+        {"path": f"/v1/products/{int(rng.zipf(1.3)) % 400}", "client": f"10.0.{k % 60}.1", "session": 500 + k % 60,
+         "ts": START + k * 20 * SECOND, "fingerprint": 1 + k % 3}
+        for k in range(900)
+    ]  # fmt: skip
+    assert found(office, others) == []
+
+
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 12), st.sampled_from([200, 404])), max_size=60))
 def test_owners_against_a_plain_dictionary(asked):
     """(who, what, status) of requests."""
