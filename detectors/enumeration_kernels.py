@@ -69,7 +69,7 @@ CONTROL = np.dtype([
 """asked: requests of the row's address, wherever; owner: who was served the value in work before another asks for it; axis:
 (different values, draws) of each parameter of the request in work, in its fingerprint's group and in that of all"""
 JSON_RPC, RPC_ID = OPERATION["jsonrpc"], U(plain_name_hash(b"id"))
-F_LOGIN, F_PAYMENT, F_CODE = FLOW["login"], FLOW["payment"], FLOW["code"]
+F_LOGIN, F_PAYMENT, F_CODE, F_SIGNUP = FLOW["login"], FLOW["payment"], FLOW["code"], FLOW["signup"]
 SAMPLED_FROM = 8
 """Different values of an actor from which on its transactions are kept as evidence: most actors never ask for so many."""
 PAGING = (
@@ -239,6 +239,8 @@ def is_watched(state, row, value):
         return False  # the client's count of its requests (JSON-RPC 2.0, 4)
     flow, status = row["flow"], row["status"]
     refused = status == 400 or status == 422 or status >= 500
+    if flow == F_SIGNUP and status < 400 and row["refused"] != REFUSED:
+        return False  # accounts are new by nature; flow_abuse counts them
     if flow == F_CODE and (status >= 400 or row["refused"] == REFUSED):
         return False
     return not refused and value["len"] <= LONGEST_WORD and flow != F_LOGIN and flow != F_PAYMENT

@@ -63,11 +63,11 @@ def hold_again(state, row, buyer, thing):
     key = mix(mix(buyer["key"] + buyer["paid"]) ^ mix(thing ^ mix(U(row["endpoint"])))) | U(1)
     hold = state.holds[way_of(state.holds, key)]
     known, before = hold["key"] == key, hold["last_ts"]
-    hold["key"] = key
-    hold["last_ts"] = max(row["ts"], before) if known else row["ts"]
-    hold["raised_ts"] = 0
     if known and row["ts"] - before < SOON:
-        return -1
+        return -1  # and the time since it was counted goes on
+    hold["key"] = key
+    hold["last_ts"] = row["ts"]
+    hold["raised_ts"] = 0
     return 1 if known and row["ts"] - before < KEPT else 0
 
 

@@ -12,6 +12,7 @@ from sensor.capture.files import CaptureFile
 from sensor.config import Config
 from sensor.core.addresses import address_text
 from sensor.pipeline import Pipeline
+from sensor.simulate.attacks import ATTACKS
 from sensor.simulate.scenarios import Scenario, write_scenario
 
 
@@ -50,19 +51,9 @@ ROUND = (
     Scenario("ordinary", hours=24.0, people=100),
     *(
         Scenario(name, requests=requests, sources=sources, rate=rate)
-        for name in (
-            "sweep",
-            "scrape",
-            "grid",
-            "stuffing",
-            "spraying",
-            "card_testing",
-            "coupons",
-            "fuzzing",
-            "spam",
-            "scanning",
-        )
+        for name, attack in ATTACKS.items()
         for requests, sources, rate in ((1_000, 1, 2.0), (2_000, 100, 2.0))
+        if sources == 1 or attack.divided
     ),
     Scenario("grid", hours=2.0, requests=20_000, sources=1_000, rate=10.0),
     Scenario("stuffing", hours=2.0, requests=10_000, sources=1_000, rate=5.0),

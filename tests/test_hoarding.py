@@ -72,7 +72,7 @@ def test_of_a_reservation_the_event_counts_whichever_seats():
     "rows",
     [
         [],
-        hoarders(12, apart=1),  # at once: clicked again
+        hoarders(12, times=6, apart=1),  # at once: clicked again
         hoarders(12, status=409),  # sold out
         hoarders(12, paying=True),  # bought again and again
         hoarders(12, times=16, things=16),  # many things, each once

@@ -38,16 +38,21 @@ def test_every_labelled_request_is_a_transaction_of_the_replay(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "sources"), [*((name, 60) for name in ATTACKS), ("sweep", 1), ("grid", 1), ("spraying", 1), ("fuzzing", 1)]
+    ("name", "sources"),
+    [
+        *((name, 60 if attack.divided else 1) for name, attack in ATTACKS.items()),
+        *((name, 1) for name in ("sweep", "grid", "spraying", "fuzzing", "signups")),
+    ],
 )
 def test_every_attack_is_one_incident_and_ordinary_traffic_none(name, sources, tmp_path):
     path = tmp_path / "s.pcap"
     labels = write_scenario(Scenario(name, seed=3, requests=900, sources=sources, hours=1.0), path, None)
     outcome = judged(labels, *replayed(path, Config()))
     assert (outcome.found, outcome.alerts, outcome.false_alerts) == (1, 1, 0), outcome
-    # Volume and novelty alone tell of a scrape and a small grid; of many who fuzz or scan each must have done so thrice.
-    slow = ("scrape", "grid") if sources == 1 else ("fuzzing", "scanning")
-    latest = 200 if name in slow else 100
+    # Volume and novelty alone tell of a scrape and a small grid; of many who fuzz, scan or sign up each must have done so thrice;
+    # who holds something again must have held it before.
+    slow = ("scrape", "grid") if sources == 1 else ("fuzzing", "scanning", "signups")
+    latest = 300 if name in ("watching", "hoarding") else 200 if name in slow else 100
     assert 0 < outcome.delay <= latest and outcome.sources_named >= 0.95 and outcome.others_named <= 0.01, outcome
 
 

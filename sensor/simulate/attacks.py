@@ -9,7 +9,7 @@ from sensor.simulate.carrier import BAD_AUTOMATION, Script
 from sensor.simulate.clients import ClientKind, opaque
 from sensor.simulate.crowd import card_number
 from sensor.simulate.shop import COLOURS, FIRST_ID, WORDS, Shop, response
-from sensor.simulate.texts import NAMES, pitch
+from sensor.simulate.texts import NAMES, pitch, review
 from sensor.simulate.visits import SECOND, Exchange
 
 TOOL = ClientKind(
@@ -157,14 +157,60 @@ def spam(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
         yield Step("POST", f"/v1/products/{product}/reviews", "/v1/products/{int}/reviews", 201, {"review": 1000 + k}, body)
 
 
+def hoarding(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
+    """Two things of which there are few, in the basket again and again, and never paid."""
+    for k in range(requests):
+        body = {"product": shop.popular[k // 40 % 2], "quantity": 5}
+        yield Step("POST", "/v1/cart/items", "/v1/cart/items", 201, {"items": 1}, body)
+
+
+def signups(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
+    """Accounts under names that are made up."""
+    for k in range(requests):
+        body = {
+            "email": f"{rng.choice(WORDS)}{k:05d}@mail.test",
+            "password": opaque(rng, 12),
+            "name": rng.choice(NAMES),
+            "terms": 1,
+        }
+        yield Step("POST", "/v1/register", "/v1/register", 201, {"user": 90_000 + k}, body)
+
+
+def watching(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
+    """The stock of twenty things, over and over."""
+    watched = rng.sample(shop.popular, 20)
+    for k in range(requests):
+        sku = shop.sku(watched[k % len(watched)])
+        yield Step(
+            "GET", f"/v1/inventory?sku={sku}&postal=10115", "/v1/inventory", 200, {"sku": sku, "stock": rng.randint(0, 40)}
+        )
+
+
+def paging(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
+    """Lists of everything at once."""
+    for k in range(requests):
+        items = [{"id": one} for one in shop.page(1 + k % 60)]
+        yield Step("GET", f"/v1/products?page={k}&limit=100000", "/v1/products", 200, {"items": items})
+
+
+def assignment(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
+    """Reviews with properties that are the shop's to set, one after the other."""
+    tried = ("verified", "approved", "role", "is_staff", "points", "price", "owner_id", "internal")
+    product = shop.popular[3]
+    for k in range(requests):
+        body = {"name": rng.choice(NAMES), "stars": 5, "text": review(rng), tried[k % len(tried)]: 1}
+        yield Step("POST", f"/v1/products/{product}/reviews", "/v1/products/{int}/reviews", 201, {"review": 7_000 + k}, body)
+
+
 @dataclass(frozen=True)
 class Attack:
-    """An attack by its name. detector: who must find it; endpoint: where."""
+    """An attack by its name. detector: who must find it; endpoint: where; divided: whether many addresses can share it."""
 
     steps: Steps
     detector: str
     method: str
     endpoint: str
+    divided: bool = True
 
 
 ATTACKS = {
@@ -178,6 +224,11 @@ ATTACKS = {
     "fuzzing": Attack(fuzzing, "fuzzing", "POST", "/v1/cart/items"),
     "spam": Attack(spam, "spam", "POST", "/v1/products/{int}/reviews"),
     "scanning": Attack(scanning, "scanning", "", "/*"),
+    "hoarding": Attack(hoarding, "hoarding", "POST", "/v1/cart/items"),
+    "signups": Attack(signups, "flow_abuse", "POST", "/v1/register"),
+    "watching": Attack(watching, "watching", "GET", "/v1/inventory", divided=False),
+    "paging": Attack(paging, "excess", "GET", "/v1/products", divided=False),
+    "assignment": Attack(assignment, "mass_assignment", "POST", "/v1/products/{int}/reviews", divided=False),
 }
 
 
