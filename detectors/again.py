@@ -11,6 +11,7 @@ from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.inventory.endpoints import CAPACITY
+from sensor.inventory.secrets import is_among
 from sensor.inventory.values import IN_QUERY
 
 WATCHERS = 16_384
@@ -163,7 +164,7 @@ def look_again(state, row, thing, generation, threshold, idle):
     watcher["kinds"] |= U(1) << (mix(row["fingerprint"]) & U(63))
     if row["session"] != U(0):
         watcher["sessions"] |= U(1) << (mix(row["session"]) & U(63))
-    watcher["proven"] |= np.uint8(row["credential"] != U(0))
+    watcher["proven"] |= row["proven"]
     watcher["last_ts"] = max(watcher["last_ts"], row["ts"])
     watcher["port"] = row["client_port"]
     watcher["status"] = row["status"]
@@ -182,15 +183,19 @@ def look_again(state, row, thing, generation, threshold, idle):
 
 
 @kernel
-def take_repeats(state, rows, arena, values, endpoints, threshold, idle):
-    """All requests of a batch that read a thing that parameters of path or query name, and were served."""
+def take_repeats(state, rows, arena, values, endpoints, ignored, threshold, idle):
+    """All requests of a batch that read a thing that parameters of path or query name, and were served.
+
+    ignored: hashes of names in a query that name no thing: pages, times, what defeats caches.
+    """
     at = 0
     for index in range(rows.shape[0]):
         row, thing = rows[index], U(0)
         while at < values.shape[0] and values[at]["row"] < index:
             at += 1
         while at < values.shape[0] and values[at]["row"] == index:
-            if values[at]["location"] <= IN_QUERY:
+            location = values[at]["location"]
+            if location < IN_QUERY or (location == IN_QUERY and not is_among(values[at]["slot"], ignored)):
                 thing = mix(thing ^ mix(values[at]["hash"] ^ values[at]["slot"]))
             at += 1
         served = 200 <= row["status"] < 300 or row["status"] == 304

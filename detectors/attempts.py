@@ -146,22 +146,26 @@ def join(state, at, track, usual, limit):
 
 
 @kernel
-def takes_part(track, limits):
-    """Whether an address may take part in its group's incident: where everybody comes by, a single failure is nobody's."""
-    return track["failures"] >= (1 if limits[ONCE] > 0.0 else 2)
+def takes_part(state, k, place, fingerprint, since):
+    """Whether a track's address failed more often than not since a time, at a place and with a fingerprint (0: any)."""
+    track = state.tracks[k]
+    if state.tags[k] == U(0) or track["place"] != place or track["last_ts"] < since:
+        return False
+    return 2 * track["failures"] > track["attempts"] and (fingerprint == U(0) or track["fingerprint"] == fingerprint)
 
 
 @kernel
 def widen(state, at, place, fingerprint, since, usual, limits):
-    """An incident becomes one of its whole group: whoever failed more often than not since the onset takes part."""
-    campaigns = state.campaigns
-    campaigns.incidents[at]["wide"] = 1
+    """An incident becomes one of its whole group: whoever failed more often than not since the onset takes part; where foreign
+    failures make a group by themselves, whoever had one."""
+    foreign = 0
+    for k in range(TRACKS):
+        foreign += takes_part(state, k, place, fingerprint, since) and state.tracks[k]["met"] == MET_FOREIGN
+    least = MET_FOREIGN if foreign >= limits[MIN_ADDRESSES] else MET
+    state.campaigns.incidents[at]["wide"] = least
     for k in range(TRACKS):
         track = state.tracks[k]
-        if state.tags[k] == U(0) or track["joined"] or track["place"] != place or track["last_ts"] < since:
-            continue
-        failing = 2 * track["failures"] > track["attempts"] and takes_part(track, limits)
-        if failing and (fingerprint == U(0) or track["fingerprint"] == fingerprint):
+        if takes_part(state, k, place, fingerprint, since) and not track["joined"] and track["met"] >= least:
             join(state, at, track, usual, limits[OF_GROUP])
 
 
@@ -240,7 +244,7 @@ def go_on(state, at, track, trial, row, usual, limits):
     if track["joined"] and member_of(state.campaigns, at, row["client_hi"], row["client_lo"], False) != NOBODY:
         user = U(1) << (trial["user"] & U(63)) if trial["user"] else U(0)
         take_in(state.campaigns, at, row["client_hi"], row["client_lo"], 1, 1 if failed else 0, user, row["ts"])
-    elif incident["wide"] and failed and takes_part(track, limits) and still_failing(state, at, trial, row, limits):
+    elif failed and 0 < incident["wide"] <= track["met"] and still_failing(state, at, trial, row, limits):
         join(state, at, track, usual, limits[OF_GROUP])
     else:
         return False

@@ -261,7 +261,7 @@ def take_value(state, row, value, place, arena, threshold, min_distinct, idle, f
         new = update_track(state, at, row, value, arena, focused, teaches)
         if track["status"] == RAISED or (new and is_due(track, np.int64(track["distinct"]), min_distinct)):
             raise_or_update(state, track, threshold, arena, value, row)
-        raised |= track["status"] == RAISED or (row["credential"] != U(0) and track["distinct"] >= A_JOB)
+        raised |= track["status"] == RAISED or (row["proven"] and track["distinct"] >= A_JOB)
         requests = np.int64(track["requests"])
         heavy = new and becomes_heavy(track, state.slots[place])
         if rung == BY_TOKEN and raised:
@@ -292,7 +292,7 @@ def take_group_value(state, row, value, place, arena, draw, heavy, requests, thr
     """The same for the groups of a focused address: that of its fingerprint, and if that shows nothing, that of all; who bears
     a token of his own and has other headers, too, is nobody's accomplice.
     """
-    last = BY_PLACE if row["credential"] == U(0) else BY_FINGERPRINT
+    last = BY_FINGERPRINT if row["proven"] else BY_PLACE
     for rung in range(BY_FINGERPRINT if row["fingerprint"] != U(0) else BY_PLACE, last + 1):
         track = state.tracks[find_track(state, row, value, rung, place, idle)]
         update_group(state, track, row, value, arena, draw, heavy)

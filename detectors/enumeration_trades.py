@@ -22,6 +22,8 @@ SCATTERED = 4.0
 """Numbers to each one that is asked for, from which on those of others lie between."""
 COLLEAGUES, COLLEAGUES_EACH = 8.0, 0.06
 """Others whose things a token may ask for, at the most; and for each of its values."""
+EVEN = 0.8
+"""Share of equal steps from which on numbers are made, and not looked up."""
 A_JOB = 64
 """Different values from which on who bears a token is judged by himself alone: many that share a walk have less each."""
 
@@ -53,9 +55,12 @@ def meets_strangers(track):
 @kernel
 def are_its_own(track, row):
     """Whether the numbers that somebody with a token asks for lie scattered among those of others, and are not theirs: none is
-    missing, and nobody, or a few colleagues, were served them before. In what order he asks says nothing then.
+    missing, no step is always the same, and nobody, or a few colleagues, were served them before, while others with tokens are
+    served theirs. In what order he asks says nothing then.
     """
-    if row["credential"] == U(0) or track["misses"] > 0 or track["numeric"] != track["requests"]:
+    if not row["proven"] or track["misses"] > 0 or track["numeric"] != track["requests"]:
+        return False
+    if track["population"] < MIN_OTHERS or track["same_steps"] > EVEN * np.float64(track["steps"]):
         return False
     distinct = np.float64(track["distinct"])
     if np.float64(track["high"]) - np.float64(track["low"]) < SCATTERED * distinct:

@@ -31,7 +31,7 @@ HABIT = 4
 """Addresses that send a field, from which on it is one of the endpoint's."""
 SHOWN, NAME_LIMIT = 6, 32
 """Names that are kept of a sender's fields, and bytes of each."""
-POST, PUT_PATCH, DOT = 79, 80, 46
+POST, PUT_PATCH, DOT, OPEN_BRACKET, CLOSE_BRACKET = 79, 80, 46, 91, 93
 
 FIELD = np.dtype([("key", "<u8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("askers", "<u8")])
 """A field of an endpoint. askers: bits of hashes of the addresses that sent it."""
@@ -69,11 +69,13 @@ def asker_bit(row):
 
 @kernel
 def last_name(arena, value):
-    """(offset, length) of the last key of a key path."""
+    """(offset, length) of the last key of a key path: of `user.role`, and of `user[role]`."""
     at, end = np.int64(value["name_at"]), np.int64(value["name_at"]) + np.int64(value["name_len"])
+    if end > at and arena[end - 1] == CLOSE_BRACKET:
+        end -= 1
     begin = at
     for k in range(at, end):
-        if arena[k] == DOT:
+        if arena[k] == DOT or arena[k] == OPEN_BRACKET:
             begin = k + 1
     return begin, end - begin
 
@@ -115,9 +117,9 @@ def keep_name(sender, arena, at, length, hashed):
 
 
 @kernel
-def note_field(state, row, generation, slot):
+def note_field(state, row, generation, name):
     """One more request with a field: how many addresses sent it, this one included."""
-    key = mix(slot ^ mix(U(row["endpoint"]) << U(32) ^ U(generation))) | U(1)
+    key = mix(name ^ mix(U(row["endpoint"]) << U(32) ^ U(generation))) | U(1)
     field = state.known[way_of(state.known, key)]
     if field["key"] != key:
         field["key"] = key
@@ -146,27 +148,26 @@ def take_fields(state, rows, arena, values, endpoints, names, least, idle):
             place["requests"] = 0
             place["askers"] = 0
         learned = place["requests"] >= LEARNED_REQUESTS and distinct_bits(place["askers"]) >= LEARNED_ADDRESSES
-        together, fields, sender = U(0), U(0), state.senders[0]
+        fields, sender = U(0), state.senders[0]
         while at < values.shape[0] and values[at]["row"] == index:
             value = values[at]
             at += 1
-            if value["location"] != IN_BODY or note_field(state, row, generation, value["slot"]) >= HABIT or not learned:
+            if value["location"] != IN_BODY:
                 continue
             begin, length = last_name(arena, value)
             hashed = name_hash(arena, begin, length)
-            if not is_among(hashed, names):
+            if not is_among(hashed, names) or note_field(state, row, generation, hashed) >= HABIT or not learned:
                 continue
             if fields == U(0):
                 sender = sender_of(state.senders, row, generation, idle)
             fields |= U(1) << (hashed & U(63))
-            together = mix(together ^ hashed)
             keep_name(sender, arena, begin, length, hashed)
         if fields == U(0):
             place["requests"] = min(place["requests"] + np.uint32(1), np.uint32(1_000_000))
             place["askers"] |= asker_bit(row)
             continue
         sender["fields"] |= fields
-        sender["sets"] |= U(1) << (together & U(63))
+        sender["sets"] |= U(1) << (mix(fields) & U(63))
         sender["requests"] += np.uint32(1)
         sender["served"] += np.uint32(200 <= row["status"] < 400 and row["refused"] != REFUSED)
         sender["last_ts"] = max(sender["last_ts"], row["ts"])

@@ -95,7 +95,7 @@ class Guessing(Detector):
         """All incidents; those that did not change since they were last told are not described again."""
         members, nobody = members_by_incident(self._state.campaigns), np.zeros(0, MEMBER)
         found = []
-        for incidents in together(open_incidents(self._state.campaigns), self.min_addresses):
+        for incidents in together(open_incidents(self._state.campaigns), 1):
             serials = tuple(int(one["serial"]) for one in incidents)
             state = tuple(int(one[name]) for one in incidents for name in ("last_ts", "actors", "transactions", "failures"))
             known = self._described.get(serials)
@@ -110,9 +110,18 @@ class Guessing(Detector):
         """Whether those who failed got in in the end, most of them: people who forgot, after an outage or a change of rules."""
         return False
 
-    def _describe(self, incident, members, endpoints) -> Alert:
+    def _guilty(self, incident, members: np.ndarray) -> np.ndarray:
+        """MEMBER[n] of those who failed more often than not.
+
+        Where everybody comes by (`once` is 0) a single failure is nobody's, if those with two make a group by themselves.
+        """
         first = (members["hi"] == incident["source_hi"]) & (members["lo"] == incident["source_lo"])
-        guilty = members[first | (2 * members["failures"].astype(np.int64) > members["transactions"])]
+        failing = 2 * members["failures"].astype(np.int64) > members["transactions"]
+        twice = failing & (members["failures"] >= 2)
+        return members[twice] if not self.once and twice.sum() >= self.min_addresses else members[first | failing]
+
+    def _describe(self, incident, members, endpoints) -> Alert:
+        guilty = self._guilty(incident, members)
         sources = [address_text(int(member["hi"]), int(member["lo"])) for member in guilty[:MAX_SOURCES]]
         attempts, failures = int(guilty["transactions"].sum()), int(guilty["failures"].sum())
         host, method, template = self.place(incident, endpoints)

@@ -2,7 +2,7 @@
 (API6:2023).
 
 Statistic: at endpoints that put something into a basket or hold it, what somebody (by token, session or address) held before,
-two minutes to six hours ago, and has not paid since, counts as a repetition (detectors/holds.py); of reservations the event
+five minutes to six hours ago, and has not paid since, counts as a repetition (detectors/holds.py); of reservations the event
 counts, whichever seats. CUSUM of repetitions against
 what is held for the first time, for each address, for all addresses with one fingerprint, and for the endpoint as a whole
 (detectors/attempts.py).

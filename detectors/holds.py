@@ -15,10 +15,11 @@ from sensor.inventory.refusals import REFUSED
 from sensor.inventory.values import IN_QUERY
 
 HOLDS, BUYERS = 16_384, 4_096
-SOON = 120_000_000_000
-"""ns: who asks for the same once more within this time has clicked twice, or his client tries again."""
+SOON = 300_000_000_000
+"""ns: who asks for the same once more within this time has clicked twice, tries again in a rush, or has changed his mind."""
 KEPT = 6 * 3_600_000_000_000
 """ns after which nobody remembers that the thing was held before."""
+PUT_POST_PATCH = 80  # `P`
 F_CART, F_PAYMENT = FLOW["cart"], FLOW["payment"]
 
 RESERVATIONS = words_table("hold", "reserv")
@@ -95,7 +96,8 @@ def trials_of_holds(state, rows, arena, values, trials):
             continue
         buyer = buyer_of(state, row)
         if row["flow"] == F_PAYMENT:
-            buyer["paid"] += U(1)
+            writes = row["method_len"] > 0 and arena[np.int64(row["method_at"])] == PUT_POST_PATCH
+            buyer["paid"] += U(1) if writes and row["request_bytes"] > 0 else U(0)
             continue
         while at < values.shape[0] and values[at]["row"] < index:
             at += 1

@@ -148,6 +148,8 @@ def trials_of_texts(texts, rows, values, trials):
         outcome = FAILURE if standing == REPEATED or advertises else SUCCESS
         start_trial(trials[count], index, row, outcome, row["endpoint"])
         trials[count]["what"] = exact
-        trials[count]["foreign"] = standing == REPEATED and row["linked"] and sources >= OF_SEVERAL
+        if advertises or (standing == REPEATED and row["linked"] and sources >= OF_SEVERAL):
+            trials[count]["foreign"] = 1
+            trials[count]["user"] = row["signature"]  # tells who wrote such texts from who repeats ready-made ones
         count += 1
     return count

@@ -3,9 +3,8 @@
 Statistic: at endpoints that take content, a text that nearly repeats one of the last hour (detectors/similar.py) counts as a
 repetition, and so does one with a web address where ordinary texts have none: spun texts differ, what they are for does not.
 CUSUM of repetitions against texts of their own, for each address, for all addresses with one fingerprint, and for the endpoint
-as a whole (detectors/attempts.py).
-
-A text with a web address that nearly repeats those of three other sources is rare in itself (`foreign`).
+as a whole (detectors/attempts.py). A text with a web address, where these are rare or where it nearly repeats those of three
+other sources, is rare in itself (`foreign`).
 
 Null model: people and their applications repeat texts too (`Great, thanks!` is too short to count; ready-made sentences
 are not). The share that is usual is learned at each endpoint.
@@ -47,6 +46,11 @@ class Spam(Guessing):
         rows = view.batch.rows
         trials = room.of(len(rows))
         return trials, trials_of_texts(self._texts, rows, view.values, trials)
+
+    def _guilty(self, incident, members: np.ndarray) -> np.ndarray:
+        """Those alone who wrote foreign texts, where they make a group by themselves."""
+        foreign = members[members["users"] != 0]
+        return foreign if len(foreign) >= self.min_addresses else super()._guilty(incident, members)
 
     def explain(self, incident, sources, attempts, failures, place) -> str:
         span = duration_text(int(incident["last_ts"]) - int(incident["first_ts"]))

@@ -19,7 +19,11 @@ import numpy as np
 
 from detectors.again import new_again, take_repeats
 from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from, duration_text, evidence_key
+from detectors.enumeration_kernels import PAGING
 from sensor.core.addresses import address_text
+from sensor.inventory.secrets import name_hashes
+
+IGNORED = name_hashes(*PAGING)
 
 
 class Watching(Detector):
@@ -42,7 +46,7 @@ class Watching(Detector):
 
     def update(self, view: View) -> None:
         take_repeats(
-            self._state, view.batch.rows, view.batch.arena, view.values, view.endpoints.rows, float(self.threshold),
+            self._state, view.batch.rows, view.batch.arena, view.values, view.endpoints.rows, IGNORED, float(self.threshold),
             self.idle_minutes * MINUTE,
         )  # fmt: skip
 

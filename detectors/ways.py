@@ -19,7 +19,7 @@ def claim_to_stay(entry):
 @kernel
 def way_of(table, key):
     """Place of a key, or of the entry that gives way to it. table: as long as a power of two, with key, last_ts, raised_ts."""
-    base = np.int64(key & U(table.shape[0] // WAYS - 1)) * WAYS
+    base = np.int64((key >> U(1)) & U(table.shape[0] // WAYS - 1)) * WAYS  # the lowest bit is set: 0 stands for none
     chosen = base
     for k in range(base, base + WAYS):
         if table[k]["key"] == key:

@@ -8,7 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 
-from sensor.outputs.blocklist.rules import Feed
+from sensor.outputs.blocklist.rules import Entry, Feed
 from sensor.store.errors import StoreError
 
 THEN_WITHIN = 60
@@ -21,23 +21,24 @@ def follow_feed(
     """Ask for the feed every so many seconds until SIGINT or SIGTERM. A store that is away is told once, the file stays."""
     ended = threading.Event()
     before = [signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGINT, signal.SIGTERM)]
-    written, away = None, False
+    written: list[Entry] | None = None
+    away = False
     try:
         while not ended.is_set():
             try:
                 found, text = feed()
                 away = False
+                if found.entries != written:
+                    replace(path, text)
+                    say(f"{path}: {len(found.entries):,} entries, {len(found.left_out):,} left out.")
+                    worked = then is None or run(then, say)
+                    written = found.entries if worked else None  # what did not work is tried again
             except StoreError as error:
                 if not away:
                     say(f"The feed stays as it is: {error}")
                 away = True
-            else:
-                if found.entries != written:
-                    replace(path, text)
-                    written = found.entries
-                    say(f"{path}: {len(found.entries):,} entries, {len(found.left_out):,} left out.")
-                    if then:
-                        run(then, say)
+            except OSError as error:
+                say(f"{path} cannot be written and stays as it is: {error.strerror or error}.")
             ended.wait(seconds)
     finally:
         for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
@@ -45,17 +46,20 @@ def follow_feed(
 
 
 def replace(path: pathlib.Path, text: str) -> None:
-    """Write a file so that whoever reads it finds the old or the new one, whole."""
+    """Write a file so that whoever reads it finds the old or the new one, whole; a link stays one, and so does the mode."""
+    path = path.resolve()
     beside = path.with_name(f".{path.name}.new")
     with beside.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    if path.exists():
+        beside.chmod(path.stat().st_mode & 0o777)
     beside.replace(path)
 
 
-def run(command: str, say: Callable[[str], None]) -> None:
-    """Run a command, without a shell; that it failed is said."""
+def run(command: str, say: Callable[[str], None]) -> bool:
+    """Run a command, without a shell: whether it worked; that it failed is said."""
     try:
         done = subprocess.run(
             shlex.split(command),
@@ -65,8 +69,9 @@ def run(command: str, say: Callable[[str], None]) -> None:
             timeout=THEN_WITHIN,
             errors="replace",
         )
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
         say(f"{command!r} could not be run: {error}")
-        return
+        return False
     if done.returncode:
         say(f"{command!r} ended with status {done.returncode}: {done.stderr.strip()[-500:]}")
+    return done.returncode == 0

@@ -8,9 +8,12 @@ from typing import Any, BinaryIO
 import msgspec
 
 from sensor.config import Config, state_folder
-from sensor.outputs.ledger import Ledger, blocks, load_key
+from sensor.core.severities import SEVERITIES
+from sensor.outputs.ledger import Ledger, LedgerError, blocks, load_key
 from sensor.outputs.lines import rfc3339
 
+WAITING = 256
+"""Alerts that may wait to be written again; beyond that those go first that were quiet for longest."""
 GROWN = 2
 """An alert that goes on is written again once it has so many times the transactions that it had."""
 LASTING = ("detector", "owasp", "host", "method", "endpoint")
@@ -51,14 +54,20 @@ class Evidence:
 
     def alerts(self, rows: Iterable[Row]) -> None:
         """Alerts that are new or have grown; `close` writes how the others ended."""
-        self._waiting |= {row["alert_id"]: row for row in rows}
+        for row in rows:
+            self._waiting.pop(row["alert_id"], None)
+            self._waiting[row["alert_id"]] = row
         grown = [one for one, row in self._waiting.items() if row["transactions"] >= GROWN * self._told.get(one, 0)]
         self._tell(grown)
+        if len(self._waiting) > WAITING:
+            self._tell(list(self._waiting)[: len(self._waiting) - WAITING])
 
     def _tell(self, chosen: list[str]) -> None:
-        rows = [self._waiting.pop(one) for one in chosen]
-        self._told |= {row["alert_id"]: row["transactions"] for row in rows}
-        self._append("alert", rows)
+        rows = [self._waiting[one] for one in chosen]
+        if self._append("alert", rows):
+            for row in rows:
+                self._told[row["alert_id"]] = row["transactions"]
+                self._waiting.pop(row["alert_id"])
 
     def endpoints(self, rows: Iterable[Row]) -> None:
         """Endpoints, each once: what is known of them is what they are and when they were first seen."""
@@ -68,7 +77,8 @@ class Evidence:
         """What was learned of paths."""
         self._append("template", rows)
 
-    def _append(self, kind: str, rows: list[Row]) -> None:
+    def _append(self, kind: str, rows: list[Row]) -> bool:
+        """Whether they are in the ledger."""
         made = [
             {"kind": kind, "sensor": self._sensor} | row | {name: rfc3339(row[name]) for name in TIMES if name in row}
             for row in rows
@@ -76,12 +86,13 @@ class Evidence:
         try:
             self._ledger.append(made, rfc3339(time.time_ns()))
             self._failed = False
-        except OSError as error:
+        except (OSError, LedgerError, TypeError, UnicodeError) as error:
             if self._say is None:
                 raise
             if not self._failed:
                 self._failed = True
-                self._say(f"The ledger cannot be written, and has a hole until it can: {error.strerror}.")
+                self._say(f"The ledger cannot be written, and has a hole until it can: {error}.")
+        return not self._failed
 
     def close(self) -> None:
         """Write what waits, and close the file."""
@@ -111,5 +122,12 @@ def differences(alerts: list[Row], file: BinaryIO) -> list[str]:
 def _changed(one: str, row: Row, stored: Row) -> list[str]:
     if stored["transactions"] < row["transactions"]:
         return [f"Alert {one} has fewer transactions in the store than in the ledger."]
-    names = TOLD if stored["transactions"] == row["transactions"] else LASTING
+    if stored["transactions"] == row["transactions"]:
+        names = TOLD
+    else:
+        names = (*LASTING, "raised_at")
+        if SEVERITIES.index(stored["severity"]) < SEVERITIES.index(row["severity"]):
+            return [f"Alert {one} is less severe in the store than in the ledger."]
+        if not set(row["sources"]) <= set(stored["sources"]) and len(stored["sources"]) < len(row["sources"]):
+            return [f"Alert {one} names fewer sources in the store than in the ledger."]
     return [f"Alert {one} has another {name} in the store than in the ledger." for name in names if stored[name] != row[name]]

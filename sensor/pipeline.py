@@ -132,6 +132,7 @@ class Pipeline:
         self._encrypted = Encrypted()
         self._detectors = make_detectors(self._config.detectors)
         self._actors = Actors()
+        self._told_actors = []
         self._frames = 0
 
     def _make_inventory(self) -> Inventory:

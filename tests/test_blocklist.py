@@ -219,7 +219,13 @@ def test_a_feed_that_is_followed_changes_with_the_store(tmp_path):
 
 @pytest.mark.parametrize(
     ("command", "words"),
-    [("/nowhere/nothing", "could not be run"), ("false", "status 1"), ("'", "could not be run"), ("true", "")],
+    [
+        ("/nowhere/nothing", "could not be run"),
+        ("false", "status 1"),
+        ("'", "could not be run"),
+        (" ", "could not be run"),
+        ("true", ""),
+    ],
 )
 def test_what_a_command_behind_a_change_comes_to_is_said(command, words):
     said = []
@@ -229,7 +235,14 @@ def test_what_a_command_behind_a_change_comes_to_is_said(command, words):
 
 @pytest.mark.parametrize(
     "options",
-    [["--format", "nonsense"], ["--allow", "nowhere"], ["--follow", "5"], ["--then", "true"], ["--follow", "0", "-o", "x"]],
+    [
+        ["--format", "nonsense"],
+        ["--allow", "nowhere"],
+        ["--follow", "5"],
+        ["--then", "true"],
+        ["--follow", "0", "-o", "x"],
+        ["--block-as", "decoy", "--format", "envoy"],
+    ],
 )
 def test_wrong_words_are_status_2(options, bundled_store):
     result = CliRunner().invoke(main, ["export", "blocklist", "--store", bundled_store, *options])

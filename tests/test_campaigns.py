@@ -143,6 +143,15 @@ def test_a_crawler_that_says_so_and_takes_its_time_is_left_alone():
     assert len(alerts_of(Enumeration(), sorted(shoppers() + hasty, key=lambda row: row["ts"]))) == 1
 
 
+def test_a_scan_of_which_each_address_has_one_part_names_them_all():
+    rows = [
+        {"path": f"/old{k}/admin", "client": f"203.0.{k // 200}.{k % 200}", "status": 404, "fingerprint": 5, "ts": START + k * SECOND}
+        for k in range(300)
+    ]  # fmt: skip
+    (alert,) = alerts_of(Scanning(), shoppers() + rows)
+    assert alert.actors >= 250 and alert.transactions >= 250 and alert.sources
+
+
 def test_a_partner_that_fetches_all_that_is_its_own_is_left_alone():
     values = np.random.default_rng(4).permutation(2_000) + 1_000
     rows = [{"path": f"/products/{value}", "client": "192.0.2.61", "credential": 9, "auth": "api_key"} for value in values]

@@ -16,7 +16,7 @@ def hold(client, ts, thing, path="/cart/items", **more):
 
 
 def pay(client, ts):
-    return {"method": "POST", "path": "/checkout", "client": client, "ts": ts, "sent": b'{"method":"card"}'}
+    return {"method": "POST", "path": "/checkout", "client": client, "ts": ts, "sent": b'{"method":"card"}', "request_bytes": 17}
 
 
 def shoppers(count=60):
@@ -26,9 +26,9 @@ def shoppers(count=60):
         client, at = f"10.0.0.{k + 1}", START + k * MINUTE
         rows += [hold(client, at + turn * 40 * SECOND, 100 + (k * 5 + turn) % 30) for turn in range(2 + k % 2)]
         if k % 6 == 0:
-            rows.append(hold(client, at + 5 * MINUTE, 100 + k * 5 % 30))
+            rows.append(hold(client, at + 8 * MINUTE, 100 + k * 5 % 30))
         if k % 2:
-            rows.append(pay(client, at + 6 * MINUTE))
+            rows.append(pay(client, at + 9 * MINUTE))
     return rows
 
 
@@ -72,7 +72,7 @@ def test_of_a_reservation_the_event_counts_whichever_seats():
     "rows",
     [
         [],
-        hoarders(12, times=6, apart=1),  # at once: clicked again
+        hoarders(12, times=6, apart=3),  # at once: clicked again
         hoarders(12, status=409),  # sold out
         hoarders(12, paying=True),  # bought again and again
         hoarders(12, times=16, things=16),  # many things, each once

@@ -160,6 +160,15 @@ def test_what_a_killed_run_left_behind_is_put_aside(tmp_path, key):
     assert verified(path).rows == 3 and (tmp_path / "l.torn").read_bytes() == b'{"kind":"alert","half'
 
 
+def test_two_writers_do_not_share_a_ledger(tmp_path, key):
+    path = written(tmp_path / "l", key, 2)
+    first = Ledger(path, key)
+    with pytest.raises(LedgerError, match="another process"):
+        Ledger(path, key)
+    first.close()
+    Ledger(path, key).close()
+
+
 def test_a_block_that_finds_no_room_leaves_nothing_behind(tmp_path, key):
     path = written(tmp_path / "l", key, 2)
     ledger, before = Ledger(path, key), resource.getrlimit(resource.RLIMIT_FSIZE)

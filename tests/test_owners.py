@@ -34,7 +34,7 @@ def colleagues(tenant):
     """Two people of the tenant who look at a few of its invoices."""
     rng = np.random.default_rng(100 + tenant)
     return [
-        {"path": f"/v1/invoices/{int(one)}", "client": f"10.1.{tenant}.{1 + who}", "session": 5_000 + 10 * tenant + who,
+        {"path": f"/v1/invoices/{int(one)}", "client": f"10.1.{tenant}.{1 + who}", "session": 5_000 + 10 * tenant + who, "auth": "cookie",
          "ts": START + int(rng.integers(0, 3_000)) * SECOND, "fingerprint": 3 + who}
         for who in range(2)
         for one in rng.choice(invoices(tenant), 6)

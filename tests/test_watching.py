@@ -47,7 +47,7 @@ def test_watchers_are_one_alert_with_their_numbers():
     [
         watchers(0),
         watchers(3, every=60),  # a monitor
-        watchers(3, credential=7),  # a partner
+        [row | {"path": f"/partner{row['path']}", "credential": 7, "auth": "api_key"} for row in watchers(3)],
         watchers(3, things=300),  # a walk
         watchers(3, status=404),
         watchers(3, method="POST"),

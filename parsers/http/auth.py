@@ -72,7 +72,7 @@ def note_authorization(buffer, at, end, message):
         message["credential_len"] = end - value
 
 
-SESSIONS = words_table("sess", "sid", "auth", "toke", "jwt", "identity", "logged", "netcore.cookies")
+SESSIONS = words_table("sess", "sid", "auth", "toke", "jwt", "identity.app", "wordpress_logged", "netcore.cookies")
 NO_SESSIONS = words_table("csrf", "xsrf", "forgery")
 """Names of cookies that hold a token, but of a form: everybody gets one."""
 

@@ -11,6 +11,7 @@ from parsers.http.text import LOWER, find_byte, first_eight, number_of, trim
 from sensor.core.jit import inlined, kernel
 from sensor.core.records import AUTH, WEIRD_BIT
 from sensor.core.wide import load_le64, word
+from sensor.core.words import holds_one_of, words_table
 
 U = np.uint64
 FOLD = U(0x94D049BB133111EB)
@@ -46,8 +47,9 @@ FORWARDED_FOR, FORWARDED_FOR_END = _ends(b"x-forwarded-for")
 ENCODING, ENCODING_END = _ends(b"content-encoding")
 TRANSFER, TRANSFER_END = _ends(b"transfer-encoding")
 X_DASH, KEY_END, TOKEN_END = U(0x2D78), word(b"-key") | U(0x20202020), word(b"-token") | U(0x202020202020)
-CSRF, XSRF, IDEMPOTENCY = word(b"x-csrf") | U(0x202020202020), word(b"x-xsrf") | U(0x202020202020), word(b"x-idempo") | LOWER
-TWO_BYTES, SIX_BYTES = U(0xFFFF), U(0xFFFFFFFFFFFF)
+NO_KEYS = words_table("captcha", "request", "device", "push", "nonce", "cache", "trace", "correlat", "idempo", "csrf", "xsrf")
+"""What is in the names of fields whose keys and tokens say nothing of who asks."""
+TWO_BYTES = U(0xFFFF)
 API_DASH = word(b"api-key") | LOWER
 CHUNKED = word(b"chunked") | LOWER
 IDENTITY = word(b"identity") | LOWER
@@ -146,9 +148,7 @@ def note_key(message, at, end):
 @inlined
 def names_key(first, last, length):
     """Whether a field is called as those are that hold an application's key or token: X-Partner-Key, X-Access-Token."""
-    if length < 8 or first & TWO_BYTES != X_DASH or (last >> U(32) != KEY_END and last >> U(16) != TOKEN_END):
-        return False
-    return first & SIX_BYTES != CSRF and first & SIX_BYTES != XSRF and first != IDEMPOTENCY
+    return length >= 8 and first & TWO_BYTES == X_DASH and (last >> U(32) == KEY_END or last >> U(16) == TOKEN_END)
 
 
 @kernel
@@ -246,8 +246,9 @@ def note(buffer, name, length, at, end, message):
     folded = (message["fingerprint"] ^ (first * NAME_A + last * NAME_B + U(length))) * FOLD
     message["fingerprint"] = folded ^ (folded >> U(29))
     if names_key(first | LOWER, last | LOWER, length) and message["key_len"] == 0:
-        message["key_at"] = at
-        message["key_len"] = end - at
+        if not holds_one_of(buffer, name, name + length, NO_KEYS):
+            message["key_at"] = at
+            message["key_len"] = end - at
     if INTERESTING >> length & 1 if length < 20 else False:
         note_field(buffer, first | LOWER, last | LOWER, length, at, end, message)
     if TELLING >> length & 1 if length < 33 else False:

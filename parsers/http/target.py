@@ -3,7 +3,7 @@
 import numpy as np
 
 from parsers.http.text import COLON, find_byte
-from sensor.core.hashing import LOCATION_ERROR, LOCATION_SEED, U, hash_bytes
+from sensor.core.hashing import LOCATION_ERROR, LOCATION_SEED, U, hash_bytes, with_query
 from sensor.core.jit import kernel
 from sensor.core.words import begins_with_one_of, holds_one_of, words_table
 
@@ -79,9 +79,10 @@ def location_hash(buffer, at, end):
         return LOCATION_ERROR
     if at >= end or buffer[at] != SLASH:
         return U(0)
+    path = hash_bytes(buffer, at, stop - at, LOCATION_SEED)
     if query < query_end and not begins_with_one_of(buffer, query, query_end, RETURNS):
-        stop = query_end
-    return hash_bytes(buffer, at, stop - at, LOCATION_SEED)
+        return with_query(path, hash_bytes(buffer, query, query_end - query, LOCATION_SEED))
+    return path
 
 
 @kernel

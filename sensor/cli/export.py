@@ -187,6 +187,8 @@ def export_blocklist(
     _check_format(form, FORMATS)
     if (follow and not output) or (then and not follow):
         raise click.UsageError("--follow wants a file to write (-o FILE), and --then goes with --follow.")
+    if block_as != "block" and form in ("envoy", "haproxy-acl", "aws-waf"):
+        raise click.UsageError(f"{form} can only refuse; --block-as goes with the formats that tell the action.")
     try:
         allowed = [ipaddress.ip_network(text, strict=False) for text in allow]
     except ValueError as error:

@@ -83,3 +83,9 @@ def siphash(buffer, at, length, key0, key1):
     for _ in range(4):
         v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
     return v0 ^ v1 ^ v2 ^ v3
+
+
+@kernel
+def with_query(path, query):
+    """Hash of a path with a query, of the hashes of both."""
+    return mix(path ^ mix(query))

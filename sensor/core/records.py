@@ -98,6 +98,7 @@ TRANSACTION = np.dtype(
         ("fingerprint", "<u8"),    # hash of the order and casing of the request's header names; 0: no request seen
         ("credential", "<u8"),     # keyed hash of the API token or password; 0: none
         ("session", "<u8"),        # keyed hash of the session cookie; 0: none
+        ("proven", "u1"),          # it bears a credential where hardly anybody is served without one; set by the inventory
         ("endpoint", "<u4"),       # id in the endpoint table; set by the inventory
         ("served", "u1"),          # some answer so far, or this one, said that its endpoint exists; set by the inventory
         ("signature", "<u8"),      # SimHash of the text that it adds, 0 none; set by the inventory

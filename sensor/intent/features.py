@@ -13,7 +13,7 @@ UNKNOWN = -1.0
 FEATURES = (
     ("requests", "{:,.0f} requests", "log2"),
     ("rate", "{:,.1f} requests a minute while it is active", "log2"),
-    ("pace", "{:,.0f} ms from one request to the next, typically", "log2"),
+    ("pace", "{:,.0f} ms from one request to the next, typically", "ms"),
     ("unsteadiness", "its pauses differ by a factor of {:,.1f}", "log2"),
     ("quick", "{:.0%} of its requests follow within 0.1 s", ""),
     ("hours", "it is active in {:.0f} hours of the day", ""),
@@ -129,4 +129,6 @@ def in_words(feature: int, value: float) -> str:
         return f"{name} unknown"
     if reading in _WORDS:
         return text.format(_WORDS[reading][round(value)])
+    if reading == "ms":  # log2(ms + 1)
+        return text.format(2**value - 1)
     return text.format(2**value if reading == "log2" else value)

@@ -48,7 +48,7 @@ SESSION = np.dtype([
     ("who", "<u8"),                      # hash of token or cookie; 0 for an address
     ("hi", "<u8"), ("lo", "<u8"),        # the latest address
     ("first_ts", "<i8"), ("last_ts", "<i8"),
-    ("requests", "<u4"), ("told", "<u4"), ("tell_at", "<u4"),  # told: requests when it was last told; tell_at: when next
+    ("requests", "<u4"), ("told", "<u4"), ("tell_at", "<u8"),  # told: requests when it was last told; tell_at: when next
     ("identity", "u1"),                  # BY_ADDRESS, BY_SESSION, BY_TOKEN
     ("agent", "u1"), ("agent_hash", "<u8"),  # AGENT_KINDS of the latest User-Agent
     ("robots", "u1"),                    # it asked for /robots.txt
@@ -264,6 +264,6 @@ def take_sessions(state, rows, first, arena, values, at):
         note_answer(session, arena, row)
         at = note_values(session, values, at, index)
         if session["requests"] >= session["tell_at"]:
-            session["tell_at"] *= np.uint32(2)
+            session["tell_at"] *= U(2)
             tell(state, session)
     return np.int64(rows.shape[0]), at

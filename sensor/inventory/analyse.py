@@ -44,6 +44,8 @@ SHAPED = 16
 """JSON answers of an endpoint whose shape is looked at."""
 SLUG_BYTES = CLASS_LENGTHS[SLUG]
 SERVED_FROM, SERVED_TO, REDIRECTED_TO = 200, 300, 400
+OPEN_AT_MOST = 0.1
+"""Share of answers with 2xx that went to who bore no credential, up to which an endpoint asks for one."""
 M_JSON = MEDIA["json"]
 A_API_KEY = AUTH["api_key"]
 TARGETS = ("path", "query", "referer")
@@ -89,6 +91,12 @@ def place_template(table, place, arena, template, template_len, used, batch):
     entry["copied_at"] = used
     entry["copied_len"] = template_len
     return used, template_len, used + template_len
+
+
+@kernel
+def needs_credential(counts):
+    """Whether an endpoint hardly ever serves who bears none: elsewhere a key is but a header that anybody can write."""
+    return np.float64(counts["open"]) <= OPEN_AT_MOST * np.float64(counts["classes"][2])
 
 
 @kernel
@@ -140,6 +148,7 @@ def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, le
             row["template_at"], row["template_len"], used = place_template(table, place, arena, scratch, length, used, batch)
             profile_row(table.profiles, place, arena, row)
             row["served"] = table.profiles.counts[place]["served"]
+            row["proven"] = row["credential"] != U(0) and needs_credential(table.profiles.counts[place])
             note_shape(table.profiles.counts[place], row, bodies, stack)
             if count > first:
                 watch_word(learned, host, arena, scratch, length, last, row, bodies, stack)

@@ -53,10 +53,11 @@ WORDS = (
      "bezahlen zahlung kasse paiement payer pagos? pagar pagamentos? betalen betaling platnosc"),
     ("cart", WRITES,
      "carts? baskets? add-?to-?cart line-?items holds? seat-?holds? reserve",
-     "warenkorb panier carrito carrinho carrello winkelwagen koszyk"),
+     "warenkorb panier carrito carrinho carrello winkelwagen koszyk reservieren reserver reservar prenota reserveren"),
     ("content", WRITES,
      "comments? reviews? posts? messages? repl(y|ies) answers? feedback contact(-?us)? leads? tickets? threads? notes?",
-     "guestbook kommentare? kommentieren bewertung(en)? antwort(en)? commentaires? avis reponses? comentarios? respuestas?",
+     "guestbook kontakt(formular)? anfragen? contacto contatto contato kommentare? kommentieren bewertung(en)? antwort(en)?",
+     "commentaires? avis reponses? comentarios? respuestas?",
      "opiniones resenas recensioni reacties opinie"),
     ("search", ("GET", "POST"),
      "search suggest autocomplete find query",
@@ -169,7 +170,7 @@ def note_hints(hints, votes, generations, endpoints, rows, arena, values, names)
             hint = np.uint8(SIGNUP)
         if SERVED_FROM <= rows[index]["status"] < SERVED_TO:
             vote(hints, votes, place, hint)
-        rows[index]["flow"] = action if action != NONE else hints[place]
+        rows[index]["flow"] = action if action != NONE and hint == NONE else hints[place]
 
 
 class Flows:

@@ -66,7 +66,7 @@ def resolve_persisted(documents, host, arena, row):
     key = mix(host ^ name) & ~KIND_BITS
     at = np.int64((key >> U(3)) & U(documents.shape[0] - 1))
     if row["operation_type"] != PERSISTED:
-        if 200 <= row["status"] < 300:
+        if 200 <= row["status"] < 300 and documents[at] & ~KIND_BITS != key:  # what was said first counts
             documents[at] = key | U(row["operation_type"])
     elif documents[at] & ~KIND_BITS == key:
         row["operation_type"] = documents[at] & KIND_BITS

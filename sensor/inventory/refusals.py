@@ -14,7 +14,7 @@ Where an endpoint refuses by what its answers carry, an answer that was not seen
 
 import numpy as np
 
-from sensor.core.hashing import LOCATION_ERROR, LOCATION_SEED, U, hash_bytes
+from sensor.core.hashing import LOCATION_ERROR, LOCATION_SEED, U, hash_bytes, with_query
 from sensor.core.jit import kernel
 from sensor.core.quoted import QUOTE, string_end
 from sensor.core.records import FLOW, MEDIA
@@ -138,7 +138,8 @@ def form_refuses(row, arena, redirects):
         if row["location"] == LOCATION_ERROR:
             return True
         own = hash_bytes(arena, np.int64(row["path_at"]), np.int64(row["path_len"]), LOCATION_SEED)
-        if row["location"] == own:
+        query = hash_bytes(arena, np.int64(row["query_at"]), np.int64(row["query_len"]), LOCATION_SEED)
+        if row["location"] == own or (row["query_len"] > 0 and row["location"] == with_query(own, query)):
             return True
         redirects[0] = 1
         return False

@@ -8,6 +8,7 @@ rewriting the past, and from cutting off the end.
 
 import collections
 import dataclasses
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -103,9 +104,16 @@ class Ledger:
         self.public_key = key.public_key().public_bytes_raw().hex()
         self._number, self._previous = 0, FIRST
         self._written: collections.OrderedDict[bytes, None] = collections.OrderedDict()
+        self._end: int | None = None
+        """where the last block ends"""
         self.torn = 0
         """bytes behind the last seal, of a run that was killed, that were put aside"""
         self._file = path.open("ab", buffering=0)  # what a full disk takes half of can be taken back
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise LedgerError(f"The ledger {path} is being written by another process; name another file.") from None
         try:
             if path.stat().st_size == 0:
                 self._write(msgspec.json.encode(Head(1, self.public_key)) + b"\n")
@@ -161,15 +169,19 @@ class Ledger:
             self._written.popitem(last=False)
 
     def _write(self, block: bytes) -> None:
-        """All of it, or nothing. Raises OSError."""
-        end, rest = os.fstat(self._file.fileno()).st_size, memoryview(block)
+        """All of it, or nothing: what an earlier try may have left is cut off first. Raises OSError."""
+        rest = memoryview(block)
+        if self._end is not None:
+            self._file.truncate(self._end)
+        self._end = os.fstat(self._file.fileno()).st_size
         try:
             while rest:
                 rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
         except OSError:
-            self._file.truncate(end)
+            self._file.truncate(self._end)
             raise
+        self._end += len(block)
 
     def close(self) -> None:
         self._file.close()
@@ -284,7 +296,7 @@ def check(raw: bytes, public_key: str | None = None) -> dict[str, Any]:
         proof = msgspec.json.decode(raw, type=Proof)
         path = [bytes.fromhex(one) for one in proof.path]
         row = msgspec.json.decode(proof.row)
-    except (msgspec.MsgspecError, UnicodeError, ValueError):
+    except (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError):
         raise LedgerError("The proof cannot be read.") from None
     if public_key is not None and proof.public_key != public_key:
         raise LedgerError("The proof names another key than the one that was given.")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rows import batch_of
 
 from parsers.http.target import location_hash
-from sensor.core.hashing import LOCATION_ERROR, LOCATION_SEED, hash_bytes
+from sensor.core.hashing import LOCATION_ERROR, LOCATION_SEED, hash_bytes, with_query
 from sensor.core.wide import padded
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.refusals import ERRORS, REFUSED, STATES, SUCCESSES, UNTOLD, json_refuses
@@ -83,8 +83,9 @@ def test_where_a_location_leads(authority, path, rest):
     if "error" in rest:
         assert found == int(LOCATION_ERROR)
         return
-    own += b"?a=1" if "?a=1" in rest else b""
-    assert found == int(hash_bytes(padded(own), 0, len(own), LOCATION_SEED))
+    path = hash_bytes(padded(own), 0, len(own), LOCATION_SEED)
+    query = with_query(np.uint64(path), np.uint64(hash_bytes(padded(b"a=1"), 0, 3, LOCATION_SEED)))
+    assert found == int(query if "?a=1" in rest else path)
 
 
 REDIRECTED = b"HTTP/1.1 302 Found\r\nLocation: https://a/login?next=/a\r\nContent-Length: 0\r\n\r\n"
@@ -128,6 +129,17 @@ def test_a_form_that_is_shown_again():
     assert marked([PAGE, FORM | {"status": 302}, PAGE, PAGE | {"status": 401}], ["", "/account", "", ""]) == [0, 0, REFUSED, 0]
     assert marked([FORM | {"status": 302, "path": "/notes"}, PAGE | {"path": "/notes"}], ["/x", ""]) == [0, 0]
     assert marked([FORM | {"status": 302, "path": "/cart"}], ["/cart"]) == [0], "the basket is shown, with what was put into it"
+
+
+def test_a_form_that_leads_back_to_its_own_query_refuses():
+    inventory = Inventory((1, 2))
+    batch = batch_of(
+        [FORM | {"method": "POST", "path": "/login", "query": query, "status": 302} for query in ("x=1", "x=2", "")]
+    )
+    batch.rows["location"] = location_hash(padded(b"/login?x=1"), 0, 10)
+    batch, _, _ = inventory.analyse(batch)
+    inventory.read_answers(batch)
+    assert batch.rows["refused"].tolist() == [REFUSED, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -54,12 +54,12 @@ LEFT JOIN
 (
     SELECT
         a.actor AS actor,
-        argMax(toString(a.intent), (a.transactions, a.first_seen)) AS intent,
-        argMax(a.person, (a.transactions, a.first_seen)) AS person,
-        argMax(a.good_bot, (a.transactions, a.first_seen)) AS good_bot,
-        argMax(a.bad_automation, (a.transactions, a.first_seen)) AS bad_automation,
-        argMax(a.reasons, (a.transactions, a.first_seen)) AS reasons
+        argMax(toString(a.intent), (a.first_seen, a.version)) AS intent,
+        argMax(a.person, (a.first_seen, a.version)) AS person,
+        argMax(a.good_bot, (a.first_seen, a.version)) AS good_bot,
+        argMax(a.bad_automation, (a.first_seen, a.version)) AS bad_automation,
+        argMax(a.reasons, (a.first_seen, a.version)) AS reasons
     FROM actor_sessions AS a FINAL
     GROUP BY a.actor
 ) AS s ON s.actor = t.actor
-COMMENT 'Who acts: API token, session or address, with what was seen of it and the intent of its longest session';
+COMMENT 'Who acts: API token, session or address, with what was seen of it and the intent of its latest session';
