@@ -122,6 +122,7 @@ def differences(alerts: list[Row], file: BinaryIO) -> list[str]:
 def _changed(one: str, row: Row, stored: Row) -> list[str]:
     if stored["transactions"] < row["transactions"]:
         return [f"Alert {one} has fewer transactions in the store than in the ledger."]
+    names: tuple[str, ...]
     if stored["transactions"] == row["transactions"]:
         names = TOLD
     else:

@@ -1,0 +1,81 @@
+"""The manual: its pages are there, follow from the program, and every command in them works."""
+
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from detectors.base import find_detectors
+from sensor.cli import COMMANDS, main
+from sensor.manual import pages
+
+PCAPS = pathlib.Path(__file__).parent.parent / "pcaps"
+NEEDS_A_TAP = ("live", "doctor", "top")
+
+
+def commands_of(name):
+    """The lines of a page's blocks that call the program."""
+    return [line.strip() for line in pages.page(name).splitlines() if line.startswith("    tapwatch ")]
+
+
+def test_the_list_and_a_page_that_there_is_not():
+    listed = CliRunner().invoke(main, ["manual"]).output.split()
+    assert listed == pages.names() and {"deploying", "sizing", "configuration", "detectors", "schema", "privacy"} <= set(listed)
+    wrong = CliRunner().invoke(main, ["manual", "../../etc/passwd"])
+    assert wrong.exit_code == 2 and "There is no page" in wrong.output
+
+
+@pytest.mark.parametrize("name", pages.names())
+def test_every_page_is_printed(name):
+    done = CliRunner().invoke(main, ["manual", name])
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("# ") and done.output.count("\n") > 10
+
+
+def test_pages_follow_from_the_program():
+    detectors, commands, settings, schema = (pages.page(name) for name in ("detectors", "commands", "configuration", "schema"))
+    for name, kind in find_detectors().items():
+        assert f"## {name} (" in detectors
+        assert all(f"`{key} = {value}`: " in detectors for key, value in kind.settings().items()), name
+    assert all(f"## tapwatch {name}" in commands for name in COMMANDS)
+    assert all(
+        line in settings
+        for line in ("- `memory = '512M'`", "- `duplicate_window_ms = 5.0`", "- `workers = 1`", "## [live]", "- `url`: ")
+    )
+    assert all(
+        f"## {name} (" in schema for name in ("transactions", "alerts", "actors", "actor_sessions", "endpoints", "sensor_stats")
+    )
+    assert "- `status` Nullable(UInt16): " in schema
+
+
+def test_the_man_page_is_roff_without_lines_that_roff_would_misread():
+    text = CliRunner().invoke(main, ["manual", "--man"]).output
+    requests = {line.split()[0] for line in text.splitlines() if line.startswith(".")}
+    assert requests <= {".TH", ".SH", ".TP", ".B"} and all(f"\n.B {name}\n" in text for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", ["deploying", "sizing", "privacy", "extending"])
+def test_every_command_works(name, tmp_path):
+    """Those that need a tap are parsed; all others run, in their order, on a store that has seen a bundled capture."""
+    (tmp_path / "pcaps").symlink_to(PCAPS)
+    environment = os.environ | {"XDG_STATE_HOME": str(tmp_path / "state"), "TAPWATCH_STORE": f"chdb://{tmp_path / 'store'}"}
+    run = [sys.executable, "-m", "sensor"]
+    environment["PYTHONPATH"] = str(PCAPS.parent)
+    subprocess.run(
+        [*run, "replay", "pcaps/storefront.pcap", "--json"], cwd=tmp_path, env=environment, check=True, capture_output=True
+    )
+    lines = commands_of(name)
+    assert lines
+    for line in lines:
+        words = shlex.split(line)[1:]
+        if words[0] in NEEDS_A_TAP or "--cluster" in words:
+            command = main.get_command(click.Context(main), words[0])
+            command.make_context(words[0], words[1:])
+            continue
+        done = subprocess.run([*run, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, (line, done.stderr[-2_000:])
