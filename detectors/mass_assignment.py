@@ -13,9 +13,9 @@ Cold start: nothing is told of an endpoint before its fields are known.
 
 import numpy as np
 
-from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, duration_text, evidence_key, printable
+from detectors.base import MINUTE, Alert, Detector, View, duration_text, printable
+from detectors.by_place import by_place, evidence_of, named, new_openings, sources_of
 from detectors.fields import PRIVILEGES, new_fields, take_fields
-from sensor.core.addresses import address_text
 
 
 class MassAssignment(Detector):
@@ -33,6 +33,7 @@ class MassAssignment(Detector):
     def __init__(self, **settings: float):
         super().__init__(**settings)
         self._state = new_fields()
+        self._openings = new_openings()
 
     def update(self, view: View) -> None:
         take_fields(
@@ -42,25 +43,21 @@ class MassAssignment(Detector):
 
     def alerts(self, endpoints) -> list[Alert]:
         """One alert for each endpoint, with everybody who tries there."""
-        senders = self._state.senders
-        raised = senders[senders["raised_ts"] > 0]
-        raised = raised[np.lexsort((raised["key"], raised["raised_ts"]))]
-        places = dict.fromkeys(zip(raised["endpoint"].tolist(), raised["generation"].tolist(), strict=True))
-        found = [
-            self._describe(raised[(raised["endpoint"] == place) & (raised["generation"] == generation)], endpoints)
-            for place, generation in places
-        ]
-        return sorted(found, key=lambda alert: (alert.raised_at, alert.alert_id))
+        raised = self._state.senders[self._state.senders["raised_ts"] > 0]
+        groups = by_place(raised, self._openings, self.idle_minutes * MINUTE)
+        return sorted(
+            (self._describe(who, since, endpoints) for who, since in groups),
+            key=lambda alert: (alert.raised_at, alert.alert_id),
+        )
 
-    def _describe(self, who: np.ndarray, endpoints) -> Alert:
-        first, place, generation = who[0], int(who[0]["endpoint"]), int(who[0]["generation"])
-        sources = [address_text(int(one["hi"]), int(one["lo"])) for one in who[:MAX_SOURCES]]
+    def _describe(self, who: np.ndarray, since: int, endpoints) -> Alert:
+        place, generation = int(who[0]["endpoint"]), int(who[0]["generation"])
+        sources = sources_of(who)
         host, method, template = self.place_of((place, generation), place, endpoints)
-        span = duration_text(int(who["last_ts"].max()) - int(who["first_ts"].min()))
         names = list(dict.fromkeys(name for one in who for name in _names(one)))
         requests, served = int(who["requests"].sum()), int(who["served"].sum())
         begin, end = int(who["first_ts"].min()), int(who["last_ts"].max())
-        several = f"{len(who):,} addresses" if len(who) > 1 else f"ip:{sources[0]}"
+        several, actor = named(who, sources)
         return Alert(
             detector=self.name,
             owasp=self.owasp,
@@ -68,32 +65,26 @@ class MassAssignment(Detector):
             confidence=0.85,
             first_seen=begin,
             last_seen=end,
-            raised_at=int(first["raised_ts"]),
+            raised_at=int(who[0]["raised_ts"]),
             host=host,
             method=method,
             endpoint=template,
-            actor=f"campaign:{place:016x}" if len(who) > 1 else f"ip:{sources[0]}",
+            actor=actor,
             actors=len(who),
             sources=sources,
             transactions=requests,
-            statistic={"name": "different fields", "value": float(max(bin(int(one["fields"])).count("1") for one in who))},
+            statistic={"name": "different fields", "value": float(max(int(one["fields"]).bit_count() for one in who))},
             threshold=float(self.least_fields),
             explanation=(
                 f"{several} sent {host} {method} {template} properties that no other client sends, in {requests} requests "
-                f"within {span}: {', '.join(f'`{name}`' for name in names[:12])}. "
+                f"within {duration_text(end - begin)}: {', '.join(f'`{name}`' for name in names[:12])}. "
                 f"{served} of them were taken; whether the properties were, their objects tell."
             ),
-            evidence=[_evidence(one, method) for one in who[:20]],
-            identity=f"{place}\0{generation}\0{int(first['key']):016x}\0{int(first['first_ts'])}",
+            evidence=evidence_of(who, method),
+            identity=f"{place}\0{generation}\0{since}",
         )
 
 
 def _names(sender: np.void) -> list[str]:
     """The first of its fields."""
     return [printable(sender["names"][k].tobytes().rstrip(b"\0")) for k in range(int(sender["shown"]))]
-
-
-def _evidence(sender: np.void, method: str) -> str:
-    """The newest request of an address."""
-    source = address_text(int(sender["hi"]), int(sender["lo"]))
-    return evidence_key(int(sender["last_ts"]), source, int(sender["port"]), method, int(sender["status"]))

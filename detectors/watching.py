@@ -18,9 +18,9 @@ Cold start: a median of one repeat, one address in six with more than five, coun
 import numpy as np
 
 from detectors.again import new_again, take_repeats
-from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from, duration_text, evidence_key
+from detectors.base import MINUTE, Alert, Detector, View, confidence_from, duration_text
+from detectors.by_place import by_place, evidence_of, named, new_openings, sources_of
 from detectors.enumeration_kernels import PAGING
-from sensor.core.addresses import address_text
 from sensor.inventory.secrets import name_hashes
 
 IGNORED = name_hashes(*PAGING)
@@ -43,6 +43,7 @@ class Watching(Detector):
     def __init__(self, **settings: float):
         super().__init__(**settings)
         self._state = new_again()
+        self._openings = new_openings()
 
     def update(self, view: View) -> None:
         take_repeats(
@@ -54,21 +55,19 @@ class Watching(Detector):
         """One alert for each endpoint, with everybody who watches there."""
         watchers = self._state.watchers
         raised = watchers[(watchers["raised_ts"] > 0) & (watchers["most"] >= self.least_repeats)]
-        raised = raised[np.lexsort((raised["key"], raised["raised_ts"]))]
-        places = dict.fromkeys(zip(raised["endpoint"].tolist(), raised["generation"].tolist(), strict=True))
-        found = [
-            self._describe(raised[(raised["endpoint"] == place) & (raised["generation"] == generation)], endpoints)
-            for place, generation in places
-        ]
-        return sorted(found, key=lambda alert: (alert.raised_at, alert.alert_id))
+        groups = by_place(raised, self._openings, self.idle_minutes * MINUTE)
+        return sorted(
+            (self._describe(who, since, endpoints) for who, since in groups),
+            key=lambda alert: (alert.raised_at, alert.alert_id),
+        )
 
-    def _describe(self, who: np.ndarray, endpoints) -> Alert:
-        first, place, generation = who[0], int(who[0]["endpoint"]), int(who[0]["generation"])
-        by_activity = who[np.lexsort((who["key"], -who["all"].astype(np.int64)))]
-        sources = [address_text(int(one["hi"]), int(one["lo"])) for one in by_activity[:MAX_SOURCES]]
+    def _describe(self, who: np.ndarray, since: int, endpoints) -> Alert:
+        place, generation, raised_at = int(who[0]["endpoint"]), int(who[0]["generation"]), int(who[0]["raised_ts"])
+        who = who[np.lexsort((who["key"], -who["all"].astype(np.int64)))]
+        sources = sources_of(who)
         begin, end, requests = int(who["first_ts"].min()), int(who["last_ts"].max()), int(who["all"].sum())
         host, method, template = self.place_of((place, generation), place, endpoints)
-        several = f"{len(who):,} addresses" if len(who) > 1 else f"ip:{sources[0]}"
+        several, actor = named(who, sources)
         return Alert(
             detector=self.name,
             owasp=self.owasp,
@@ -76,11 +75,11 @@ class Watching(Detector):
             confidence=confidence_from(float(who["nats"].max()) - self.threshold),
             first_seen=begin,
             last_seen=end,
-            raised_at=int(first["raised_ts"]),
+            raised_at=raised_at,
             host=host,
             method=method,
             endpoint=template,
-            actor=f"campaign:{place:016x}" if len(who) > 1 else f"ip:{sources[0]}",
+            actor=actor,
             actors=len(who),
             sources=sources,
             transactions=requests,
@@ -91,12 +90,6 @@ class Watching(Detector):
                 f"up to {float(who['most'].max()):,.0f} times in an hour for what had been asked for before; others look once "
                 "or a few times."
             ),
-            evidence=[_evidence(one, method) for one in by_activity[:20]],
-            identity=f"{place}\0{generation}\0{int(first['key']):016x}\0{int(first['first_ts'])}",
+            evidence=evidence_of(who, method),
+            identity=f"{place}\0{generation}\0{since}",
         )
-
-
-def _evidence(watcher: np.void, method: str) -> str:
-    """The newest request of an address."""
-    source = address_text(int(watcher["hi"]), int(watcher["lo"]))
-    return evidence_key(int(watcher["last_ts"]), source, int(watcher["port"]), method, int(watcher["status"]))

@@ -16,7 +16,14 @@ def hold(client, ts, thing, path="/cart/items", **more):
 
 
 def pay(client, ts):
-    return {"method": "POST", "path": "/checkout", "client": client, "ts": ts, "sent": b'{"method":"card"}', "request_bytes": 17}
+    return {
+        "method": "POST",
+        "path": "/checkout",
+        "client": client,
+        "ts": ts,
+        "sent": b'{"method":"card"}',
+        "request_bytes": 17,
+    }
 
 
 def shoppers(count=60):
