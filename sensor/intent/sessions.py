@@ -110,6 +110,12 @@ def part(state, session):
 
 
 @kernel
+def claim_to_stay(session):
+    """The smaller, the sooner a session gives way: who made few requests goes before who was silent for less than IDLE."""
+    return session["last_ts"] + (IDLE if session["requests"] >= LEAST else 0)
+
+
+@kernel
 def session_of(state, row):
     """The row's actor's place in the table, begun anew where it was silent for IDLE or is new."""
     identity, who = identity_of(row)
@@ -121,7 +127,7 @@ def session_of(state, row):
         if state.table[k]["key"] == key:
             found = k
             break
-        if state.table[k]["last_ts"] < state.table[found]["last_ts"]:
+        if claim_to_stay(state.table[k]) < claim_to_stay(state.table[found]):
             found = k
     session = state.table[found]
     if session["key"] != key or row["ts"] - session["last_ts"] > IDLE:
