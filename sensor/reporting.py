@@ -15,7 +15,7 @@ INCIDENTS = 40
 """Incidents that are told one by one, the gravest first."""
 POINTS = 300
 """Values of one incident in its plot."""
-SERVICES = 50
+SERVICES, AUTOMATION = 50, 25
 NUMBER = re.compile(r"\{int\}")
 PLACEHOLDER = re.compile(r"\{[a-z0-9_]+\}")
 QUERY_PARAMETER = re.compile(r"different values of query parameter (\S+?)[ ,.]")
@@ -50,6 +50,7 @@ def gather(store: Store, host: str | None = None, since: str | None = None, unti
         findings=queries.findings(store, host, None, None), alerts=alerts,
         incidents=[_incident(store, alert) for alert in alerts[:INCIDENTS]], blind=_blind(store),
         incomplete=_incomplete(store, where),
+        intents=_intents(store), automation=queries.actors(store, since, until, AUTOMATION, "bad_automation"),
         services=queries.encrypted_services(store, since, until, SERVICES),
         traffic=_traffic(store, where, summary["begin"], summary["end"]), sensors=summary["sensors"],
     )  # fmt: skip
@@ -67,6 +68,11 @@ def _incomplete(store: Store, where: queries.Where) -> dict[str, int]:
     """Transactions by what was not seen of them."""
     sql = f"SELECT arrayJoin(completeness) AS what, count() FROM transactions{where} GROUP BY what ORDER BY 2 DESC, 1"
     return dict(store.rows(sql, where.values))
+
+
+def _intents(store: Store) -> dict[str, int]:
+    """Actors by their intent, as far as one is told."""
+    return dict(store.rows("SELECT intent, count() FROM actors WHERE intent != 'unknown' GROUP BY intent ORDER BY 2 DESC, 1"))
 
 
 def _width(begin: int, end: int) -> int:

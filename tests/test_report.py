@@ -89,6 +89,8 @@ def test_it_tells_incidents_endpoints_and_findings(bundled):
     assert [row[0] for row in data] == sorted((row[0] for row in data), reverse=True)
     assert bundled.count("<svg") == 5  # values, two of outcomes, traffic, latency
     assert "expected next" in bundled
+    acts = bundled[bundled.index('id="actors"') : bundled.index('id="blind"')]
+    assert "ip:198.51.100.77" in acts and "ip:192.0.2.145" in acts and "2 bad automation" in acts and "are refused" in acts
 
 
 def test_it_stands_alone_and_is_small(bundled):
@@ -207,7 +209,7 @@ def test_ten_thousand_endpoints_stay_fluid(tmp_path):
         "sensitive_in_responses": [], "sensitive_in_requests": [], "sensitive_in_urls": [], "findings": [], "alerts": 0,
     }  # fmt: skip
     endpoints = [row | {"host": f"h{k % 100}.example", "endpoint": f"/v1/things{k}/{{int}}"} for k in range(10_000)]
-    text = page(Report("a", "b", 50_000, 100, 10, endpoints, [], [], [], [], {}, [], [], ["tap"]), __version__)
+    text = page(Report("a", "b", 50_000, 100, 10, endpoints, [], [], [], [], {}, {}, [], [], [], ["tap"]), __version__)
     assert len(text) < 3_000_000
     dom, complaints = browse(text, tmp_path)
     assert complaints == "" and "100 of 10000 endpoints" in dom and dom.count("<tr") < 110

@@ -11,13 +11,13 @@ UNKNOWN = -1.0
 """Of a share of nothing."""
 
 FEATURES = (
-    ("requests", "{:,.0f} requests", "log2"),
+    ("requests", "requests so far: {:,.0f}", "log2"),
     ("rate", "{:,.1f} requests a minute while it is active", "log2"),
     ("pace", "{:,.0f} ms from one request to the next, typically", "ms"),
     ("unsteadiness", "its pauses differ by a factor of {:,.1f}", "log2"),
     ("quick", "{:.0%} of its requests follow within 0.1 s", ""),
     ("hours", "it is active in {:.0f} hours of the day", ""),
-    ("endpoints", "{:,.0f} different endpoints", "log2"),
+    ("endpoints", "different endpoints: {:,.0f}", "log2"),
     ("variety", "its requests spread evenly over {:,.1f} kinds of endpoint", "log2"),
     ("top", "{:.0%} of its requests go to one kind of endpoint", ""),
     ("values", "{:,.1f} parameters a request", ""),
@@ -33,9 +33,9 @@ FEATURES = (
     ("assets", "{:.0%} of what it is given are pages, images, styles or scripts", ""),
     ("identity", "it is known by its {}", "identity"),
     ("agent", "it calls itself {}", "agent"),
-    ("agents", "it calls itself by {:,.0f} different names", "log2"),
-    ("fingerprints", "{:,.0f} different orders of header fields", "log2"),
-    ("addresses", "it comes from {:,.0f} addresses", "log2"),
+    ("agents", "different names that it goes by: {:,.0f}", "log2"),
+    ("fingerprints", "different orders of its header fields: {:,.0f}", "log2"),
+    ("addresses", "addresses that it comes from: {:,.0f}", "log2"),
     ("robots", "it {} robots.txt", "robots"),
 )
 """(name, its meaning in words, how its number is to be read back)"""

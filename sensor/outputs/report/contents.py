@@ -37,6 +37,10 @@ class Report:
     """figures of hygiene"""
     incomplete: dict[str, int]
     """transactions by what was not seen of them"""
+    intents: dict[str, int]
+    """actors by who seems to be behind them"""
+    automation: list[Row]
+    """those that behave as bad automation does, the busiest first: actor, bad_automation, transactions, endpoints, reasons"""
     services: list[Row]
     traffic: list[Row]
     """by stretch of time: at (seconds since the first), c2 to c5, none, p50, p95 (µs)"""
