@@ -90,7 +90,9 @@ def test_the_table_is_bounded_and_tells_who_gives_way():
 
 def test_a_flood_of_made_up_sessions_pushes_out_nobody_who_was_there():
     rows = [row | {"client": "10.1.0.1"} for row in requests(8)]
-    rows += [{"path": "/", "client": "198.51.100.7", "session": 1 + k, "ts": START + 10 * SECOND + k} for k in range(3 * ACTORS)]
+    rows += [
+        {"path": "/", "client": "198.51.100.7", "session": 1 + k, "ts": START + 10 * SECOND + k} for k in range(3 * ACTORS)
+    ]
     rows += [row | {"client": "10.1.0.1", "ts": row["ts"] + 20 * SECOND} for row in requests(4)]
     assert told(rows)["requests"].tolist() == [5, 10, 12]
 
