@@ -54,7 +54,7 @@ from sensor.core.records import FLOW, OPERATION
 from sensor.inventory.lexical import INT, LONGEST_WORD
 from sensor.inventory.refusals import REFUSED
 from sensor.inventory.secrets import EMAIL_SECRET, HARMLESS, is_among, name_hashes, plain_name_hash
-from sensor.inventory.values import IN_BODY, IN_PATH
+from sensor.inventory.values import IN_BODY, IN_PATH, find_in
 
 TRACKS = 32_768
 """Actors times parameters watched at once."""
@@ -68,6 +68,7 @@ CONTROL = np.dtype([
 ])  # fmt: skip
 """asked: requests of the row's address, wherever; owner: who was served the value in work before another asks for it; axis:
 (different values, draws) of each parameter of the request in work, in its fingerprint's group and in that of all"""
+SPACE = 32
 JSON_RPC, RPC_ID = OPERATION["jsonrpc"], U(plain_name_hash(b"id"))
 F_LOGIN, F_PAYMENT, F_CODE, F_SIGNUP = FLOW["login"], FLOW["payment"], FLOW["code"], FLOW["signup"]
 SAMPLED_FROM = 8
@@ -227,7 +228,7 @@ def is_ignored(state, value):
 
 
 @kernel
-def is_watched(state, row, value):
+def is_watched(state, row, arena, value):
     """Whether a value may be one of an enumeration: what others watch, and what was refused as malformed, is not."""
     if value["len"] == 0 or row["endpoint"] == 0 or is_ignored(state, value):
         return False
@@ -235,6 +236,10 @@ def is_watched(state, row, value):
         return True
     if value["secret"] != HARMLESS and value["secret"] != EMAIL_SECRET:
         return False
+    at = np.int64(value["at"])
+    end = at + min(np.int64(value["len"]), LONGEST_WORD)
+    if find_in(arena, at, end, SPACE) < end:
+        return False  # what people write
     if row["operation_type"] == JSON_RPC and value["slot"] == RPC_ID:
         return False  # the client's count of its requests (JSON-RPC 2.0, 4)
     flow, status = row["flow"], row["status"]
@@ -345,7 +350,7 @@ def enumerate_rows(state, rows, arena, values, count, threshold, min_distinct, i
         while at < count and values[at]["row"] == index:
             value = values[at]
             at += 1
-            if is_watched(state, row, value):
+            if is_watched(state, row, arena, value):
                 requests = max(requests, watch(state, row, value, arena, focused, threshold, min_distinct, idle))
                 add_to_combination(together, value)
         if together["kind"] > 1 and requests >= BUSY:

@@ -17,6 +17,8 @@ from sensor.inventory.values import IN_QUERY
 HOLDS, BUYERS = 16_384, 4_096
 SOON = 300_000_000_000
 """ns: who asks for the same once more within this time has clicked twice, tries again in a rush, or has changed his mind."""
+CLICKS = 20
+"""Times that nobody asks for the same within that time, however great the rush."""
 KEPT = 6 * 3_600_000_000_000
 """ns after which nobody remembers that the thing was held before."""
 PUT_POST_PATCH = 80  # `P`
@@ -25,8 +27,8 @@ F_CART, F_PAYMENT = FLOW["cart"], FLOW["payment"]
 RESERVATIONS = words_table("hold", "reserv")
 """In a template: what is held is a part of something that there is no more of."""
 
-HOLD = np.dtype([("last_ts", "<i8"), ("raised_ts", "<i8"), ("key", "<u8")])
-"""A thing that somebody held."""
+HOLD = np.dtype([("last_ts", "<i8"), ("raised_ts", "<i8"), ("key", "<u8"), ("clicks", "<u4")])
+"""A thing that somebody held. clicks: how often it was asked for since it was last counted."""
 BUYER = np.dtype([("key", "<u8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("paid", "<u8")])
 """How often somebody paid: what he holds afterwards is another thing."""
 
@@ -65,8 +67,10 @@ def hold_again(state, row, buyer, thing):
     hold = state.holds[way_of(state.holds, key)]
     known, before = hold["key"] == key, hold["last_ts"]
     if known and row["ts"] - before < SOON:
-        return -1  # and the time since it was counted goes on
+        hold["clicks"] += np.uint32(1)
+        return 1 if hold["clicks"] % CLICKS == 0 else -1  # and the time since it was counted goes on
     hold["key"] = key
+    hold["clicks"] = 0
     hold["last_ts"] = row["ts"]
     hold["raised_ts"] = 0
     return 1 if known and row["ts"] - before < KEPT else 0

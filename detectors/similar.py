@@ -11,9 +11,9 @@ from sensor.core.jit import kernel
 
 PLACES, RECENT, PROBES = 256, 256, 8
 """Endpoints whose texts are remembered, texts of each, and places that an endpoint may take."""
-FIRST, MANY = 20, 0.5
-"""Texts that are not judged yet; where more of them than this share repeat each other, the endpoint takes ready-made texts, and
-is not judged at all until it was silent for an hour."""
+FIRST, MANY, ALL = 20, 0.3, 0.8
+"""Texts that are not judged yet; where more of them than the first share repeat each other without a link, or than the second
+with one, the endpoint takes ready-made texts, and is not judged at all until it was silent for an hour."""
 UNLINKED, FEW_LINKS = 6, 1
 """Where no more than one of the first six texts has a web address in it, each later one that has advertises."""
 NEAR = 11
@@ -22,10 +22,11 @@ pairs; texts of people share words, and come so near once in some thousands: hen
 WINDOW = 3_600_000_000_000
 
 TEXT = np.dtype([("signature", "<u8"), ("exact", "<u8"), ("source", "<u8"), ("ts", "<i8")])
-TOPIC = np.dtype(
-    [("endpoint", "<u4"), ("next", "<u4"), ("last_ts", "<i8"), ("known", "<u4"), ("repeated", "<u4"), ("linked", "<u4")]
-)
-"""known, repeated: of the first FIRST texts; linked: of the first UNLINKED."""
+TOPIC = np.dtype([
+    ("endpoint", "<u4"), ("next", "<u4"), ("last_ts", "<i8"), ("known", "<u4"), ("repeated", "<u4"), ("plain", "<u4"),
+    ("linked", "<u4"),
+])  # fmt: skip
+"""known, repeated, plain (repeated without a link): of the first FIRST texts; linked: of the first UNLINKED."""
 NEW, REPEATED, AGAIN = range(3)
 """What a text is: its own; near another; the same request of the same source once more."""
 OF_SEVERAL = 3
@@ -46,6 +47,12 @@ def new_texts() -> Texts:
 
 
 @kernel
+def is_ready_made(topic):
+    """Whether an endpoint takes texts that its application writes."""
+    return topic["plain"] > MANY * FIRST or topic["repeated"] > ALL * FIRST
+
+
+@kernel
 def topic_of(texts, endpoint, ts):
     """Place of an endpoint's texts; -1 where all of its places are taken. An hour of silence gives one up."""
     first, free = np.int64(mix(U(endpoint))), np.int64(-1)
@@ -56,7 +63,7 @@ def topic_of(texts, endpoint, ts):
         if topic["endpoint"] == endpoint and not is_silent:
             topic["last_ts"] = max(topic["last_ts"], ts)
             return place
-        if topic["endpoint"] == endpoint and topic["repeated"] <= MANY * FIRST:
+        if topic["endpoint"] == endpoint and not is_ready_made(topic):
             # Its older texts do not count any more, all else does.
             topic["last_ts"] = ts
             return place
@@ -68,6 +75,7 @@ def topic_of(texts, endpoint, ts):
         topic["next"] = 0
         topic["known"] = 0
         topic["repeated"] = 0
+        topic["plain"] = 0
         topic["linked"] = 0
         topic["last_ts"] = ts
         for k in range(RECENT):
@@ -81,9 +89,10 @@ def is_judged(topic, said, linked):
     if topic["known"] < FIRST:
         topic["known"] += np.uint32(1)
         topic["repeated"] += np.uint32(said)
+        topic["plain"] += np.uint32(said and not linked)
         topic["linked"] += np.uint32(linked and topic["known"] <= UNLINKED)
         return False
-    return topic["repeated"] <= MANY * FIRST
+    return not is_ready_made(topic)
 
 
 @kernel

@@ -59,7 +59,7 @@ class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[privacy]"""
 
     key_file: str | None = None
-    """16 bytes that key the hashes of credentials; made on first use. Default: hash.key beside the embedded store"""
+    """16 bytes that key the hashes of credentials; made on first use. Default: hash.key in the state folder"""
 
 
 class Live(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,11 +18,15 @@ THEN_WITHIN = 60
 def follow_feed(
     feed: Callable[[], tuple[Feed, str]], path: pathlib.Path, seconds: float, then: str | None, say: Callable[[str], None]
 ) -> None:
-    """Ask for the feed every so many seconds until SIGINT or SIGTERM. A store that is away is told once, the file stays."""
+    """Ask for the feed every so many seconds until SIGINT or SIGTERM. A store that is away is told once, the file stays.
+
+    Raises OSError where the file cannot be written at the start.
+    """
     ended = threading.Event()
     before = [signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGINT, signal.SIGTERM)]
     written: list[Entry] | None = None
-    away = False
+    told: list[Entry] | None = None
+    begun = away = False
     try:
         while not ended.is_set():
             try:
@@ -30,14 +34,18 @@ def follow_feed(
                 away = False
                 if found.entries != written:
                     replace(path, text)
-                    say(f"{path}: {len(found.entries):,} entries, {len(found.left_out):,} left out.")
-                    worked = then is None or run(then, say)
-                    written = found.entries if worked else None  # what did not work is tried again
+                    begun, again, told = True, found.entries == told, found.entries
+                    if not again:
+                        say(f"{path}: {len(found.entries):,} entries, {len(found.left_out):,} left out.")
+                    worked = then is None or run(then, (lambda _: None) if again else say)
+                    written = found.entries if worked else None  # what did not work is tried again, and told once
             except StoreError as error:
                 if not away:
                     say(f"The feed stays as it is: {error}")
                 away = True
             except OSError as error:
+                if not begun:
+                    raise
                 say(f"{path} cannot be written and stays as it is: {error.strerror or error}.")
             ended.wait(seconds)
     finally:
@@ -73,5 +81,5 @@ def run(command: str, say: Callable[[str], None]) -> bool:
         say(f"{command!r} could not be run: {error}")
         return False
     if done.returncode:
-        say(f"{command!r} ended with status {done.returncode}: {done.stderr.strip()[-500:]}")
+        say(f"{command!r} ended with status {done.returncode}. {done.stderr.strip()[-500:]}".strip())
     return done.returncode == 0

@@ -217,6 +217,12 @@ def test_a_feed_that_is_followed_changes_with_the_store(tmp_path):
     assert not list(tmp_path.glob(".feed*"))
 
 
+def test_a_feed_that_cannot_be_written_at_the_start_ends(bundled_store):
+    arguments = ["export", "blocklist", "--store", bundled_store, "-o", "/nowhere/feed.csv", "--follow", "1"]
+    done = subprocess.run([sys.executable, "-m", "sensor", *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "/nowhere" in done.stderr and "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [

@@ -10,6 +10,7 @@ import textwrap
 import dpkt
 import pytest
 
+from sensor.cli import tables
 from sensor.config import load_config
 
 PCAPS = pathlib.Path(__file__).resolve().parent.parent / "pcaps"
@@ -271,3 +272,17 @@ def test_the_configuration_of_the_readme_is_one(tmp_path):
     (tmp_path / "t.toml").write_text(textwrap.dedent(block))
     config = load_config(str(tmp_path / "t.toml"))
     assert config.sensor == "tap-1" and config.suppress and config.notify and config.proxies.trusted
+
+
+def test_tables_are_told_by_field_on_a_narrow_terminal(monkeypatch, capsys):
+    """And where nobody watches they are as wide as they must be."""
+    columns = ["alert", "first seen", "endpoint", "explanation"]
+    rows = [["a211cf05bfd6f518", "2026-03-03T09:18:00.008172Z", "/v1/products/{int}", "x" * 200]]
+    tables.print_table(columns, rows)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "a211" in line]
+    assert line.split() == ["a211cf05bfd6f518", "2026-03-03T09:18:00Z", "/v1/products/{int}", "x" * 200]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "70")
+    tables.print_table(columns, rows)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["alert", "a211cf05bfd6f518"] and lines[2].split() == ["endpoint", "/v1/products/{int}"]

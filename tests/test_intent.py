@@ -20,6 +20,7 @@ from sensor.intent_training import TRAINED_ON, Examples, boosted, edges_of, scen
 from sensor.inventory.agents import AGENT_KINDS, agent_kind, calls_itself_crawler
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.values import VALUE
+from sensor.outputs.report.intent import intent_page
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 
@@ -249,6 +250,18 @@ def test_curves():
     told_all = curve("x", chances, np.zeros(200), classes)
     assert (told_all.auc, told_all.found, told_all.accused, told_all.unknown) == (1, 1, 0, 0)
     assert [(one.told, one.true) for one in reliability(chances, classes)] == [(0.1, 0), (0.2, 0), (0.7, 1), (0.9, 1)]
+
+
+def test_the_page_of_the_evaluation_has_a_line_for_every_scenario():
+    curves = [curve(f"scenario {k}", *made(k)) for k in range(12)]
+    page = intent_page(curves, [(0.1, 0.0), (0.9, 1.0)], ["sweep"], 1, "0")
+    assert all(f">scenario {k}</th>" in page for k in range(12)) and page.count("<svg") == 2 and "<script" not in page
+
+
+def made(seed):
+    """(chances, surprise, classes) of made-up sessions."""
+    rng = np.random.default_rng(seed)
+    return rng.dirichlet(np.ones(3), 50), np.zeros(50), rng.integers(0, 3, 50)
 
 
 def test_attacks_that_were_not_trained_on_are_told_from_the_crowd():

@@ -160,6 +160,13 @@ def test_what_a_killed_run_left_behind_is_put_aside(tmp_path, key):
     assert verified(path).rows == 3 and (tmp_path / "l.torn").read_bytes() == b'{"kind":"alert","half'
 
 
+def test_a_ledger_that_was_changed_is_not_gone_on_with(tmp_path, key):
+    path = written(tmp_path / "l", key, 2, 2)
+    path.write_bytes(path.read_bytes().replace(b"0000000000000001", b"0000000000000009", 1))
+    with pytest.raises(LedgerError, match="not those that were sealed"):
+        Ledger(path, key)
+
+
 def test_two_writers_do_not_share_a_ledger(tmp_path, key):
     path = written(tmp_path / "l", key, 2)
     first = Ledger(path, key)

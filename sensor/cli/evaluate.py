@@ -72,18 +72,24 @@ def _evaluate_intent(seed: int, out: str | None, as_json: bool) -> None:
     import dataclasses
 
     from sensor import __version__
-    from sensor.cli.tables import print_json, print_table
+    from sensor.cli.tables import print_json
     from sensor.evaluate_intent import evaluate_intent
     from sensor.intent.model import kept_model
     from sensor.outputs.report.intent import intent_page
 
     curves, bins = evaluate_intent(seed)
+    if as_json:
+        print_json([dataclasses.asdict(one) for one in curves] + [dataclasses.asdict(one) for one in bins])
+    else:
+        _print_intent(curves, bins)
     if out:
         page = intent_page(curves, [(one.told, one.true) for one in bins], kept_model().trained_on, seed, __version__)
         pathlib.Path(out).write_text(page, "utf-8")
-    if as_json:
-        print_json([dataclasses.asdict(one) for one in curves] + [dataclasses.asdict(one) for one in bins])
-        return
+
+
+def _print_intent(curves: list, bins: list) -> None:
+    from sensor.cli.tables import print_table
+
     names = ("scenario", "sessions", "bad", "auc", "found", "accused", "unknown")
     heads = ("scenario", "sessions", "of the attack", "area under ROC", "found", "others accused", "unknown")
     print_table(list(heads), [[getattr(one, name) for name in names] for one in curves])

@@ -155,7 +155,7 @@ def export_tests(
 @click.option(
     "--follow", type=click.FloatRange(1), metavar="SECONDS", help="Write it anew whenever it has changed, until Ctrl-C."
 )
-@click.option("--then", metavar="COMMAND", help="With --follow: run this after each change, as 'nginx -s reload'.")
+@click.option("--then", metavar="COMMAND", help="With --follow: run this after each change, without a shell.")
 @common
 def export_blocklist(
     form: str,

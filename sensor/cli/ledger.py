@@ -1,11 +1,25 @@
 """tapwatch ledger"""
 
 import pathlib
+import re
 import sys
 
 import click
 
 from sensor.cli.options import common, config_option, json_option, load_settings, store_dsn_of, verbose_option
+
+KEY_HELP = "The key that must have signed it; otherwise the one that it names is believed."
+
+
+class _Hex(click.ParamType):
+    """64 hexadecimal digits, as this program prints them."""
+
+    name = "hex"
+
+    def convert(self, value, param, ctx):
+        if not re.fullmatch(r"[0-9a-f]{64}", value):
+            self.fail(f"{value!r} is not 64 hexadecimal digits.", param, ctx)
+        return value
 
 
 @click.group()
@@ -19,9 +33,12 @@ def ledger() -> None:
 @ledger.command("verify")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.option(
-    "--public-key", metavar="HEX", help="The key that must have signed it; otherwise the one that it names is believed."
+    "--public-key",
+    metavar="HEX",
+    type=_Hex(),
+    help=KEY_HELP,
 )
-@click.option("--anchor", metavar="HEX", help="An anchor that was published: it must be in the ledger.")
+@click.option("--anchor", metavar="HEX", type=_Hex(), help="An anchor that was published: it must be in the ledger.")
 @click.option("--against-store", is_flag=True, help="Whether the alerts of the store are those of the ledger, too.")
 @json_option
 @common
@@ -75,7 +92,10 @@ def prove_command(file: str, text: str) -> None:
 @ledger.command("check")
 @click.argument("proof", type=click.File("rb"))
 @click.option(
-    "--public-key", metavar="HEX", help="The key that must have signed it; otherwise the one that it names is believed."
+    "--public-key",
+    metavar="HEX",
+    type=_Hex(),
+    help=KEY_HELP,
 )
 @verbose_option
 def check_command(proof, public_key: str | None) -> None:

@@ -1,11 +1,17 @@
 """Prints rows for people and programs. Every value may come from an attacker: control characters and markup are made inert."""
 
 import itertools
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 import click
+
+FRACTION = re.compile(r"\b(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+Z")
+"""Parts of a second, which tables for people leave out."""
+READABLE = 48
+"""Columns of text up to which a cell is not broken."""
 
 
 def inert(value: Any) -> str:
@@ -26,22 +32,31 @@ def _escape(code: int) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
-    """A table on stdout; without colour and as wide as its content when stdout is no terminal."""
+    """A table on stdout; without colour and as wide as its content when stdout is no terminal.
+
+    On a terminal that is too narrow for it each row is told field by field: a table of broken words cannot be read.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    rows = [list(row) for row in rows]
+    cells = [[FRACTION.sub(r"\1Z", inert(value)) for value in row] for row in rows]
+    widths = [max(len(one.encode()) for one in column) + 4 for column in zip(columns, *cells, strict=True)]
+    console = _console(sum(widths))
+    longest = sum(min(width, READABLE) for width in widths)
+    if sys.stdout.isatty() and longest > console.width:
+        for texts in cells:
+            print_fields(list(zip(columns, texts, strict=True)))
+            click.echo()
+        return
     table = Table(title=Text(inert(title)) if title else None, box=box.SIMPLE_HEAD, pad_edge=False)
-    widths = [0]
-    for column in columns:
-        table.add_column(Text(inert(column)), overflow="fold")
-    for row in rows:
-        cells = [inert(value) for value in row]
-        widths.append(sum(len(cell.encode()) + 4 for cell in cells))
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(Text(inert(column)), overflow="fold", no_wrap=width <= READABLE)
+    for row, texts in zip(rows, cells, strict=True):
         numeric = [isinstance(value, (int, float)) for value in row]
-        table.add_row(*[Text(cell, justify="right" if n else "left") for cell, n in zip(cells, numeric, strict=True)])
-    heading = sum(len(column.encode()) + 4 for column in columns)
-    _console(max(*widths, heading)).print(table)
+        table.add_row(*[Text(cell, justify="right" if n else "left") for cell, n in zip(texts, numeric, strict=True)])
+    console.print(table)
 
 
 def print_fields(fields: Sequence[tuple[str, Any]]) -> None:

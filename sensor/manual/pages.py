@@ -5,13 +5,13 @@ import importlib
 import inspect
 import pathlib
 import re
+import tempfile
 from collections.abc import Callable
 
 import click
 import msgspec
 
 FOLDER = pathlib.Path(__file__).parent
-MADE = re.compile(r"CREATE (?:OR REPLACE )?(TABLE|VIEW)(?: IF NOT EXISTS)? (\w+)(.*?)\nCOMMENT '([^']*)'", re.DOTALL)
 MAN_END = """.SH OPTIONS
 Each command tells its own: \\fBtapwatch\\fR \\fIcommand\\fR \\fB\\-\\-help\\fR.
 .SH ENVIRONMENT
@@ -73,10 +73,17 @@ def configuration() -> str:
                 default = defaults[field.target.id]
                 if isinstance(default, msgspec.Struct):
                     continue  # a section of its own
-                shown = "" if default is msgspec.NODEFAULT else f" = {default!r}"
+                shown = "" if default is msgspec.NODEFAULT else f" = {_toml(default)}"
                 lines.append(f"- `{field.target.id}{shown}`{': ' * bool(told)}{told}")
         lines.append("")
     return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    """A default as TOML would have it."""
+    if value is None:
+        return "(none)"
+    return "{}" if value == {} else msgspec.json.encode(value).decode()
 
 
 def detectors() -> str:
@@ -110,23 +117,20 @@ def _notes(kind: type) -> dict[str, str]:
 
 
 def schema() -> str:
-    """Tables and views with what their columns mean, from the schema's own comments."""
-    from sensor.store.migrations import schema_text
+    """Tables and views with what their columns mean, as ClickHouse itself tells it of a new store."""
+    from sensor.store.open import open_store
 
     lines = ["# The ClickHouse schema", "", "Read the views; tables named `…_versions` hold one row a run and change.", ""]
-    text = schema_text()
-    for found in re.finditer(
-        r"CREATE (?:OR REPLACE )?(TABLE|VIEW)(?: IF NOT EXISTS)? (\w+)(.*?)\nCOMMENT '([^']*)'", text, re.DOTALL
-    ):
-        kind, name, body, told = found.groups()
-        lines += [f"## {name} ({kind.lower()})", "", told, ""]
-        lines += [f"- `{column}` {what}: {note}" for column, what, note in _columns(body)]
+    with tempfile.TemporaryDirectory() as folder, open_store(f"chdb://{folder}/store") as store:
+        tables = store.rows("SELECT name, engine, comment FROM system.tables WHERE database = currentDatabase() ORDER BY name")
+        columns = store.rows(
+            "SELECT table, name, type, comment FROM system.columns WHERE database = currentDatabase() ORDER BY table, position"
+        )
+    for table, engine, told in tables:
+        lines += [f"## {table} ({'view' if engine == 'View' else 'table'})", "", told, ""]
+        lines += [f"- `{name}` {kind}{': ' * bool(note)}{note}" for of, name, kind, note in columns if of == table]
         lines.append("")
     return "\n".join(lines)
-
-
-def _columns(body: str) -> list[tuple[str, str, str]]:
-    return re.findall(r"^    (\w+) ([A-Z]\w+(?:\([^\n]*?\))?)[^\n]*? COMMENT '([^']*)'", body, re.MULTILINE)
 
 
 GENERATED: dict[str, Callable[[], str]] = {

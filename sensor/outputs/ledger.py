@@ -135,6 +135,7 @@ class Ledger:
                     unsealed.append(line)
                     continue
                 seal = _decoded(line, Seal, "a seal")
+                _check_block(seal, unsealed, self._number + 1, self._previous, self._key.public_key())
                 self._number, self._previous, sealed = seal.seal, seal_hash(line), file.tell()
                 for row in unsealed:
                     self._remember(merkle.leaf_hash(row))
@@ -209,7 +210,10 @@ def _decoded(line: bytes, kind: Any, what: str) -> Any:
 
 def _open(file: BinaryIO) -> tuple[Head, Iterator[bytes]]:
     """(first line, the lines behind it). Raises LedgerError."""
-    head = _decoded(file.readline(LONGEST), Head, "a first line")
+    try:
+        head = _decoded(file.readline(LONGEST), Head, "a first line")
+    except LedgerError:
+        raise LedgerError("The file is no ledger, or its first line was changed.") from None
     if head.tapwatch_ledger != 1:
         raise LedgerError(f"The ledger is of version {head.tapwatch_ledger}; this program knows 1.")
     return head, iter(lambda: file.readline(LONGEST), b"")
@@ -237,6 +241,15 @@ def _check_signature(seal: Seal, key: Ed25519PublicKey) -> None:
         raise LedgerError(f"Seal {seal.seal} was not signed by the key of the ledger.") from None
 
 
+def _check_block(seal: Seal, rows: list[bytes], number: int, previous: bytes, key: Ed25519PublicKey) -> None:
+    """Raises LedgerError unless a seal follows the one before it, is signed, and seals these rows."""
+    if seal.seal != number or seal.previous != previous.hex():
+        raise LedgerError(f"Seal {seal.seal} does not follow the one before it: something was removed, inserted or moved.")
+    _check_signature(seal, key)
+    if seal.rows != len(rows) or seal.root != merkle.root([merkle.leaf_hash(row) for row in rows]).hex():
+        raise LedgerError(f"The rows of seal {number} are not those that were sealed.")
+
+
 def blocks(file: BinaryIO, public_key: str | None = None) -> Iterator[tuple[list[bytes], Seal, bytes]]:
     """(lines of rows, their seal, hash of the seal) of a ledger, each verified against what stands before it.
 
@@ -252,11 +265,7 @@ def blocks(file: BinaryIO, public_key: str | None = None) -> Iterator[tuple[list
             continue
         seal = _decoded(line, Seal, f"a seal behind seal {number}")
         number += 1
-        if seal.seal != number or seal.previous != previous.hex():
-            raise LedgerError(f"Seal {seal.seal} does not follow the one before it: something was removed, inserted or moved.")
-        _check_signature(seal, key)
-        if seal.rows != len(rows) or seal.root != merkle.root([merkle.leaf_hash(row) for row in rows]).hex():
-            raise LedgerError(f"The rows of seal {number} are not those that were sealed.")
+        _check_block(seal, rows, number, previous, key)
         previous = seal_hash(line)
         yield rows, seal, previous
         rows = []

@@ -5,10 +5,12 @@ from pygal.style import Style
 
 from sensor.outputs.report.contents import Incident, Row
 
+LINES = 20
+"""Of a plot, at most: pygal would make up colours of more, and cannot of those that the page names."""
 STYLE = Style(
     background="transparent", plot_background="transparent", foreground="var(--ink)", foreground_strong="var(--ink)",
-    foreground_subtle="var(--faint)", font_family="inherit", colors=tuple(f"var(--plot{k})" for k in range(1, 6)),
-    value_colors=("var(--ink)",) * 5, title_font_size=15, legend_font_size=13, label_font_size=12, major_label_font_size=12,
+    foreground_subtle="var(--faint)", font_family="inherit", colors=tuple(f"var(--plot{1 + k % 5})" for k in range(LINES)),
+    value_colors=("var(--ink)",) * LINES, title_font_size=15, legend_font_size=13, label_font_size=12, major_label_font_size=12,
     opacity="1", opacity_hover="1", transition="0s",
 )  # fmt: skip
 LABELS = 6
