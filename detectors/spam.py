@@ -11,8 +11,9 @@ are not). The share that is usual is learned at each endpoint.
 
 Threshold: as for log-ins, once in 1,000,000 ordinary texts at the earliest. One address must have repeated itself
 `min_attempts` = 15 times, in bodies that differ: who sends one request again and again tries to be heard, and spams nobody.
-Cold start: the first 20 texts of an endpoint are not judged; where 30 % of them repeat each other without a
-link, or 80 % with one, it takes ready-made texts (forms with a template, what applications share), and nothing there is. Then its usual share is drawn to `usual_failures` = 0.3.
+Cold start: the first 20 texts of an endpoint are not judged; where 30 % of them repeat each other without a link, or 80 %
+with one, it takes ready-made texts (forms with a template, what applications share), and nothing there is. Then its usual
+share is drawn to `usual_failures` = 0.3.
 """
 
 import numpy as np
