@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from detectors.campaigns import counted_by_bits, distinct_bits
-from detectors.statistics import normal_tail_nats
+from detectors.statistics import nats_against_others
 from detectors.ways import way_of
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
@@ -115,12 +115,10 @@ def pass_time(usual, generation, ts, idle):
 @kernel
 def surprise(usual, watcher, own):
     """Nats of ln(1 + repeats) = own against the endpoint's other addresses."""
-    taught = min(TEACHES, max(0.0, watcher["taught"]))
-    others = max(0.0, usual["addresses"] - (0.0 if watcher["taught"] < 0 else 1.0))
-    mean = (max(0.0, usual["sum"] - taught) + PRIOR * USUAL_LOG) / (others + PRIOR)
-    squares = max(0.0, usual["squares"] - taught * taught)
-    square = (squares + PRIOR * (SPREAD * SPREAD + USUAL_LOG * USUAL_LOG)) / (others + PRIOR)
-    return normal_tail_nats((own - mean) / max(LEAST_SPREAD, math.sqrt(max(0.0, square - mean * mean))))
+    taught = min(TEACHES, watcher["taught"])
+    return nats_against_others(
+        own, taught, usual["addresses"], usual["sum"], usual["squares"], PRIOR, USUAL_LOG, SPREAD, LEAST_SPREAD
+    )
 
 
 @kernel

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from detectors.campaigns import counted_by_bits
-from detectors.statistics import normal_tail_nats
+from detectors.statistics import nats_against_others
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.inventory.refusals import REFUSED
@@ -93,9 +93,14 @@ def strangers_nats(slot, track):
     """Surprise at so many others whose things an actor was served, against the other actors of the parameter."""
     if track["met"] < 0:
         return 0.0
-    others = max(0.0, slot["askers"] - 1.0)
-    mean = (max(0.0, slot["met"] - track["met"]) + PRIOR * USUAL_LOG) / (others + PRIOR)
-    squares = max(0.0, slot["met_squares"] - track["met"] * track["met"])
-    square = (squares + PRIOR * (SPREAD * SPREAD + USUAL_LOG * USUAL_LOG)) / (others + PRIOR)
-    deviation = max(LEAST_SPREAD, math.sqrt(max(0.0, square - mean * mean)))
-    return normal_tail_nats((owners_met(track) - mean) / deviation)
+    return nats_against_others(
+        owners_met(track),
+        track["met"],
+        slot["askers"],
+        slot["met"],
+        slot["met_squares"],
+        PRIOR,
+        USUAL_LOG,
+        SPREAD,
+        LEAST_SPREAD,
+    )

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from detectors.campaigns import counted_by_bits
-from detectors.statistics import normal_tail_nats
+from detectors.statistics import nats_against_others
 from detectors.ways import way_of
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
@@ -111,17 +111,15 @@ def note_network(host, bearer, row, idle):
         return 0.0
     bearer["networks"] = bits
     networks = counted_by_bits(bits)
-    own = math.log(networks)
     bearer["most"] = max(bearer["most"], networks)
-    others = max(0.0, host["tokens"] - (0.0 if before < 0 else 1.0))
-    total, squares = host["sum"] - max(0.0, before), host["squares"] - max(0.0, before) ** 2
-    mean = (max(0.0, total) + PRIOR * USUAL_LOG) / (others + PRIOR)
-    square = (max(0.0, squares) + PRIOR * (SPREAD * SPREAD + USUAL_LOG * USUAL_LOG)) / (others + PRIOR)
+    nats = nats_against_others(
+        math.log(networks), before, host["tokens"], host["sum"], host["squares"], PRIOR, USUAL_LOG, SPREAD, LEAST_SPREAD
+    )
     host["tokens"] += 1.0 if before < 0 else 0.0
     after = taught(bits)
     host["sum"] += after - max(0.0, before)
     host["squares"] += after * after - max(0.0, before) ** 2
-    return normal_tail_nats((own - mean) / max(LEAST_SPREAD, math.sqrt(max(0.0, square - mean * mean))))
+    return nats
 
 
 @kernel

@@ -32,3 +32,18 @@ def more_than_expected_nats(hits, trials, share):
 def fewer_than_expected_nats(hits, trials, share):
     """Chernoff bound on -ln P(X <= hits)."""
     return more_than_expected_nats(trials - hits, trials, 1.0 - share)
+
+
+@kernel
+def nats_against_others(own, taught, count, total, squares, prior, usual, spread, least):
+    """Surprise of one value of a population against all others of it: normal, by their mean and deviation.
+
+    taught: what the value itself added to `total` (and its square to `squares`), negative for nothing; count: how many are in
+    these. Until many are known a mean of `usual` and a deviation of `spread` count for `prior` of them; least: deviation at the
+    least, as nobody knows the tail of a few hundred.
+    """
+    before = max(0.0, taught)
+    others = max(0.0, count - (0.0 if taught < 0 else 1.0))
+    mean = (max(0.0, total - before) + prior * usual) / (others + prior)
+    square = (max(0.0, squares - before * before) + prior * (spread * spread + usual * usual)) / (others + prior)
+    return normal_tail_nats((own - mean) / max(least, math.sqrt(max(0.0, square - mean * mean))))

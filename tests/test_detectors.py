@@ -14,7 +14,7 @@ from detectors.enumeration import Enumeration
 from detectors.enumeration_kernels import CONTROL, TRACK
 from detectors.incidents import claim, update
 from detectors.sets import CAPACITY, add_pair, new_pair_set
-from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
+from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, nats_against_others, normal_tail_nats
 from sensor.inventory.analyse import Inventory
 from sensor.simulate.texts import review
 
@@ -251,6 +251,25 @@ def test_tails_against_the_exact_distributions():
     assert 0 < more_than_expected_nats(20.0, 50.0, 0.1) <= exact
     assert more_than_expected_nats(2.0, 50.0, 0.1) == 0.0
     assert fewer_than_expected_nats(0.0, 100.0, 0.2) == pytest.approx(-100 * log(0.8))
+
+
+def test_a_value_is_held_against_the_others_without_itself():
+    """Against the mean and deviation that NumPy gives of the others and as many of the prior."""
+    rng = np.random.default_rng(2)
+    values = rng.normal(1.0, 0.5, 60).clip(0)
+    own = float(values[7])
+    others = np.delete(values, 7)
+    prior, usual, spread = 20.0, 0.7, 0.9
+    mean = (others.sum() + prior * usual) / (59 + prior)
+    square = ((others**2).sum() + prior * (spread**2 + usual**2)) / (59 + prior)
+    expected = normal_tail_nats((5.0 - mean) / np.sqrt(square - mean**2))
+    sums = (60.0, float(values.sum()), float((values**2).sum()))
+    assert nats_against_others(5.0, own, *sums, prior, usual, spread, 0.1) == pytest.approx(expected)
+    fresh = (59.0, float(others.sum()), float((others**2).sum()))
+    assert nats_against_others(5.0, -1.0, *fresh, prior, usual, spread, 0.1) == pytest.approx(expected)
+    assert nats_against_others(5.0, -1.0, 0.0, 0.0, 0.0, prior, usual, spread, 4.0) == pytest.approx(
+        normal_tail_nats((5 - usual) / 4)
+    )
 
 
 def test_pairs_are_remembered_and_rarely_mistaken():
