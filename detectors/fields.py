@@ -27,7 +27,7 @@ PRIVILEGES = name_hashes(
 """Names of properties that a server decides on: rights, money, whose something is."""
 LEARNED_REQUESTS, LEARNED_ADDRESSES = 20, 8
 """Requests, and addresses that they come from, from which on an endpoint's fields are known."""
-HABIT = 4
+HABIT = 10
 """Addresses that send a field, from which on it is one of the endpoint's."""
 SHOWN, NAME_LIMIT = 6, 32
 """Names that are kept of a sender's fields, and bytes of each."""

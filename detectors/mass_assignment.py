@@ -1,7 +1,7 @@
 """Requests bring properties that the server decides on, and that no other client sends: role, is_admin, balance (API3:2023).
 
 Statistic: fields of JSON or form bodies that bear the name of a right, of money or of an owner (detectors/fields.py), that
-fewer than four addresses have ever sent to the endpoint, by one address; and how many different sets of them it tried.
+fewer than ten addresses have ever sent to the endpoint, by one address; and how many different sets of them it tried.
 
 Null model: clients are programs: all of a version send the same fields, so that an endpoint's fields are known after 20
 requests of eight addresses. A new version brings new fields, but the same ones each time, and for many addresses.
