@@ -24,9 +24,10 @@ from sensor.live_store import LiveStore
 from sensor.notifying import Notifiers
 from sensor.outputs.lines import Lines, alert_line, rfc3339
 from sensor.outputs.metrics import Figures, InterfaceFigures, MetricsServer
-from sensor.pipeline import Pipeline, StoreSink
+from sensor.pipeline import Pipeline
 from sensor.service import INFO, NOTICE, WARNING, Manager
 from sensor.shedding import Shedding
+from sensor.sinks import StoreSink
 from sensor.store.errors import StoreError
 from sensor.suppression import Suppression, suppression_of
 from sensor.taps import Tap, Taps

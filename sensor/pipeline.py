@@ -9,7 +9,6 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -23,7 +22,7 @@ from sensor.capture.filter import Filter
 from sensor.config import Config, ConfigError
 from sensor.core.reasons import REASON, REASONS
 from sensor.core.records import PACKET, Batch
-from sensor.intent.actors import Actors, Judge, latest
+from sensor.intent.actors import Actors
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.encrypted import Encrypted
 from sensor.inventory.merging import TemplateChange
@@ -31,6 +30,7 @@ from sensor.inventory.samples import grant_samples, new_grants
 from sensor.packets.decode import decode, new_decoder
 from sensor.packets.encap import encap_texts
 from sensor.packets.fragments import new_side
+from sensor.sinks import Sink, TellActors
 from sensor.worker import Worker, in_order, join
 
 ANALYSED_AT_ONCE = 8_192
@@ -46,31 +46,8 @@ Release = Callable[[], None]
 """Called once the bytes of a chunk are not needed any more."""
 
 
-TellActors = Callable[[np.ndarray], None]
-"""Called with SESSION[n] (sensor.intent.sessions) of actors of which there is something new to tell, in the order of time."""
 ACTORS_AT_ONCE = 8_192
 """Sessions that are gathered before they are told: most of a session's states are outdated by then."""
-
-
-class Sink(Protocol):
-    """Takes finished transactions."""
-
-    def transactions(self, batch: Batch, wire: dict[str, np.ndarray], encaps: list[str], capture: str) -> None: ...
-
-
-class StoreSink:
-    """Hands transactions to the store's writer."""
-
-    def __init__(self, writer):
-        self._writer = writer
-        self._judge = Judge()
-
-    def actors(self, sessions: np.ndarray) -> None:
-        """The latest state of each session among SESSION[n], with what the model makes of it."""
-        self._writer.actors(self._judge.rows(latest(sessions)))
-
-    def transactions(self, batch: Batch, wire: dict[str, np.ndarray], encaps: list[str], capture: str) -> None:
-        self._writer.transactions(batch, encaps, capture)
 
 
 def make_detectors(settings: dict[str, dict[str, float]]) -> list[Detector]:

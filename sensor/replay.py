@@ -13,7 +13,8 @@ from sensor.core.reasons import REASON, REASONS, named
 from sensor.hygiene import hygiene
 from sensor.ledgering import open_ledger
 from sensor.outputs.lines import Lines, alert_line
-from sensor.pipeline import Pipeline, StoreSink
+from sensor.pipeline import Pipeline
+from sensor.sinks import StoreSink
 from sensor.suppression import suppression_of
 from sensor.warmup import ready_kernels
 

@@ -15,8 +15,9 @@ from sensor.capture.files import CaptureFile
 from sensor.config import Config, ConfigError
 from sensor.core.records import TRANSACTION
 from sensor.correlating import FLEET, correlate
-from sensor.pipeline import Pipeline, StoreSink
+from sensor.pipeline import Pipeline
 from sensor.simulate.scenarios import Scenario, write_scenario
+from sensor.sinks import StoreSink
 from sensor.store import open_store
 from sensor.store.decode import NUMBERS, SELECTED, STRINGS, decode_transactions
 from sensor.store.writer import Writer
