@@ -46,7 +46,7 @@ def _frame(to_server: bool, seq: int, ack: int, flags: int, payload: bytes) -> b
 def example_capture() -> bytes:
     """A pcap file of one small conversation that touches every stage: a log-in with a query, and its answer."""
     request = b"POST /login/1?user=2 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\nContent-Length: 0\r\n\r\n"
-    response = b"HTTP/1.1 401 Unauthorized\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n"
+    response = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a":1}'
     frames = [
         _frame(True, 0, 0, 2, b""),
         _frame(False, 0, 1, 18, b""),
