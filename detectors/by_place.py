@@ -1,8 +1,10 @@
 """Addresses that stand out, by the endpoint at which they do: one incident each, whose name stays when members come and go."""
 
+import abc
+
 import numpy as np
 
-from detectors.base import MAX_SOURCES, evidence_key
+from detectors.base import MAX_EVIDENCE, MAX_SOURCES, MINUTE, Alert, Detector, evidence_key
 from sensor.core.addresses import address_text
 from sensor.inventory.endpoints import CAPACITY
 
@@ -48,5 +50,32 @@ def evidence_of(who: np.ndarray, method: str) -> list[str]:
     """The newest request of each of the first."""
     return [
         evidence_key(int(one["last_ts"]), source, int(one["port"]), method, int(one["status"]))
-        for one, source in zip(who[:20], sources_of(who[:20]), strict=True)
+        for one, source in zip(who[:MAX_EVIDENCE], sources_of(who[:MAX_EVIDENCE]), strict=True)
     ]
+
+
+class ByPlace(Detector):
+    """A detector whose incidents are addresses that stand out at one endpoint."""
+
+    idle_minutes: int
+    """silence after which an address begins anew"""
+
+    def __init__(self, **settings: float):
+        super().__init__(**settings)
+        self._openings = new_openings()
+
+    def alerts(self, endpoints) -> list[Alert]:
+        """One alert for each endpoint, with everybody who stands out there."""
+        groups = by_place(self._raised(), self._openings, self.idle_minutes * MINUTE)
+        return sorted(
+            (self._describe(who, since, endpoints) for who, since in groups),
+            key=lambda alert: (alert.raised_at, alert.alert_id),
+        )
+
+    @abc.abstractmethod
+    def _raised(self) -> np.ndarray:
+        """Entries that stand out, as by_place wants them."""
+
+    @abc.abstractmethod
+    def _describe(self, who: np.ndarray, since: int, endpoints) -> Alert:
+        """The incident of these entries of one endpoint, open since then (ns)."""

@@ -15,7 +15,8 @@ Cold start: before 20 ordinary requests 1,000 things, 10 levels and 10 aliases a
 
 import numpy as np
 
-from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from, duration_text, evidence_key, printable
+from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from, duration_text, printable
+from detectors.by_place import evidence_of
 from detectors.sizes import NAMES, OF_ALIASES, OF_DEPTH, new_sizes, take_sizes
 from sensor.core.addresses import address_text
 
@@ -85,12 +86,6 @@ class Excess(Detector):
                 f"within {duration_text(end - begin)}; others ask for up to {int(most['usual']):,}. "
                 f"They were answered with {int(askers['bytes'].sum()):,} bytes in all."
             ),
-            evidence=[_evidence(one, method) for one in askers[:20]],
+            evidence=evidence_of(askers, method),
             identity=f"{key:016x}\0{int(first['first_ts'])}",
         )
-
-
-def _evidence(asker: np.void, method: str) -> str:
-    """The newest of an address's requests."""
-    source = address_text(int(asker["hi"]), int(asker["lo"]))
-    return evidence_key(int(asker["last_ts"]), source, int(asker["port"]), method, int(asker["status"]))

@@ -17,9 +17,9 @@ Made-up accounts of which each has an address of its own are not found.
 
 import numpy as np
 
-from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from, duration_text, evidence_key
+from detectors.base import MINUTE, Alert, Detector, View, confidence_from, duration_text
+from detectors.by_place import evidence_of, sources_of
 from detectors.entries import PRIOR_WEIGHT, REPEATS, new_entries, take_entries
-from sensor.core.addresses import address_text
 from sensor.core.records import FLOW
 
 WATCHED = np.zeros(len(FLOW), np.uint8)
@@ -66,7 +66,7 @@ class FlowAbuse(Detector):
 
     def _describe(self, place: int, floor: np.void, who: np.ndarray, endpoints) -> Alert:
         who = who[np.lexsort((who["lo"], who["hi"], -who["all"].astype(np.int64)))]
-        sources = [address_text(int(one["hi"]), int(one["lo"])) for one in who[:MAX_SOURCES]]
+        sources = sources_of(who)
         raised = [int(floor["raised_ts"])] if floor["raised_ts"] else [int(one) for one in who["raised_ts"] if one]
         begin, end, entries = int(who["first_ts"].min()), int(who["last_ts"].max()), int(who["all"].sum())
         host, method, template = self.place_of((place, int(floor["generation"])), place, endpoints)
@@ -96,12 +96,6 @@ class FlowAbuse(Detector):
                 f"{entries / len(who):.1f} times each; {usual:.1%} of the addresses do so {REPEATS} times or more in an hour, "
                 "as far as is known."
             ),
-            evidence=[_evidence(one, method) for one in who[:20]],
+            evidence=evidence_of(who, method),
             identity=f"{place}\0{int(floor['generation'])}\0{min(raised)}",
         )
-
-
-def _evidence(entrant: np.void, method: str) -> str:
-    """The newest entry of an address."""
-    source = address_text(int(entrant["hi"]), int(entrant["lo"]))
-    return evidence_key(int(entrant["last_ts"]), source, int(entrant["port"]), method, int(entrant["status"]))

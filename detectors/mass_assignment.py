@@ -13,12 +13,12 @@ Cold start: nothing is told of an endpoint before its fields are known.
 
 import numpy as np
 
-from detectors.base import MINUTE, Alert, Detector, View, duration_text, printable
-from detectors.by_place import by_place, evidence_of, named, new_openings, sources_of
+from detectors.base import MINUTE, Alert, View, duration_text, printable
+from detectors.by_place import ByPlace, evidence_of, named, sources_of
 from detectors.fields import PRIVILEGES, new_fields, take_fields
 
 
-class MassAssignment(Detector):
+class MassAssignment(ByPlace):
     """Properties that are not a client's to set."""
 
     name = "mass_assignment"
@@ -33,7 +33,6 @@ class MassAssignment(Detector):
     def __init__(self, **settings: float):
         super().__init__(**settings)
         self._state = new_fields()
-        self._openings = new_openings()
 
     def update(self, view: View) -> None:
         take_fields(
@@ -41,14 +40,8 @@ class MassAssignment(Detector):
             int(self.least_fields), self.idle_minutes * MINUTE,
         )  # fmt: skip
 
-    def alerts(self, endpoints) -> list[Alert]:
-        """One alert for each endpoint, with everybody who tries there."""
-        raised = self._state.senders[self._state.senders["raised_ts"] > 0]
-        groups = by_place(raised, self._openings, self.idle_minutes * MINUTE)
-        return sorted(
-            (self._describe(who, since, endpoints) for who, since in groups),
-            key=lambda alert: (alert.raised_at, alert.alert_id),
-        )
+    def _raised(self) -> np.ndarray:
+        return self._state.senders[self._state.senders["raised_ts"] > 0]
 
     def _describe(self, who: np.ndarray, since: int, endpoints) -> Alert:
         place, generation = int(who[0]["endpoint"]), int(who[0]["generation"])

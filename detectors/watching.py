@@ -18,15 +18,15 @@ Cold start: a median of one repeat, one address in six with more than five, coun
 import numpy as np
 
 from detectors.again import new_again, take_repeats
-from detectors.base import MINUTE, Alert, Detector, View, confidence_from, duration_text
-from detectors.by_place import by_place, evidence_of, named, new_openings, sources_of
+from detectors.base import MINUTE, Alert, View, confidence_from, duration_text
+from detectors.by_place import ByPlace, evidence_of, named, sources_of
 from detectors.enumeration_kernels import PAGING
 from sensor.inventory.secrets import name_hashes
 
 IGNORED = name_hashes(*PAGING)
 
 
-class Watching(Detector):
+class Watching(ByPlace):
     """Prices and stock that are watched."""
 
     name = "watching"
@@ -43,7 +43,6 @@ class Watching(Detector):
     def __init__(self, **settings: float):
         super().__init__(**settings)
         self._state = new_again()
-        self._openings = new_openings()
 
     def update(self, view: View) -> None:
         take_repeats(
@@ -51,15 +50,9 @@ class Watching(Detector):
             self.idle_minutes * MINUTE,
         )  # fmt: skip
 
-    def alerts(self, endpoints) -> list[Alert]:
-        """One alert for each endpoint, with everybody who watches there."""
+    def _raised(self) -> np.ndarray:
         watchers = self._state.watchers
-        raised = watchers[(watchers["raised_ts"] > 0) & (watchers["most"] >= self.least_repeats)]
-        groups = by_place(raised, self._openings, self.idle_minutes * MINUTE)
-        return sorted(
-            (self._describe(who, since, endpoints) for who, since in groups),
-            key=lambda alert: (alert.raised_at, alert.alert_id),
-        )
+        return watchers[(watchers["raised_ts"] > 0) & (watchers["most"] >= self.least_repeats)]
 
     def _describe(self, who: np.ndarray, since: int, endpoints) -> Alert:
         place, generation, raised_at = int(who[0]["endpoint"]), int(who[0]["generation"]), int(who[0]["raised_ts"])
