@@ -315,6 +315,7 @@ class Live:
             self.writer.endpoints([dict(zip(KEY, key, strict=True)) | {"transactions": 0} for key in gone])
             self.writer.endpoints(fresh)
             self.writer.parameters(self.pipeline.news_of_parameters())
+            self.writer.schemas(self.pipeline.news_of_schemas())
             self.writer.changes(changes)
             self.writer.encrypted(self._news_of_services())
             self.pipeline.tell_rest_of_actors(time.time_ns())

@@ -220,6 +220,16 @@ class Pipeline:
         self._finish_analysis()
         return self._inventory.news_of_parameters()
 
+    def schemas(self) -> list[dict]:
+        """Keys of bodies of endpoints, as rows of the store."""
+        self._finish_analysis()
+        return self._inventory.schemas()
+
+    def news_of_schemas(self) -> list[dict]:
+        """Those of bodies of which many were seen since they were told."""
+        self._finish_analysis()
+        return self._inventory.news_of_schemas()
+
     def encrypted_services(self) -> list[dict]:
         """Services that speak TLS, as rows of the store."""
         return self._encrypted.services()

@@ -116,6 +116,7 @@ class Replay:
             writer.flush()
             writer.endpoints(endpoints)
             writer.parameters(self._pipeline.parameters())
+            writer.schemas(self._pipeline.schemas())
             writer.changes(changes)
             writer.encrypted(self._pipeline.encrypted_services())
             writer.alerts(alerts)

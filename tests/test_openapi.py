@@ -32,12 +32,12 @@ def tapwatch(*arguments: str) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def rows(bundled_store):
-    """Of every host: its endpoints and parameters, read by another process, for one process holds a store."""
+    """Of every host: its endpoints, parameters and keys of bodies, read by another process, for one process holds a store."""
     script = (
         "import json, sys\nfrom sensor.store import open_store, queries\n"
         "with open_store(sys.argv[1], create=False) as store:\n"
         "    hosts = [h for (h,) in store.rows('SELECT DISTINCT host FROM endpoints')]\n"
-        "    print(json.dumps({h: [queries.endpoints(store, h), queries.parameters(store, h)] for h in hosts}))\n"
+        "    print(json.dumps({h: [queries.endpoints(store, h), queries.parameters(store, h), queries.schema_fields(store, h)] for h in hosts}))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, bundled_store], capture_output=True, text=True, check=True, cwd=ROOT, timeout=120
@@ -47,10 +47,10 @@ def rows(bundled_store):
 
 def test_exports_are_valid_and_fit_what_they_were_made_of(rows):
     assert HOST in rows and len(rows[HOST][0]) > 20
-    for host, (endpoints, parameters) in rows.items():
-        document = openapi(host, endpoints, parameters)
+    for host, found in rows.items():
+        document = openapi(host, *found)
         validate(document)
-        assert differences(document, endpoints, parameters) == [], host
+        assert differences(document, *found) == [], host
         assert yaml.safe_load(document_text(document, "x.yaml")) == json.loads(document_text(document, "x.json")) == document
 
 
@@ -106,6 +106,25 @@ def edits(document: dict) -> dict[tuple[str, str], dict]:
         paths[product]["get"]["parameters"][0]["schema"] = {"type": "boolean"}
         paths[product]["get"]["parameters"][0]["schema"] = {"type": "number"}
 
+    def drop_failures(paths):
+        for status in ("4XX", "401"):
+            del paths["/v1/login"]["post"]["responses"][status]
+
+    def schema_of(paths, path, method, *where):
+        place = paths[path][method]
+        for name in where:
+            place = place[name]
+        return place["content"]["application/json"]["schema"]
+
+    def drop_property(paths):
+        del schema_of(paths, "/v1/cart/items", "post", "requestBody")["properties"]["quantity"]
+
+    def require_more(paths):
+        schema_of(paths, "/v1/cart", "get", "responses", "200")["required"] = ["currency"]
+
+    def retype_price(paths):
+        schema_of(paths, product, "get", "responses", "200")["properties"]["price"] = {"type": ["string", "null"]}
+
     def newer(paths):
         paths[product.replace("/v1/", "/v2/")] = paths.pop(product)
 
@@ -113,7 +132,10 @@ def edits(document: dict) -> dict[tuple[str, str], dict]:
         ("shadow", "/v1/login"): edited(lambda paths: paths.pop("/v1/login")),
         ("orphan", "/v1/wishlist"): edited(lambda paths: paths.update({"/v1/wishlist": {"get": {"responses": {}}}})),
         ("deprecated", "/v1/cart"): edited(lambda paths: paths["/v1/cart"]["get"].update(deprecated=True)),
-        ("status", "/v1/login"): edited(lambda paths: paths["/v1/login"]["post"]["responses"].pop("4XX")),
+        ("status", "/v1/login"): edited(drop_failures),
+        ("property", "/v1/cart/items"): edited(drop_property),
+        ("missing", "/v1/cart"): edited(require_more),
+        ("type", "/v1/products/{int}"): edited(retype_price),
         ("parameter", search): edited(drop_query),
         ("", "numbers take integers"): edited(retype),
         ("zombie", "/v1/products/{int}"): edited(newer),
@@ -121,9 +143,8 @@ def edits(document: dict) -> dict[tuple[str, str], dict]:
 
 
 def test_every_edit_is_found_and_nothing_else(rows):
-    endpoints, parameters = rows[HOST]
-    for (kind, path), document in edits(openapi(HOST, endpoints, parameters)).items():
-        found = {(one.kind, one.path) for one in differences(document, endpoints, parameters)}
+    for (kind, path), document in edits(openapi(HOST, *rows[HOST])).items():
+        found = {(one.kind, one.path) for one in differences(document, *rows[HOST])}
         wanted = {(kind, path)} if kind else set()
         if kind == "zombie":
             wanted.add(("orphan", "/v2/products/{product_id}"))
@@ -146,7 +167,7 @@ def test_types_that_do_not_fit_are_found():
             "schemas": {"Size": {"type": "integer"}},
         },
     }  # fmt: skip
-    found = differences(document, endpoints, parameters)
+    found = differences(document, endpoints, parameters, [])
     assert [(one.kind, one.detail) for one in found] == [
         ("type", "query parameter q is documented as integer, and values of type word were served")
     ]
@@ -159,7 +180,7 @@ def test_swagger_2_has_a_base_path():
         "swagger": "2.0", "host": "API.test", "basePath": "/api/v1/", "info": {"title": "x", "version": "1"},
         "paths": {"/pets/{id}": {"get": {"responses": {"default": {}}, "parameters": [{"name": "id", "in": "path", "type": "integer"}]}}},
     }  # fmt: skip
-    assert [(one.kind, one.path) for one in differences(document, endpoints, parameters)] == [("shadow", "/api/v1/stores")]
+    assert [(one.kind, one.path) for one in differences(document, endpoints, parameters, [])] == [("shadow", "/api/v1/stores")]
     assert hosts_of(document) == ["api.test"]
 
 
@@ -185,11 +206,17 @@ def test_parameters_of_paths_have_names(template, named, names):
     assert named_path(template) == (named, names)
 
 
+FIELDS = [
+    {"method": "GET", "endpoint": "/a/{int}", "side": side, "status": status, "path": path, "type": "object", "integers": 0,
+     "required": 0, "bodies": 3, "total": 5, "partial": 0}
+    for side, status in (("request", 0), ("response", 200)) for path in ("", "a", "a.b[].c")
+]  # fmt: skip
 junk = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["#/paths", "#/", "http://[x", "/{a}/{b"]),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(
-        st.sampled_from(["paths", "get", "/a/{x}", "parameters", "servers", "url", "$ref", "schema", "type", "responses", "in", "name"]),
+        st.sampled_from(["paths", "get", "/a/{x}", "parameters", "servers", "url", "$ref", "schema", "type", "responses", "in", "name",
+                         "requestBody", "content", "application/json", "200", "default", "properties", "items", "allOf", "required", "a"]),
         inner, max_size=5,
     ),
     max_leaves=25,
@@ -204,7 +231,7 @@ def test_no_document_breaks_the_comparison(value, head):
         operations_of(document)
     except DocumentError:
         return
-    differences(document, endpoints, parameters)
+    differences(document, endpoints, parameters, FIELDS)
     hosts_of(document)
 
 

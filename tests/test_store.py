@@ -15,6 +15,7 @@ from sensor.core.records import (
     ALL_TEXTS,
     AUTH_KINDS,
     COMPLETENESS,
+    NOT_TOLD,
     OPERATIONS,
     REFUSALS,
     TEXTS,
@@ -94,7 +95,7 @@ def expected(batch: Batch, index: int) -> dict:
     credential, session = int(row["credential"]), int(row["session"])
     actor = f"token:{credential:016x}" if credential else f"session:{session:016x}" if session else f"ip:{remote}"
     return {
-        **{name: text[name] for name in TEXTS},
+        **{name: text[name] for name in TEXTS if name not in NOT_TOLD},
         "endpoint": text["template"],
         "operation_type": OPERATIONS[row["operation_type"]], "operation": text["operation"],
         "root_fields": text["root_fields"].split(",") if text["root_fields"] else [],

@@ -53,6 +53,18 @@ def scheme_of(buffer, at, length):
 
 
 @kernel
+def note_token(buffer, at, end, message):
+    """Where a JWT's claims stand, without its signature: that is what makes it a credential. One without any is a fact."""
+    stop = end - 1
+    while buffer[stop] != DOT:
+        stop -= 1
+    message["token_at"] = at
+    message["token_len"] = stop - at
+    if stop == end - 1:
+        message["facts"] |= F_UNSIGNED
+
+
+@kernel
 def note_authorization(buffer, at, end, message):
     """Scheme and credential; those of Digest, NTLM and Negotiate change with each request and name nobody."""
     if end == at:
@@ -63,8 +75,7 @@ def note_authorization(buffer, at, end, message):
     value, end = trim(buffer, stop, end)
     if (kind == A_BEARER or kind == A_OTHER) and is_jwt(buffer, value, end):
         kind = A_JWT
-        if buffer[end - 1] == DOT:
-            message["facts"] |= F_UNSIGNED
+        note_token(buffer, value, end, message)
     message["auth"] = kind
     message["credential_len"] = 0
     if kind != A_DIGEST and kind != A_NTLM and kind != A_NEGOTIATE and kind != A_AWS and end > value:
@@ -94,6 +105,8 @@ def note_cookies(buffer, at, end, message):
             value, value_end = trim(buffer, equals + 1, stop)
             message["session_at"] = value
             message["session_len"] = value_end - value
+            if message["token_len"] == 0 and is_jwt(buffer, value, value_end):
+                note_token(buffer, value, value_end, message)
             if message["auth"] == 0 and value_end > value:
                 message["auth"] = A_COOKIE
         at = stop + 1

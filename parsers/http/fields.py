@@ -3,6 +3,7 @@
 import numpy as np
 
 from parsers.http.auth import note_authorization, note_cookies
+from parsers.http.extras import is_extra, note_extra
 from parsers.http.facts import TELLING, fact_of
 from parsers.http.media import coding_of
 from parsers.http.state import FORWARDED as BY_STANDARD
@@ -83,6 +84,9 @@ def clear(message):
     message["session_len"] = 0
     message["key_at"] = 0
     message["key_len"] = 0
+    message["token_at"] = 0
+    message["token_len"] = 0
+    message["extras"] = 0
     message["length"] = -1
     message["auth"] = 0
     message["hosts"] = 0
@@ -245,6 +249,8 @@ def note(buffer, name, length, at, end, message):
     first, last = name_words(buffer, name, length)
     folded = (message["fingerprint"] ^ (first * NAME_A + last * NAME_B + U(length))) * FOLD
     message["fingerprint"] = folded ^ (folded >> U(29))
+    if message["status"] == 0 and is_extra(first | LOWER, last | LOWER, length):
+        note_extra(message, name, length, at, end)
     if names_key(first | LOWER, last | LOWER, length) and message["key_len"] == 0:
         if not holds_one_of(buffer, name, name + length, NO_KEYS):
             message["key_at"] = at

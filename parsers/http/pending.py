@@ -6,15 +6,18 @@ from parsers.http.aging import enter, is_crowded, take_oldest
 from parsers.http.auth import A_KEY, F_UNSIGNED
 from parsers.http.bodies import choose_body, clear_bodies
 from parsers.http.eviction import give_up_oldest_head
+from parsers.http.extras import pack_extras
 from parsers.http.queue import leave, unanswered
 from parsers.http.rows import (
     AGENT,
+    FIELDS,
     FORWARDED,
     HOST,
     METHOD,
     PATH,
     QUERY,
     REFERER,
+    TOKEN,
     TYPE,
     W_PENDING,
     emit,
@@ -25,6 +28,7 @@ from parsers.http.state import (
     NO_FRAMING,
     TARGET_LIMIT,
     TEXT_LIMIT,
+    TOKEN_LIMIT,
     TYPE_LIMIT,
 )
 from parsers.http.target import location_hash, split_target
@@ -33,7 +37,7 @@ from sensor.core.chain import FULL, NONE, extend
 from sensor.core.hashing import siphash
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
-from sensor.core.records import NO_REQUEST, TRUNCATED, WEIRD_BIT
+from sensor.core.records import NO_REQUEST, TRUNCATED, WAITING_TEXTS, WEIRD_BIT
 from sensor.core.wide import copy
 
 U = np.uint64
@@ -63,7 +67,7 @@ def allocate(http):
     pending["block"] = NONE
     pending["last_block"] = NONE
     pending["used"] = 0
-    for k in range(8):
+    for k in range(len(WAITING_TEXTS)):
         pending["lengths"][k] = 0
     pending["version"] = 0
     pending["auth"] = 0
@@ -151,13 +155,21 @@ def put_texts(http, pending, buffer, message):
     to = put_text(http, pending, TYPE, buffer, message["type_at"], message["type_len"], TYPE_LIMIT, to, True)
     at, length = end_of_list(pending, buffer, message["forwarded_at"], message["forwarded_len"])
     to = put_text(http, pending, FORWARDED, buffer, at, length, TEXT_LIMIT, to, False)
+    if message["extras"] > 0:
+        stop = pack_extras(buffer, message, http.text, to)
+        pending["lengths"][FIELDS] = stop - to
+        to = stop
+    if 0 < message["token_len"] <= TOKEN_LIMIT:
+        copy(http.text, to, buffer, message["token_at"], message["token_len"])
+        pending["lengths"][TOKEN] = message["token_len"]
+        to += message["token_len"]
     first, last = extend(http.chains, NONE, 0, http.text, 0, to)
     while first == FULL and (give_up_oldest_head(http) or give_up_oldest(http)):
         first, last = extend(http.chains, NONE, 0, http.text, 0, to)
     if first == FULL:
         http.counters[R_BLOCKS] += U(1)
         pending["completeness"] |= TRUNCATED
-        for k in range(8):
+        for k in range(len(WAITING_TEXTS)):
             pending["lengths"][k] = 0
         return
     pending["block"] = first

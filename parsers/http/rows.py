@@ -12,12 +12,12 @@ from sensor.core.chain import read_chain, release_chain
 from sensor.core.hashing import U
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
-from sensor.core.records import CUT, LATE_JOIN, NO_REQUEST, NO_RESPONSE, REQUEST_CUT, WEIRD_BIT
+from sensor.core.records import CUT, LATE_JOIN, NO_REQUEST, NO_RESPONSE, REQUEST_CUT, WAITING_TEXTS, WEIRD_BIT
 from sensor.core.wide import copy
 
 R_TRANSACTIONS, R_EVICTED = REASON["transactions"], REASON["pending_evicted"]
 W_PENDING = WEIRD_BIT["pending_overflow"]
-METHOD, HOST, PATH, QUERY, AGENT, REFERER, TYPE, FORWARDED = range(8)
+METHOD, HOST, PATH, QUERY, AGENT, REFERER, TYPE, FORWARDED, FIELDS, TOKEN = range(len(WAITING_TEXTS))
 """Places of a waiting request's texts."""
 
 
@@ -72,6 +72,12 @@ def write_texts(http, index, row):
     row["forwarded_for_at"] = at
     row["forwarded_for_len"] = lengths[FORWARDED]
     at += lengths[FORWARDED]
+    row["fields_at"] = at
+    row["fields_len"] = lengths[FIELDS]
+    at += lengths[FIELDS]
+    row["token_at"] = at
+    row["token_len"] = lengths[TOKEN]
+    at += lengths[TOKEN]
     copy(http.arena, at, http.types, index * TYPE_LIMIT, np.int64(pending["type_len"]))
     row["response_type_at"] = at
     row["response_type_len"] = pending["type_len"]

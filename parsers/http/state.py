@@ -9,7 +9,7 @@ from parsers.http2.state import STREAM_LIMIT, Http2, new_http2
 from sensor.core.bundle import Bundle
 from sensor.core.chain import BLOCK, Chains, free_list, new_chains
 from sensor.core.limits import REQUEST_SAMPLE, RESPONSE_SAMPLE
-from sensor.core.records import HELLO, TEXTS, TRANSACTION
+from sensor.core.records import HELLO, TRANSACTION, WAITING_TEXTS
 from sensor.core.wide import SLACK
 
 HEAD_LIMIT = 65_536
@@ -20,6 +20,10 @@ TEXT_LIMIT = 1_024
 """Bytes kept of any other text field."""
 TYPE_LIMIT = 96
 """Bytes kept of a response's media type: RFC 6838 allows 127 for each half, registered ones stay under 80 in all."""
+EXTRAS, EXTRAS_LIMIT = 12, 768
+"""Fields of a request that few clients send: how many are kept, and their bytes together."""
+TOKEN_LIMIT = 2_048
+"""Bytes of a JWT's header and payload; of a longer one nothing is kept."""
 METHOD_LIMIT = 32
 """Bytes of a method; the longest registered one has 17."""
 PENDING_LIMIT = 128
@@ -30,7 +34,7 @@ room is copied aside, which took half as long again as parsing."""
 ARENA = 22 << 20
 SHORTEST = 10
 """Bytes of the shortest request: `ACL HTTP/` and two line ends would be 11."""
-LONGEST_TEXTS = 2 * TARGET_LIMIT + 4 * TEXT_LIMIT + METHOD_LIMIT + 2 * TYPE_LIMIT
+LONGEST_TEXTS = 2 * TARGET_LIMIT + 4 * TEXT_LIMIT + METHOD_LIMIT + 2 * TYPE_LIMIT + EXTRAS_LIMIT + TOKEN_LIMIT
 """Bytes of all texts of one row."""
 ROOM_ROWS = 65_536 // SHORTEST + PENDING_LIMIT + STREAM_LIMIT + 4
 """Rows that one delivery can complete at the most: 64 KiB of the shortest requests, each pushing an older one out, and all
@@ -109,7 +113,7 @@ PENDING = np.dtype([
     ("stamp", "<u4"),        # in its age list, 0 where it is in no queue
     ("block", "<i4"), ("last_block", "<i4"),  # chain of the texts
     ("used", "<u4"),         # bytes of the texts
-    ("lengths", "<u4", (len(TEXTS) - 1,)),  # bytes of each text but the last
+    ("lengths", "<u4", (len(WAITING_TEXTS),)),  # bytes of each text
     ("version", "u1"), ("auth", "u1"),
     ("bodyless", "u1"),      # a HEAD request: its response has no body
     ("connect", "u1"),
@@ -156,6 +160,10 @@ MESSAGE = np.dtype([
     ("credential_at", "<i8"), ("credential_len", "<i8"),
     ("session_at", "<i8"), ("session_len", "<i8"),
     ("key_at", "<i8"), ("key_len", "<i8"),  # a field whose name ends as that of a credential
+    ("token_at", "<i8"), ("token_len", "<i8"),  # header and payload of a JWT
+    ("extras", "u1"),    # fields that few clients send: where their names and values stand
+    ("extra_name", "<i8", (EXTRAS,)), ("extra_name_len", "<i8", (EXTRAS,)),
+    ("extra_at", "<i8", (EXTRAS,)), ("extra_end", "<i8", (EXTRAS,)),
     ("length", "<i8"),   # Content-Length, -1 none
     ("auth", "u1"), ("hosts", "u1"),
     ("chunked", "u1"),   # the last transfer coding is chunked
@@ -270,7 +278,7 @@ def new_http(limits: HttpLimits, key: tuple[int, int], counters: np.ndarray) -> 
         http2=new_http2(limits.http2),
         message=message,
         scratch=np.zeros(HEAD_LIMIT + 65_536 + SLACK, np.uint8),
-        text=np.zeros(2 * TARGET_LIMIT + 8 * TEXT_LIMIT + SLACK, np.uint8),
+        text=np.zeros(LONGEST_TEXTS + SLACK, np.uint8),
         rows=np.zeros(ROWS, TRANSACTION),
         arena=np.zeros(ARENA + SLACK, np.uint8),
         samples=np.zeros(BODIES + SLACK, np.uint8),

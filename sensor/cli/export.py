@@ -31,7 +31,9 @@ def export_openapi(host: str | None, output: str | None, store_dsn: str | None, 
 
     with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
         chosen = queries.only_host(store, host)
-        document = openapi(chosen, queries.endpoints(store, chosen), queries.parameters(store, chosen))
+        document = openapi(
+            chosen, queries.endpoints(store, chosen), queries.parameters(store, chosen), queries.schema_fields(store, chosen)
+        )
     text = document_text(document, output or ".json")
     _write(text, output)
 

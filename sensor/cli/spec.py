@@ -12,6 +12,8 @@ _WHAT = {
     "orphan": "documented, and never called",
     "deprecated": "documented as deprecated, and called",
     "parameter": "parameters that are not documented",
+    "property": "properties of bodies that are not documented",
+    "missing": "properties that are documented as required, and are not always there",
     "type": "values of another type than documented",
     "status": "statuses that are not documented",
 }
@@ -28,7 +30,7 @@ def spec() -> None:
 @json_option
 @common
 def diff(document: str, host: str | None, as_json: bool, store_dsn: str | None, config_path: str | None) -> None:
-    """Shadow, zombie, orphan and deprecated endpoints, and parameters, types and statuses that OPENAPI does not document.
+    """Shadow, zombie, orphan and deprecated endpoints; parameters, properties, types and statuses that OPENAPI lacks.
 
     \b
     tapwatch spec diff shop.yaml --host api.shop.test
@@ -45,7 +47,9 @@ def diff(document: str, host: str | None, as_json: bool, store_dsn: str | None, 
     read = read_document(document)
     with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
         chosen = queries.only_host(store, host or queries.first_known_host(store, hosts_of(read)))
-        found = differences(read, queries.endpoints(store, chosen), queries.parameters(store, chosen))
+        found = differences(
+            read, queries.endpoints(store, chosen), queries.parameters(store, chosen), queries.schema_fields(store, chosen)
+        )
     if as_json:
         print_json([dataclasses.asdict(one) for one in found])
     else:

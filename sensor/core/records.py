@@ -64,8 +64,18 @@ DELIVER_CLOSE = 5
 DELIVER_CONFLICT = 6
 """Bytes came twice with different content; the first ones count."""
 
-TEXTS = ("method", "host", "path", "query", "user_agent", "referer", "request_type", "forwarded_for", "response_type")
-"""Text fields of a transaction, in the order in which a parser writes them."""
+WAITING_TEXTS = (
+    "method", "host", "path", "query", "user_agent", "referer", "request_type", "forwarded_for", "fields", "token",
+)  # fmt: skip
+"""Text fields of a request, in the order in which a parser keeps and writes them."""
+TEXTS = (*WAITING_TEXTS, "response_type")
+"""Those of a transaction."""
+NOT_TOLD = ("fields", "token")
+"""Those for the inventory alone, which nobody stores: fields of the request that few clients send, cookies among them; header
+and payload of a JWT, without its signature."""
+PACKED_PREFIX = 5
+"""`fields` are packed one behind the other: bytes of the name (one byte), of the value as sent and of what is kept of it (two
+bytes each, little endian), then the name in lower case and the value."""
 
 ADDED_TEXTS = ("operation", "root_fields", "template")
 """Text fields that later stages add: what the request's body names, and the path's template."""
@@ -100,6 +110,7 @@ TRANSACTION = np.dtype(
         ("session", "<u8"),        # keyed hash of the session cookie; 0: none
         ("proven", "u1"),          # it bears a credential where hardly anybody is served without one; set by the inventory
         ("endpoint", "<u4"),       # id in the endpoint table; set by the inventory
+        ("looked", "u1"),          # transactions for which it stands to who looks closer, 0: to nobody; set by the inventory
         ("served", "u1"),          # some answer so far, or this one, said that its endpoint exists; set by the inventory
         ("signature", "<u8"),      # SimHash of the text that it adds, 0 none; set by the inventory
         ("linked", "u1"),          # that text has a web address in it

@@ -8,17 +8,30 @@ from sensor.core.records import AUTH, AUTH_KINDS, FACTS, MEDIA, Batch, names_of
 from sensor.core.wide import SLACK, copy
 from sensor.inventory.body_values import DEPTH as BODY_DEPTH
 from sensor.inventory.body_values import ROOM_PER_VALUE, read_answers, read_body_values
+from sensor.inventory.claims import ClaimReader
 from sensor.inventory.endpoints import CAPACITY, TEXT_LIMIT, Endpoints, endpoint_text, find_endpoint, new_endpoints
 from sensor.inventory.flows import Flows
+from sensor.inventory.header_values import read_fields
 from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN, SEEN, name_hash_at, place_hash, watch
 from sensor.inventory.lexical import SLUG
 from sensor.inventory.merging import TemplateChange, learn_templates
 from sensor.inventory.operations import OPERATION_LIMIT, copy_procedure, is_grpc, resolve_persisted, write_operation
 from sensor.inventory.parameters import describe, note_parameters
 from sensor.inventory.personal import MOST_DIGITS
-from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, profile_row, quantile
+from sensor.inventory.profile import (
+    LATENCY,
+    REQUEST,
+    RESPONSE,
+    distinct_clients,
+    media_types,
+    profile_row,
+    quantile,
+    transactions_meant,
+)
 from sensor.inventory.proxies import networks_of, resolve_clients
 from sensor.inventory.refusals import Refusals
+from sensor.inventory.schema_rows import SchemaRows
+from sensor.inventory.schemas import learn_schemas
 from sensor.inventory.secrets import NAME_LIMIT
 from sensor.inventory.shapes import DEPTH, NO_SHAPE, json_shape, vote
 from sensor.inventory.targets import (
@@ -142,11 +155,13 @@ def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, le
         if row["method_len"] == 0 or row["path_len"] == 0:
             count = first  # a request of which too little was seen belongs to no endpoint
             row["endpoint"] = 0
+            row["looked"] = 0
         else:
             place = find_endpoint(table, arena, row, scratch, length)
             row["endpoint"] = place
             row["template_at"], row["template_len"], used = place_template(table, place, arena, scratch, length, used, batch)
             profile_row(table.profiles, place, arena, row)
+            row["looked"] = transactions_meant(table.profiles.counts[place], row["status"])
             row["served"] = table.profiles.counts[place]["served"]
             row["proven"] = row["credential"] != U(0) and needs_credential(table.profiles.counts[place])
             note_shape(table.profiles.counts[place], row, bodies, stack)
@@ -183,6 +198,8 @@ class Inventory:
         """what was learned, oldest first; the first CHANGES alone are kept"""
         self.flows = Flows(flows)
         self._refusals = Refusals()
+        self._claims = ClaimReader(CAPACITY)
+        self._schema_rows = SchemaRows(self.table)
         self._proxies, self._speakers = networks_of(trusted), networks_of(protocol)
         self._standard, self._groups = standard, np.zeros(8, np.int64)
         self._key = np.uint64(key[0]), np.uint64(key[1])
@@ -206,7 +223,7 @@ class Inventory:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything that it remembers, by name."""
-        return self.table.arrays() | self.flows.arrays() | self._refusals.arrays()
+        return self.table.arrays() | self.flows.arrays() | self._refusals.arrays() | self._claims.arrays()
 
     @property
     def known(self) -> int:
@@ -256,12 +273,28 @@ class Inventory:
         self.flows.mark(self.table, rows, arena, values[:count])
         sign_texts(rows, batch.bodies, self._text, self._counts)
         note_parameters(self.table.parameters, self.table.rows, rows, arena, values[:count])
-        return Batch(rows, arena, int(used), batch.bodies, batch.bodies_used), values[:count], wire
+        found = Batch(rows, arena, int(used), batch.bodies, batch.bodies_used)
+        self._read_fields(found)
+        self._claims.learn(self.table.rows, found)
+        return found, values[:count], wire
+
+    def _read_fields(self, batch: Batch) -> None:
+        """Learn the header fields and cookies of requests."""
+        status = batch.rows["status"]
+        served = (status >= SERVED_FROM) & (status < REDIRECTED_TO)
+        rows, taken = batch.rows[(batch.rows["looked"] > 0) & (batch.rows["fields_len"] > 0) & served], 0
+        while taken < len(rows):
+            part = rows[taken:]
+            done, count = read_fields(batch.arena, part, self._answers, self._digits)
+            key_secrets(self._answers, 0, count, *self._key)
+            note_parameters(self.table.parameters, self.table.rows, part, batch.arena, self._answers[:count])
+            taken += done
 
     def read_answers(self, batch: Batch) -> None:
         """Learn the fields of responses from the samples that are left in an analysed batch, and which of them say no."""
         self._refusals.mark(self.table.rows, batch.rows, batch.arena, batch.bodies)
         find_traces(batch, self.table.profiles.counts)
+        learn_schemas(self.table.schemas, self.table.rows, batch.rows, batch.bodies)
         status = batch.rows["status"]
         rows, taken = batch.rows[(batch.rows["response_body_len"] > 0) & (status >= SERVED_FROM) & (status < REDIRECTED_TO)], 0
         while taken < len(rows):
@@ -327,13 +360,23 @@ class Inventory:
         self._told_seen = seen.copy()
         return self._describe_parameters(changed)
 
+    def schemas(self) -> list[dict]:
+        """Keys of bodies of all endpoints, as rows of the store, in the order of these."""
+        return self._schema_rows.all()
+
+    def news_of_schemas(self) -> list[dict]:
+        """Those of bodies of which many were seen since they were told."""
+        return self._schema_rows.news()
+
     def _describe_parameters(self, chosen: np.ndarray) -> list[dict]:
         found, table = [], self.table
         for entry in table.parameters.rows[chosen]:
             place = int(entry["endpoint"])
             if table.rows["generation"][place] == entry["generation"] and not table.rows["moved"][place]:
                 host, method, template = endpoint_text(table, place)
-                found.append({"host": host, "method": method, "endpoint": template} | describe(entry))
+                found.append(
+                    {"host": host, "method": method, "endpoint": template} | describe(entry, table.profiles.counts[place])
+                )
         key = ("host", "endpoint", "method", "location", "position", "name")
         return sorted(found, key=lambda row: tuple(row[name] for name in key))
 
@@ -363,6 +406,7 @@ class Inventory:
                 row[f"{name}_p{share}"] = value if value is not None or which == LATENCY else 0
         row["request_types"] = media_types(profiles, place, 0)
         row["response_types"] = media_types(profiles, place, 1)
+        row |= self._claims.describe(place, int(self.table.rows["generation"][place]))
         row["open_2xx"] = int(counts["open"])
         row["facts"] = names_of(int(counts["facts"]), FACTS)
         row["auth"] = [name for code, name in enumerate(AUTH_KINDS) if int(counts["auth"]) >> code & 1]

@@ -62,6 +62,7 @@ def note_leaf(values, count, row, location, bodies, at, end, quoted, leaf, leaf_
     value["secret"] = secret
     value["exposed"] = exposed_class(bodies, at, end - at, kind, quoted, body_name_hash(bodies, leaf, leaf_end - leaf), digits)
     value["location"] = location
+    value["weight"] = 1
     value["slot"] = name_hash(arena, name, name_len)
     value["hash"] = hash_bytes(bodies, at, end - at, U(11))
     value["number"] = decimal(bodies, at, end - at) if kind == INT else np.int64(-1)
@@ -223,6 +224,7 @@ def note_word(values, count, row, bodies, at, end, lexical, exposed):
     value["secret"] = exposed if exposed < LITERAL_SECRETS else HARMLESS
     value["exposed"] = exposed
     value["location"] = IN_RESPONSE
+    value["weight"] = 1
     value["slot"] = max(exposed, CARD) if lexical == INT else exposed
     value["hash"] = hash_bytes(bodies, at, end - at, U(11))
     value["number"] = -1

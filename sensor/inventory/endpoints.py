@@ -13,6 +13,7 @@ from sensor.core.wide import SLACK, copy
 from sensor.inventory.learned import Learned, new_learned
 from sensor.inventory.parameters import Parameters, new_parameters
 from sensor.inventory.profile import Profiles, clear_profile, merge_profile, new_profiles
+from sensor.inventory.schemas import Schemas, new_schemas
 
 CAPACITY = 16_384
 TEXT_LIMIT = 1_024
@@ -49,6 +50,7 @@ class Endpoints(Bundle):
     """int64[3]: endpoints in use; number of the batch in work; newcomers that found no room"""
     learned: Learned
     parameters: Parameters
+    schemas: Schemas
     documents: np.ndarray
     """uint64[DOCUMENTS]: kinds of GraphQL operations that were sent whole (sensor.inventory.operations)"""
 
@@ -61,6 +63,7 @@ def new_endpoints() -> Endpoints:
         np.zeros(3, np.int64),
         new_learned(FIRST_LOOK, FIRST_ENDPOINTS),
         new_parameters(),
+        new_schemas(CAPACITY),
         np.zeros(DOCUMENTS, U),
     )
 
@@ -82,6 +85,7 @@ def take_place(table, place, hashed, arena, row, template, template_len):
     entry["used"] = 1
     entry["moved"] = 0
     entry["parameters"] = 0
+    table.schemas.counts[place] = 0
     entry["batch"] = 0
     host_len = min(np.int64(row["host_len"]), 256)
     method_len = min(np.int64(row["method_len"]), 32)

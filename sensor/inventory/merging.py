@@ -27,6 +27,7 @@ from sensor.inventory.learned import (
 from sensor.inventory.learning import SLUG, Decision, Leaf, Word, decide, may_be_value, turn_out_names
 from sensor.inventory.parameters import move_parameters
 from sensor.inventory.profile import media_types
+from sensor.inventory.schemas import move_schemas
 
 CHANGES = 10_000
 """Changes that are kept in memory."""
@@ -114,6 +115,7 @@ def learn_templates(table: Endpoints, now: int, changes: list[TemplateChange]) -
         ]
     if anything:
         move_parameters(table.parameters, table.rows)
+        move_schemas(table.schemas, table.rows)
     _release_names(table.learned, now, changes)
     control = table.learned.control
     control[NEXT_SEEN] = max(2 * control[SEEN], control[NEXT_SEEN])
@@ -168,6 +170,7 @@ def rehearse() -> None:
     places.learn(Decision("", ("name",), ""))
     add(table.learned.names, 0, 1, U(1))
     move_parameters(table.parameters, table.rows)
+    move_schemas(table.schemas, table.rows)
     assert places.is_known("") and places.is_name("", "name")
     _move(table, "host", Standing(1, "GET", "/value"), places)
 

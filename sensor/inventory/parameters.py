@@ -13,7 +13,7 @@ from sensor.core.jit import kernel
 from sensor.inventory.lexical import CLASSES, INT
 from sensor.inventory.loglog import add_hash, estimate
 from sensor.inventory.personal import BY_CHANCE, EXPOSED_CLASSES
-from sensor.inventory.values import IN_PATH, IN_RESPONSE, LOCATIONS
+from sensor.inventory.values import IN_COOKIE, IN_HEADER, IN_PATH, IN_RESPONSE, LOCATIONS
 
 CAPACITY = 65_536
 PROBES = 16
@@ -127,17 +127,17 @@ def note_number(entry, number):
 
 
 @kernel
-def note_exposure(entry, kind):
+def note_exposure(entry, kind, weight):
     """A value is taken for a class of sensitive data: keep the class of most (Boyer and Moore's majority vote)."""
     if kind == entry["exposed"]:
-        entry["votes"] += np.uint32(1)
-        entry["showing"] += np.uint32(1)
-    elif entry["votes"] == 0:
+        entry["votes"] += weight
+        entry["showing"] += weight
+    elif entry["votes"] < weight:
         entry["exposed"] = kind
-        entry["votes"] = 1
-        entry["showing"] = 1
+        entry["votes"] = weight
+        entry["showing"] = weight
     else:
-        entry["votes"] -= np.uint32(1)
+        entry["votes"] -= weight
 
 
 @kernel
@@ -159,7 +159,7 @@ def note_parameters(parameters, endpoints, rows, arena, values):
             entry["name_len"] = length
             for k in range(length):
                 entry["name"][k] = arena[value["name_at"] + k]
-        entry["seen"] += U(1)
+        entry["seen"] += U(value["weight"])
         if value["kind"] == INT and value["secret"] == 0 and value["exposed"] == 0:  # the range of one secret is that secret
             note_number(entry, value["number"])
         entry["kinds"] |= np.uint32(1) << np.uint32(value["kind"])
@@ -167,7 +167,7 @@ def note_parameters(parameters, endpoints, rows, arena, values):
         entry["longest"] = max(entry["longest"], value["len"])
         entry["secret"] = max(entry["secret"], value["secret"])
         if value["exposed"]:
-            note_exposure(entry, value["exposed"])
+            note_exposure(entry, value["exposed"], np.uint32(value["weight"]))
         add_hash(entry["registers"], REGISTER_BITS, mix(value["hash"]))
 
 
@@ -229,17 +229,21 @@ def shown_name(name: str) -> str:
     return "{text}" if VALUE_LIKE.search(name) else name
 
 
-def describe(entry: np.void) -> dict:
-    """One parameter, as columns of the store without its endpoint."""
+def describe(entry: np.void, profile: np.void) -> dict:
+    """One parameter, as columns of the store without its endpoint. profile: PROFILE of that."""
+    location = int(entry["location"])
+    served = int(profile["classes"][2] + profile["classes"][3])
+    requests = int(profile["met"]) if location in (IN_HEADER, IN_COOKIE) else 0 if location == IN_RESPONSE else served
     kinds = [name or "word" for code, name in enumerate(CLASSES) if int(entry["kinds"]) >> code & 1]
     different = round(estimate(entry["registers"]))
-    is_harmless = not entry["secret"] and not entry["exposed"] and entry["location"] != IN_RESPONSE
+    is_harmless = not entry["secret"] and not entry["exposed"] and location not in (IN_RESPONSE, IN_COOKIE)
     is_number = "int" in kinds and is_harmless and different >= RANGE_FROM  # the range of a few values is these values
     return {
-        "location": LOCATIONS[int(entry["location"])],
+        "location": LOCATIONS[location],
         "name": shown_name(entry["name"][: entry["name_len"]].tobytes().decode("utf-8", "backslashreplace")),
-        "position": 0 if entry["location"] != IN_PATH else int(entry["slot"]),
+        "position": 0 if location != IN_PATH else int(entry["slot"]),
         "seen": int(entry["seen"]),
+        "requests": requests,
         "types": kinds,
         "minimum": int(entry["low"]) if is_number else None,
         "maximum": int(entry["high"]) if is_number else None,

@@ -19,6 +19,8 @@ BUCKETS = 160
 TYPES = 8
 """Media types remembered by endpoint and direction."""
 TYPE_LIMIT = 64
+EVERY_ONE_OF, ONE_IN = 256, 8
+"""Transactions of an endpoint whose header fields and bodies are looked at in full; of later ones one in so many, for all."""
 LATENCY, REQUEST, RESPONSE = range(3)
 F_ANY, F_CREDENTIALS = FACT_BIT["any_origin"], FACT_BIT["credentials_allowed"]
 F_BOTH, F_UNSIGNED = FACT_BIT["any_origin_with_credentials"], FACT_BIT["unsigned_jwt"]
@@ -35,6 +37,7 @@ PROFILE = np.dtype([
     ("measured", "<u8", (3,)),         # values in each histogram
     ("largest", "<i8", (3,)), ("smallest", "<i8", (3,)),
     ("types", "u1", (2,)),             # media types remembered of requests and responses
+    ("met", "<u8"),                    # served requests for which those stand that were looked at
     ("shape", "<u8"), ("shape_votes", "<u4"), ("shaped", "u1"),  # shape of its JSON answers; its majority; answers looked at
 ])  # fmt: skip
 
@@ -78,6 +81,7 @@ def clear_profile(profiles, place):
     counts["auth"] = 0
     counts["facts"] = 0
     counts["open"] = 0
+    counts["met"] = 0
     if counts["clients"] > EXACT_CLIENTS:
         for k in range(REGISTERS):
             profiles.registers[place, k] = 0
@@ -152,6 +156,7 @@ def merge_profile(profiles, onto, other):
     counts["auth"] |= added["auth"]
     counts["facts"] |= added["facts"]
     counts["open"] += added["open"]
+    counts["met"] += added["met"]
     for k in range(6):
         counts["classes"][k] += added["classes"][k]
     merge_clients(profiles, onto, other)
@@ -253,6 +258,16 @@ def note_facts(counts, facts, status):
     if not 200 <= status < 400:
         facts &= np.uint16(~F_UNSIGNED & 0xFFFF)
     counts["facts"] |= facts
+
+
+@kernel
+def transactions_meant(counts, status):
+    """Transactions for which the one that was counted last stands to whoever looks closer; 0: it is not looked at."""
+    number = counts["transactions"]
+    meant = 1 if number <= U(EVERY_ONE_OF) else ONE_IN if number % U(ONE_IN) == U(0) else 0
+    if 200 <= status < 400:
+        counts["met"] += U(meant)
+    return meant
 
 
 @kernel

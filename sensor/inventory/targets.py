@@ -85,6 +85,7 @@ def note_value(values, count, row, kind, secret, location, slot, arena, at, end)
     value["secret"] = secret
     value["exposed"] = secret
     value["location"] = location
+    value["weight"] = 1
     value["slot"] = slot
     value["hash"] = hash_bytes(arena, at, end - at, U(11))
     value["number"] = decimal(arena, at, end - at) if kind == INT else np.int64(-1)

@@ -2,7 +2,11 @@
 
 import json
 import pathlib
+import urllib.parse
 from typing import Any
+
+REFERENCES = 32
+"""References in a row that are followed."""
 
 
 class DocumentError(Exception):
@@ -36,3 +40,18 @@ def read_document(path: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise DocumentError(f"{path} holds no object: give an OpenAPI document.")
     return found
+
+
+def resolve(document: dict[str, Any], value: Any) -> dict[str, Any]:
+    """A value, local references (`#/…`) followed; an empty one where they lead nowhere."""
+    for _ in range(REFERENCES):
+        if not isinstance(value, dict):
+            return {}
+        reference = value.get("$ref")
+        if not isinstance(reference, str):
+            return value
+        value = document
+        for part in reference.removeprefix("#/").split("/"):
+            name = urllib.parse.unquote(part).replace("~1", "/").replace("~0", "~")
+            value = value.get(name) if isinstance(value, dict) else None
+    return {}

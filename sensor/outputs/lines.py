@@ -11,8 +11,20 @@ import msgspec
 import numpy as np
 
 from sensor.core.addresses import address_text
-from sensor.core.records import ALL_TEXTS, AUTH_KINDS, COMPLETENESS, OPERATIONS, REFUSALS, TRANSACTION, WEIRD, Batch, names_of
+from sensor.core.records import (
+    ALL_TEXTS,
+    AUTH_KINDS,
+    COMPLETENESS,
+    NOT_TOLD,
+    OPERATIONS,
+    REFUSALS,
+    TRANSACTION,
+    WEIRD,
+    Batch,
+    names_of,
+)
 
+TOLD = tuple(name for name in ALL_TEXTS if name not in NOT_TOLD)
 VERSIONS = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
 ROWS_AT_ONCE = 1_024
 """Rows that are Python objects at the same time."""
@@ -79,7 +91,7 @@ class Lines:
                 arena[at : at + size].decode("utf-8", "backslashreplace")
                 for at, size in zip(columns[name + "_at"], columns[name + "_len"], strict=True)
             ]
-            for name in ALL_TEXTS
+            for name in TOLD
         }
         lines = bytearray()
         for index in range(len(rows)):

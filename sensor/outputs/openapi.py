@@ -6,6 +6,8 @@ https://spec.openapis.org/oas/v3.1.0. The order of everything is fixed, so that 
 import re
 from typing import Any
 
+from sensor.outputs.schema_tree import either, json_schema, tree_of
+
 Row = dict[str, Any]
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 SCHEMAS: dict[str, Row] = {
@@ -31,14 +33,19 @@ SECURITY: dict[str, Row] = {
     "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "cookie": {"type": "apiKey", "in": "cookie", "name": "session"},
 }
-"""By how requests identified themselves. Names of keys and cookies are not kept: those that are usual stand for them."""
+"""By how requests identified themselves; where no name of a key or cookie was seen, the usual one stands for it."""
+CREDENTIALS = {"api_key": ("header", {"api_key", "token", "secret"}), "cookie": ("cookie", {"session", "token", "jwt"})}
+"""Where the parameter stands whose name a scheme takes, and its classes of sensitive data."""
 REQUIRED_SHARE = 0.999
 """Share of the served requests that bear a parameter, from which on it is called required."""
+PLACES = ("query", "header", "cookie")
+"""Where parameters are listed, but for those of paths."""
 PLACEHOLDER = re.compile(r"\{([a-z0-9]+)\}")
 
 
-def openapi(host: str, endpoints: list[Row], parameters: list[Row]) -> Row:
-    """The document of one host. endpoints, parameters: rows of the views `endpoints` and `endpoint_parameters`."""
+def openapi(host: str, endpoints: list[Row], parameters: list[Row], fields: list[Row]) -> Row:
+    """The document of one host, from rows of the views `endpoints`, `endpoint_parameters` and `schema_fields`."""
+    own, bodies = _by_endpoint(parameters), _by_endpoint(fields)
     paths: dict[str, Row] = {}
     by_form: dict[str, str] = {}
     schemes: set[str] = set()
@@ -50,8 +57,8 @@ def openapi(host: str, endpoints: list[Row], parameters: list[Row]) -> Row:
         # Paths that differ in the names of their parameters alone are the same to OpenAPI.
         template = by_form.setdefault(re.sub(r"\{[^}]*\}", "{}", template), template)
         names = re.findall(r"\{([^}]*)\}", template)
-        own = [one for one in parameters if (one["method"], one["endpoint"]) == (row["method"], row["endpoint"])]
-        operation = _operation_of(row, template, names, own)
+        key = row["method"], row["endpoint"]
+        operation = _operation_of(row, template, names, own.get(key, []), bodies.get(key, []))
         schemes |= set(row["auth"]) & set(SECURITY)
         item = paths.setdefault(template, {})
         item[method] = _joined(item[method], operation) if method in item else operation
@@ -66,8 +73,25 @@ def openapi(host: str, endpoints: list[Row], parameters: list[Row]) -> Row:
         "paths": paths,
     }
     if schemes:
-        document["components"] = {"securitySchemes": {name: SECURITY[name] for name in sorted(schemes)}}
+        document["components"] = {"securitySchemes": {name: _scheme(name, parameters) for name in sorted(schemes)}}
     return document
+
+
+def _by_endpoint(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row["method"], row["endpoint"]), []).append(row)
+    return found
+
+
+def _scheme(name: str, parameters: list[Row]) -> Row:
+    """A security scheme, with the name of the field or cookie that bears it, the most frequent one."""
+    if name not in CREDENTIALS:
+        return SECURITY[name]
+    place, classes = CREDENTIALS[name]
+    named = [one for one in parameters if one["location"] == place and one["sensitive"] in classes]
+    most = max(named, key=lambda one: (one["seen"], one["name"]), default=None)
+    return SECURITY[name] | ({"name": most["name"]} if most else {})
 
 
 def _joined(one: Row, other: Row) -> Row:
@@ -84,8 +108,26 @@ def _joined(one: Row, other: Row) -> Row:
             mine["schema"] = {"type": "string"}
     if known:
         one["parameters"] = list(known.values())
-    one["responses"] = {**other["responses"], **one["responses"]}
+    one["responses"] = {
+        status: _joined_content(one["responses"].get(status), other["responses"].get(status))
+        for status in sorted({*one["responses"], *other["responses"]})
+    }
+    if "requestBody" in one or "requestBody" in other:
+        one["requestBody"] = _joined_content(one.get("requestBody"), other.get("requestBody"))
     return one
+
+
+def _joined_content(one: Row | None, other: Row | None) -> Row:
+    """Of two request bodies, or responses of a status: one whose contents fit both."""
+    if not one or not other:
+        return one or other or {}
+    mine, theirs = one.get("content", {}), other.get("content", {})
+    content: Row = {}
+    for kind in sorted({*mine, *theirs}):
+        both = kind in mine and kind in theirs
+        schema = either(mine[kind].get("schema"), theirs[kind].get("schema")) if both else {}
+        content[kind] = {"schema": schema} if schema else {} if both else mine.get(kind, theirs.get(kind))
+    return one | ({"content": content} if content else {})
 
 
 def named_path(template: str) -> tuple[str, list[str]]:
@@ -115,7 +157,7 @@ def _operation(row: Row) -> str:
     return row["endpoint"].partition("#")[2]
 
 
-def _operation_of(row: Row, template: str, names: list[str], parameters: list[Row]) -> Row:
+def _operation_of(row: Row, template: str, names: list[str], parameters: list[Row], bodies: list[Row]) -> Row:
     of_path = {one["position"]: one for one in parameters if one["location"] == "path"}
     positions = [k for k, segment in enumerate(_base(row["endpoint"]).split("/")[1:]) if PLACEHOLDER.search(segment)]
     found: list[Row] = []
@@ -124,16 +166,19 @@ def _operation_of(row: Row, template: str, names: list[str], parameters: list[Ro
         known = of_path.get(position, {"types": [kind[1]] if kind else []})
         found.append({"name": name, "in": "path", "required": True, "schema": schema_of(known)} | _notes(known))
     served = row["status_2xx"] + row["status_3xx"]
-    for one in sorted((one for one in parameters if one["location"] == "query"), key=lambda one: one["name"]):
-        required = served > 0 and one["seen"] >= REQUIRED_SHARE * served
-        found.append({"name": one["name"], "in": "query", "required": required, "schema": schema_of(one)} | _notes(one))
+    for one in sorted(filter(_is_listed, parameters), key=lambda one: (PLACES.index(one["location"]), one["name"])):
+        asked = one["requests"] or served
+        required = asked > 0 and one["seen"] >= REQUIRED_SHARE * asked
+        place = {"name": one["name"], "in": one["location"], "required": required}
+        found.append(place | {"schema": schema_of(one)} | _notes(one))
     operation: Row = {"operationId": re.sub(r"\W+", "_", f"{row['method'].lower()}{template}").strip("_")}
     if found:
         operation["parameters"] = found
     if row["request_types"]:
-        fields = body_schema([one for one in parameters if one["location"] == "body"], served)
-        operation["requestBody"] = {"content": {kind: _content(kind, fields) for kind in sorted(row["request_types"])}}
-    operation["responses"] = _responses(row)
+        sent = [one for one in parameters if one["location"] == "body"]
+        form, json = body_schema(sent, served), _schema_of_body(bodies, "request", 0, sent)
+        operation["requestBody"] = {"content": {kind: _content(kind, form, json) for kind in sorted(row["request_types"])}}
+    operation["responses"] = _responses(row, bodies, [one for one in parameters if one["location"] == "response"])
     kinds = [name for name in row["auth"] if name in SECURITY]
     if kinds:
         operation["security"] = [{name: []} for name in kinds] + ([{}] if "none" in row["auth"] else [])
@@ -163,10 +208,26 @@ def body_schema(fields: list[Row], served: int) -> Row:
     return root
 
 
-def _content(kind: str, fields: Row) -> Row:
+def _is_listed(one: Row) -> bool:
+    """Whether a parameter is one to OpenAPI: names that are not shown are none, and a credential has a scheme."""
+    if one["location"] not in PLACES or not one["name"] or one["name"].startswith("{"):
+        return False
+    return not any(one["location"] == place and one["sensitive"] in classes for place, classes in CREDENTIALS.values())
+
+
+def _content(kind: str, form: Row, json: Row) -> Row:
     """Content of a request body of this media type."""
+    if "json" in kind and json:
+        return {"schema": json}
     known = "json" in kind or kind == "application/x-www-form-urlencoded"
-    return {"schema": fields} if known and fields["properties"] else {}
+    return {"schema": form} if known and form["properties"] else {}
+
+
+def _schema_of_body(bodies: list[Row], side: str, status: int, leaves: list[Row]) -> Row:
+    """Schema of a JSON body; empty where none was seen. leaves: parameters of that side, by key path."""
+    fields = [one for one in bodies if one["side"] == side and one["status"] == status]
+    known = {one["name"]: schema_of(one) | _notes(one) for one in leaves}
+    return json_schema(tree_of(fields), known) if fields else {}
 
 
 def _notes(one: Row) -> Row:
@@ -175,7 +236,8 @@ def _notes(one: Row) -> Row:
     return {"x-tapwatch": notes} if notes else {}
 
 
-def _responses(row: Row) -> Row:
+def _responses(row: Row, bodies: list[Row], leaves: list[Row]) -> Row:
+    """By class of statuses, and by status where its bodies are known."""
     content: Row = {kind: {} for kind in sorted(row["response_types"])}
     found: Row = {}
     for number in range(1, 6):
@@ -184,6 +246,13 @@ def _responses(row: Row) -> Row:
             found[f"{number}XX"] = {"description": f"{count} observed"} | (
                 {"content": content} if content and number == 2 else {}
             )
+    kinds = [kind for kind in content if "json" in kind]
+    for status in sorted({one["status"] for one in bodies if one["side"] == "response"} if kinds else ()):
+        schema = _schema_of_body(bodies, "response", status, leaves if 200 <= status < 400 else [])
+        others: Row = {kind: {} for kind in content if kind not in kinds and 200 <= status < 300}
+        total = max(one["total"] for one in bodies if (one["side"], one["status"]) == ("response", status))
+        known = others | {kind: {"schema": schema} for kind in kinds}
+        found[str(status)] = {"description": f"{total} bodies observed", "content": dict(sorted(known.items()))}
     return found or {"default": {"description": "no response was observed"}}
 
 

@@ -2,7 +2,7 @@
 
 Found are: shadow (called, not documented), zombie (an old version that is still called, of what is documented as a newer one),
 orphan (documented, not called), deprecated (called, and documented as deprecated), and of documented operations that are
-called: parameters, types and statuses that are not documented.
+called: parameters, properties of bodies, types and statuses that are not documented, and required properties that are missing.
 """
 
 import dataclasses
@@ -11,8 +11,9 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
-from sensor.outputs.documents import DocumentError
+from sensor.outputs.documents import DocumentError, resolve
 from sensor.outputs.openapi import METHODS
+from sensor.outputs.spec_bodies import body_findings
 
 Row = dict[str, Any]
 VERSION = re.compile(r"v(\d+)(?=\Z|[._-])", re.IGNORECASE)
@@ -23,8 +24,6 @@ FITTING = {
     "boolean": {"word", "int"},
 }
 """Classes of values that fit a type of a schema; a string takes any."""
-REFERENCES = 32
-"""References in a row that are followed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Difference:
     """One finding."""
 
     kind: str
-    """shadow, zombie, orphan, deprecated, parameter, type or status"""
+    """shadow, zombie, orphan, deprecated, parameter, property, missing, type or status"""
     method: str
     path: str
     """template as observed; of an orphan as documented"""
@@ -54,6 +53,8 @@ class Operation:
     statuses: frozenset[str]
     """as written: 200, 2XX, default"""
     deprecated: bool
+    whole: Row
+    """as documented"""
 
 
 def operations_of(document: Row) -> list[Operation]:
@@ -65,7 +66,7 @@ def operations_of(document: Row) -> list[Operation]:
         raise DocumentError("`paths` of the document is no object.")
     found = []
     for path, item in paths.items():
-        item = _resolve(document, item)
+        item = resolve(document, item)
         for method in METHODS:
             if isinstance(item.get(method), dict):
                 found.append(_operation(document, str(path), method, item))
@@ -74,7 +75,7 @@ def operations_of(document: Row) -> list[Operation]:
 
 def _operation(document: Row, path: str, method: str, item: Row) -> Operation:
     own = item[method]
-    given = [_resolve(document, one) for one in [*_list(item.get("parameters")), *_list(own.get("parameters"))]]
+    given = [resolve(document, one) for one in [*_list(item.get("parameters")), *_list(own.get("parameters"))]]
     types = {(one.get("in"), str(one.get("name"))): _type_of(document, one) for one in given}
     whole = _base_path(document, own, item) + path
     segments = tuple(re.sub(r"\{[^}]*\}", "{}", segment) for segment in whole.split("/")[1:])
@@ -85,8 +86,9 @@ def _operation(document: Row, path: str, method: str, item: Row) -> Operation:
         segments=segments,
         query={name: kind for (place, name), kind in types.items() if place == "query"},
         path_types=tuple(types.get(("path", name), "") for name in names),
-        statuses=frozenset(str(status).upper() for status in (_resolve(document, own.get("responses")))),
+        statuses=frozenset(str(status).upper() for status in (resolve(document, own.get("responses")))),
         deprecated=bool(own.get("deprecated")),
+        whole=own,
     )
 
 
@@ -108,23 +110,8 @@ def _host_of(url: Any) -> str:
         return ""
 
 
-def _resolve(document: Row, value: Any) -> Row:
-    """A value, local references (`#/…`) followed; an empty one where they lead nowhere."""
-    for _ in range(REFERENCES):
-        if not isinstance(value, dict):
-            return {}
-        reference = value.get("$ref")
-        if not isinstance(reference, str):
-            return value
-        value = document
-        for part in reference.removeprefix("#/").split("/"):
-            name = urllib.parse.unquote(part).replace("~1", "/").replace("~0", "~")
-            value = value.get(name) if isinstance(value, dict) else None
-    return {}
-
-
 def _type_of(document: Row, parameter: Row) -> str:
-    schema = _resolve(document, parameter.get("schema") or parameter)
+    schema = resolve(document, parameter.get("schema") or parameter)
     kind = schema.get("type", "")
     if isinstance(kind, list):
         kinds = [one for one in kind if one != "null"]
@@ -152,8 +139,8 @@ def hosts_of(document: Row) -> list[str]:
     return [host for host in map(_host_of, urls) if host]
 
 
-def differences(document: Row, endpoints: list[Row], parameters: list[Row]) -> list[Difference]:
-    """All findings, by path. endpoints, parameters: rows of the store's views, of one host. Raises DocumentError."""
+def differences(document: Row, endpoints: list[Row], parameters: list[Row], fields: list[Row]) -> list[Difference]:
+    """All findings, by path. endpoints, parameters, fields: rows of the store's views, of one host. Raises DocumentError."""
     operations = operations_of(document)
     called: dict[int, list[Row]] = {}
     found: list[Difference] = []
@@ -168,6 +155,9 @@ def differences(document: Row, endpoints: list[Row], parameters: list[Row]) -> l
         called.setdefault(best, []).append(row)
         own = [one for one in parameters if (one["method"], one["endpoint"]) == (row["method"], row["endpoint"])]
         found += _of_operation(operations[best], row, own)
+        keys = [one for one in fields if (one["method"], one["endpoint"]) == (row["method"], row["endpoint"])]
+        for kind, detail in body_findings(document, operations[best].whole, keys):
+            found.append(Difference(kind, row["method"], row["endpoint"], detail))
     for number, operation in enumerate(operations):
         if number not in called:
             found.append(Difference("orphan", operation.method, operation.path, "documented, and never called"))

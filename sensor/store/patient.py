@@ -89,6 +89,9 @@ class PatientWriter:
     def parameters(self, rows: list[dict[str, Any]]) -> None:
         self._add(self._writer.parameters, (rows,))
 
+    def schemas(self, rows: list[dict[str, Any]]) -> None:
+        self._add(self._writer.schemas, (rows,))
+
     def changes(self, rows: list[dict[str, Any]]) -> None:
         self._add(self._writer.changes, (rows,))
 

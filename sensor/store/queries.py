@@ -69,6 +69,13 @@ def parameters(store: Store, host: str | None) -> list[Row]:
     )
 
 
+def schema_fields(store: Store, host: str | None) -> list[Row]:
+    """Rows of `schema_fields` of one host, or of all."""
+    where = Where()
+    where.equal("host", "String", host)
+    return store.dicts(f"SELECT * FROM schema_fields{where} ORDER BY endpoint, method, side, status, path, type", where.values)
+
+
 def only_host(store: Store, host: str | None) -> str:
     """The host that was asked for, or the only one that was seen; StoreError where there are several, or none."""
     hosts = [name for (name,) in store.rows("SELECT DISTINCT host FROM endpoints WHERE host != '' ORDER BY host")]

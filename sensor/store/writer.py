@@ -31,6 +31,7 @@ _TABLES = {
     "stats": "sensor_stats_versions",
     "changes": "template_changes",
     "parameters": "endpoint_parameter_versions",
+    "schemas": "schema_field_versions",
     "encrypted": "encrypted_service_versions",
     "actors": "actor_sessions",
 }
@@ -112,6 +113,10 @@ class Writer:
     def parameters(self, rows: list[dict[str, Any]]) -> None:
         """Write parameters of endpoints: columns of `endpoint_parameter_versions`."""
         self._insert_dicts("parameters", rows)
+
+    def schemas(self, rows: list[dict[str, Any]]) -> None:
+        """Write keys of bodies: columns of `schema_field_versions`."""
+        self._insert_dicts("schemas", rows)
 
     def changes(self, rows: list[dict[str, Any]]) -> None:
         """Write decisions on templates: columns of `template_changes`, times in ns since the epoch."""

@@ -1,0 +1,202 @@
+"""Header fields and cookies as parameters, and what JWTs say: from the wire to the inventory, against a plain reader."""
+
+import base64
+import json
+import re
+
+import hpack
+from helpers import ASK, KEY, REPLY, Http, data, examples
+from hypothesis import given
+from hypothesis import strategies as st
+from rows import batch_of
+
+from parsers.http.extras import USUAL
+from parsers.http.state import EXTRAS, EXTRAS_LIMIT, TOKEN_LIMIT
+from sensor.core.records import PACKED_PREFIX
+from sensor.inventory.analyse import Inventory
+from sensor.inventory.parameters import shown_name
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+NAMES = st.sampled_from([*USUAL[5:], "X-Tenant", "x-region", "Idempotency-Key", "X-" + "n" * 62, "Accept-Version", "Cookie"])
+VALUES = st.text('abcXYZ0189 =;,-_"', max_size=40).map(str.strip)
+
+
+def unpacked(raw: bytes) -> list[tuple[str, int, str]]:
+    """[(name, bytes as sent, what is kept), …]"""
+    found, at = [], 0
+    while at < len(raw):
+        length, sent, kept = (
+            raw[at],
+            int.from_bytes(raw[at + 1 : at + 3], "little"),
+            int.from_bytes(raw[at + 3 : at + 5], "little"),
+        )
+        name_end = at + PACKED_PREFIX + length
+        found.append((raw[at + PACKED_PREFIX : name_end].decode(), sent, raw[name_end : name_end + kept].decode("latin-1")))
+        at = name_end + kept
+    return found
+
+
+def row_of(*lines: str) -> dict:
+    head = "\r\n".join(("GET / HTTP/1.1", "Host: a", *lines, "", "")).encode("latin-1")
+    (row,) = Http().run([data(ASK, head), data(REPLY, ANSWER)])
+    return row
+
+
+@examples(300)
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=16))
+def test_unusual_fields_are_handed_on(fields):
+    fields = [
+        (name, value) for name, value in fields if name not in ("content-length", "transfer-encoding", "upgrade", "expect")
+    ]
+    unusual = [(name.lower(), value) for name, value in fields if name.lower() not in USUAL and value and len(name) <= 64][
+        :EXTRAS
+    ]
+    row = row_of(*(f"{name}: {value}" for name, value in fields))
+    found = unpacked(row["fields"])
+    assert [(name, sent) for name, sent, _ in found] == [(name, len(value)) for name, value in unusual][: len(found)]
+    assert all(
+        kept == value
+        for (_, _, kept), (_, value) in zip(found, unusual, strict=False)
+        if len(row["fields"]) < EXTRAS_LIMIT - 80
+    )
+    assert len(row["fields"]) <= EXTRAS_LIMIT
+
+
+def test_long_values_are_cut_where_cookies_end():
+    (cookie,) = unpacked(row_of("Cookie: " + "; ".join(f"c{k}={'v' * 50}" for k in range(40)))["fields"])
+    assert cookie[1] > 2_000 and len(cookie[2]) <= EXTRAS_LIMIT and re.fullmatch(r"(c\d+=v{50}(; )?)+", cookie[2] + "; ")
+    ((name, sent, kept),) = unpacked(row_of("X-Long: " + "w" * 5_000)["fields"])
+    assert (name, sent, len(kept)) == ("x-long", 5_000, 256)
+
+
+def test_the_same_in_http2():
+    fields = [("x-tenant", "acme"), ("cookie", "theme=dark"), ("cookie", "sid=abc"), ("accept", "*/*")]
+    head = [(":method", "GET"), (":path", "/a"), (":scheme", "http"), (":authority", "a"), *fields]
+    blocks = [hpack.Encoder().encode(block) for block in (head, [(":status", "200"), ("x-tenant", "none")])]
+    settings = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+    ask, reply = (settings + len(block).to_bytes(3, "big") + bytes([1, 5, 0, 0, 0, 1]) + block for block in blocks)
+    (row,) = Http().run([data(ASK, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + ask), data(REPLY, reply)])
+    assert unpacked(row["fields"]) == [("x-tenant", 4, "acme"), ("cookie", 10, "theme=dark"), ("cookie", 7, "sid=abc")]
+
+
+def packed(*fields: tuple[str, str]) -> bytes:
+    parts = [(name.encode(), value.encode()) for name, value in fields]
+    return b"".join(
+        bytes([len(name), *len(value).to_bytes(2, "little"), *len(value).to_bytes(2, "little")]) + name + value
+        for name, value in parts
+    )
+
+
+def learned(transactions: list[dict]) -> dict[tuple[str, str], dict]:
+    inventory = Inventory(KEY)
+    inventory.analyse(batch_of([{"path": "/a"} | one for one in transactions]))
+    return {(row["location"], row["name"]): row for row in inventory.parameters()}
+
+
+def test_parameters_of_header_fields_and_cookies():
+    found = learned(
+        [
+            {
+                "fields": packed(
+                    ("x-tenant", str(100 + k)), ("x-partner-key", f"k{k}"), ("cookie", f'sid=ab{k}; theme="dark"; n={k}')
+                )
+            }
+            for k in range(50)
+        ]
+        + [{"fields": packed(("x-rare", "2026-01-01"))}, {}, {"fields": packed(("x-none", "1")), "status": 404}]
+    )
+    assert set(found) == {
+        ("header", "x-tenant"), ("header", "x-partner-key"), ("header", "x-rare"), ("cookie", "sid"), ("cookie", "theme"), ("cookie", "n"),
+    }  # fmt: skip
+    tenant, key, sid, number = (
+        found[name] for name in (("header", "x-tenant"), ("header", "x-partner-key"), ("cookie", "sid"), ("cookie", "n"))
+    )
+    assert (tenant["seen"], tenant["requests"], tenant["types"], tenant["minimum"], tenant["maximum"]) == (
+        50,
+        52,
+        ["int"],
+        100,
+        149,
+    )
+    assert (key["sensitive"], sid["sensitive"]) == ("api_key", "session")
+    assert (number["types"], number["minimum"], number["maximum"]) == (["int"], None, None)  # of cookies no range
+    assert found["header", "x-rare"]["types"] == ["date"]
+
+
+def test_of_many_requests_a_share_stands_for_all():
+    found = learned([{"fields": packed(("x-tenant", "acme"))} for _ in range(5_000)])
+    row = found["header", "x-tenant"]
+    assert row["seen"] == row["requests"] and abs(row["seen"] - 5_000) < 16
+
+
+@examples(200)
+@given(st.binary(max_size=60))
+def test_no_packed_fields_break_the_reader(raw):
+    learned([{"fields": raw}])
+
+
+def test_values_in_names_are_not_shown():
+    found = learned([{"fields": packed(("cookie", "_ga_12345678=1; mail@example.com=2"))}])
+    assert set(found) == {("cookie", "{text}")} and shown_name("_ga_12345678") == "{text}"
+
+
+def token_of(header: dict, payload: dict, signature: str = "c2ln") -> str:
+    parts = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, payload))
+    return ".".join((*parts, signature))
+
+
+def claims_of(*tokens: str, **more) -> dict:
+    inventory = Inventory(KEY)
+    inventory.analyse(
+        batch_of(
+            [
+                {"path": "/a", "token": token.rpartition(".")[0], "credential": k + 1, "auth": "jwt"} | more
+                for k, token in enumerate(tokens)
+            ]
+        )
+    )
+    (row,) = inventory.endpoints()
+    return {name: value for name, value in row.items() if name.startswith("jwt_")}
+
+
+def test_what_tokens_say_of_themselves():
+    claims = {
+        "iss": "https://id.shop.test",
+        "aud": ["api", "web"],
+        "iat": 1_772_528_000,
+        "exp": 1_772_531_600,
+        "sub": "anna@example.com",
+    }
+    found = claims_of(
+        token_of({"alg": "RS256"}, claims),
+        token_of({"alg": "nOnE"}, {"exp": 1_772_528_400 + 90_000}, ""),
+        token_of({"alg": "made up"}, {"iss": "anna@example.com"}),
+    )
+    assert found == {
+        "jwt_algorithms": ["other", "none", "RS256"], "jwt_issuers": ["https://id.shop.test", "{text}"], "jwt_audiences": ["api", "web"],
+        "jwt_lifetime_s": 89_999, "jwt_unlimited": 1,
+    }  # fmt: skip
+
+
+def test_tokens_that_were_refused_say_nothing():
+    found = claims_of(token_of({"alg": "none"}, {}), status=401)
+    assert found == {"jwt_algorithms": [], "jwt_issuers": [], "jwt_audiences": [], "jwt_lifetime_s": None, "jwt_unlimited": 0}
+
+
+@examples(200)
+@given(
+    st.binary(max_size=60)
+    | st.dictionaries(
+        st.sampled_from(["exp", "iat", "iss", "aud"]),
+        st.none() | st.integers() | st.floats() | st.text() | st.lists(st.integers()),
+    ).map(lambda claims: token_of({"alg": "RS256"}, claims).encode())
+)
+def test_no_token_breaks_the_reader(raw):
+    claims_of(raw.decode("latin-1") + ".x")
+
+
+def test_the_signature_is_left_behind():
+    token = token_of({"alg": "RS256", "typ": "JWT"}, {"sub": "1", "iss": "i"}, "s1gnature-that-is-secret")
+    for line in (f"Authorization: Bearer {token}", f"Cookie: theme=1; sid={token}"):
+        assert row_of(line)["token"] == token.rpartition(".")[0].encode()
+    assert row_of(f"Authorization: Bearer {token_of({'alg': 'RS256', 'x': 'y' * TOKEN_LIMIT}, {})}")["token"] == b""
