@@ -55,6 +55,19 @@ class Bodies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """samples of one endpoint that are looked at in a minute; operations are read in every request"""
 
 
+class Inventory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[inventory]: what you know of paths and hosts goes before what is learned"""
+
+    templates: tuple[str, ...] = ()
+    """paths with placeholders, as `/v1/shops/{shop}` for all hosts or `api.example.com/v1/shops/{shop}` for one"""
+    openapi: tuple[str, ...] = ()
+    """OpenAPI documents whose paths are templates, too"""
+    names: tuple[str, ...] = ()
+    """templates behind which words are names and no values, as `/v1/products`: undoes what was learned of them"""
+    hosts: tuple[str, ...] = ()
+    """hosts that are one service, as `{tenant}.example.com`: this stands for them, in transactions, too"""
+
+
 class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[privacy]"""
 
@@ -155,6 +168,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     capture: Capture = Capture()
     limits: Limits = Limits()
     bodies: Bodies = Bodies()
+    inventory: Inventory = Inventory()
     privacy: Privacy = Privacy()
     live: Live = Live()
     metrics: Metrics = Metrics()

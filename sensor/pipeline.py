@@ -22,6 +22,7 @@ from sensor.capture.filter import Filter
 from sensor.config import Config, ConfigError
 from sensor.core.reasons import REASON, REASONS
 from sensor.core.records import PACKET, Batch
+from sensor.documented import patterns_of
 from sensor.intent.actors import Actors
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.encrypted import Encrypted
@@ -65,6 +66,7 @@ class Pipeline:
         self._config = config
         self._key = key
         self._sinks = sinks
+        self._patterns = patterns_of(config)
         self._tell_actors: TellActors | None = None
         self._told_actors: list[np.ndarray] = []
         self._filter = filter_
@@ -114,7 +116,8 @@ class Pipeline:
 
     def _make_inventory(self) -> Inventory:
         proxies = self._config.proxies
-        return Inventory(self._key, self._config.flows, proxies.trusted, proxies.protocol, proxies.header == "forwarded")
+        standard = proxies.header == "forwarded"
+        return Inventory(self._key, self._config.flows, proxies.trusted, proxies.protocol, standard, self._patterns)
 
     def run(
         self, capture: CaptureFile, progress: Callable[[CaptureFile, int, int], None] | None = None, count: int = 0

@@ -34,7 +34,7 @@ ANSWERS = [
 EXPECTED = {
     ("/v1/people", "old_version"), ("/v1/people", "sensitive_without_authentication"), ("/v2/broken", "stack_trace"),
     ("/v2/reset", "secret_in_url"), ("/v2/login", "cookie_without_httponly"), ("/v2/login", "version_told"),
-    ("/v2/any", "any_origin_with_credentials"), ("/v2/trusting", "unsigned_token"), ("/v2/trusting", "deprecated_in_use"),
+    ("/v2/any", "any_origin_with_credentials"), ("/v2/trusting", "unsigned_token"), ("/v2/trusting", "long_lived_token"), ("/v2/trusting", "deprecated_in_use"),
     ("/v2/plain", "missing_security_headers"),
 }  # fmt: skip
 

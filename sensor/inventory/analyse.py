@@ -1,198 +1,48 @@
-"""The inventory's pass over a batch: endpoint, values and redaction of every row."""
+"""The inventory: endpoints of all traffic, what is known of them, and the pass of a batch through it."""
 
 import numpy as np
 
-from sensor.core.hashing import U, hash_bytes, mix, siphash
-from sensor.core.jit import kernel
-from sensor.core.records import AUTH, AUTH_KINDS, FACTS, MEDIA, Batch, names_of
-from sensor.core.wide import SLACK, copy
+from sensor.core.records import AUTH_KINDS, FACTS, Batch, names_of
+from sensor.core.wide import SLACK
 from sensor.inventory.body_values import DEPTH as BODY_DEPTH
-from sensor.inventory.body_values import ROOM_PER_VALUE, read_answers, read_body_values
+from sensor.inventory.body_values import ROOM_PER_VALUE, read_answers
 from sensor.inventory.claims import ClaimReader
-from sensor.inventory.endpoints import CAPACITY, TEXT_LIMIT, Endpoints, endpoint_text, find_endpoint, new_endpoints
+from sensor.inventory.endpoints import CAPACITY, TEXT_LIMIT, Endpoints, endpoint_text, new_endpoints
 from sensor.inventory.flows import Flows
 from sensor.inventory.header_values import read_fields
-from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN, SEEN, name_hash_at, place_hash, watch
-from sensor.inventory.lexical import SLUG
+from sensor.inventory.learned import SEEN
 from sensor.inventory.merging import TemplateChange, learn_templates
-from sensor.inventory.operations import OPERATION_LIMIT, copy_procedure, is_grpc, resolve_persisted, write_operation
+from sensor.inventory.operations import OPERATION_LIMIT
 from sensor.inventory.parameters import describe, note_parameters
+from sensor.inventory.patterns import Patterns, join_hosts, new_patterns, room_of_hosts
 from sensor.inventory.personal import MOST_DIGITS
-from sensor.inventory.profile import (
-    LATENCY,
-    REQUEST,
-    RESPONSE,
-    distinct_clients,
-    media_types,
-    profile_row,
-    quantile,
-    transactions_meant,
-)
+from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, quantile
 from sensor.inventory.proxies import networks_of, resolve_clients
 from sensor.inventory.refusals import Refusals
+from sensor.inventory.row_pass import SERVED_FROM, analyse_rows, body_room, key_secrets
 from sensor.inventory.schema_rows import SchemaRows
 from sensor.inventory.schemas import learn_schemas
 from sensor.inventory.secrets import NAME_LIMIT
-from sensor.inventory.shapes import DEPTH, NO_SHAPE, json_shape, vote
-from sensor.inventory.targets import (
-    CLASS_LENGTHS,
-    TEMPLATE_LIMIT,
-    is_plain_url,
-    read_query,
-    redact_path,
-    redact_query,
-    redact_url,
-    write_template,
-)
+from sensor.inventory.shapes import DEPTH
+from sensor.inventory.targets import TEMPLATE_LIMIT
 from sensor.inventory.texts import LONGEST as LONGEST_TEXT
 from sensor.inventory.texts import sign_texts
 from sensor.inventory.traces import find_traces
-from sensor.inventory.values import VALUE, VALUES_OF_BODY, VALUES_PER_ROW
+from sensor.inventory.values import VALUE, VALUES_PER_ROW
 
 AGAIN = 1.1
 """Transactions by which there must be more before paths are learned from again, when endpoints are asked for."""
 ANSWERED = 8_192
 """Values of responses that are looked at together."""
-SHAPED = 16
-"""JSON answers of an endpoint whose shape is looked at."""
-SLUG_BYTES = CLASS_LENGTHS[SLUG]
-SERVED_FROM, SERVED_TO, REDIRECTED_TO = 200, 300, 400
-OPEN_AT_MOST = 0.1
-"""Share of answers with 2xx that went to who bore no credential, up to which an endpoint asks for one."""
-M_JSON = MEDIA["json"]
-A_API_KEY = AUTH["api_key"]
+REDIRECTED_TO = 400
 TARGETS = ("path", "query", "referer")
-
-
-@kernel
-def watch_word(learned, host, arena, template, length, value, row, bodies, stack):
-    """A path ends with a word that is taken for a value: count it, and look at the shape of its answers."""
-    if length < SLUG_BYTES or value["kind"] != SLUG or not SERVED_FROM <= row["status"] < SERVED_TO:
-        return
-    at, size = np.int64(value["at"]), np.int64(value["len"])
-    if at + size != np.int64(row["path_at"]) + np.int64(row["path_len"]):
-        return
-    place = place_hash(host, arena, template, length - SLUG_BYTES)
-    group, way = watch(learned, place, name_hash_at(place, arena, at, size), arena, at, size)
-    note_shape(learned.watched[group, way], row, bodies, stack)
-
-
-@kernel
-def note_shape(counts, row, bodies, stack):
-    """Look at the shape of a JSON answer that is whole and not encoded."""
-    if row["response_body_len"] == 0:
-        return
-    if counts["shaped"] >= SHAPED or row["response_media"] != M_JSON or row["response_coding"] != 0 or row["response_partial"]:
-        return
-    if not SERVED_FROM <= row["status"] < SERVED_TO:
-        return
-    counts["shaped"] += np.uint8(1)
-    at = np.int64(row["response_body_at"])
-    shape = json_shape(bodies, at, at + np.int64(row["response_body_len"]), stack)
-    if shape != NO_SHAPE:
-        vote(counts, shape)
-
-
-@kernel
-def place_template(table, place, arena, template, template_len, used, batch):
-    """Where the endpoint's template stands in this batch's arena, and its length: one copy a batch serves all its rows."""
-    entry = table.rows[place]
-    if place > 0 and entry["batch"] == batch:
-        return np.int64(entry["copied_at"]), np.int64(entry["copied_len"]), used
-    copy(arena, used, arena, template, template_len)
-    entry["batch"] = batch
-    entry["copied_at"] = used
-    entry["copied_len"] = template_len
-    return used, template_len, used + template_len
-
-
-@kernel
-def needs_credential(counts):
-    """Whether an endpoint hardly ever serves who bears none: elsewhere a key is but a header that anybody can write."""
-    return np.float64(counts["open"]) <= OPEN_AT_MOST * np.float64(counts["classes"][2])
-
-
-@kernel
-def key_secrets(values, first, count, key0, key1):
-    """Hashes of sensitive values depend on the key: whoever finds them in a checkpoint cannot try what they are."""
-    for k in range(first, count):
-        if values[k]["secret"] or values[k]["exposed"]:
-            values[k]["hash"] = mix(mix(values[k]["hash"] ^ key0) + key1)
-
-
-@kernel
-def analyse_rows(table, rows, first_row, arena, used, scratch, bodies, stack, lengths, digits, key0, key1, values, count):
-    """Fill in endpoint and template of rows[first_row:], profile them, and replace secrets.
-
-    Returns (the row at which it is time to learn, or their number; bytes used; number of values). arena: has room behind
-    `used` for the worst case; scratch: offset behind that, room for one template; bodies: samples; stack, lengths,
-    digits: as json_shape and read_json_values want.
-    """
-    learned = table.learned
-    batch = np.uint32(table.control[1])
-    for index in range(first_row, rows.shape[0]):
-        if learned.control[SEEN] >= learned.control[NEXT_SEEN] or table.control[0] >= learned.control[NEXT_ENDPOINTS]:
-            return index, used, count
-        learned.control[SEEN] += 1
-        row = rows[index]
-        host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
-        at, end = np.int64(row["path_at"]), np.int64(row["path_at"]) + np.int64(row["path_len"])
-        first = count
-        length, count, secret_path = write_template(arena, at, end, scratch, index, values, count, learned, host)
-        last = values[max(count, 1) - 1]
-        if not secret_path and is_grpc(arena, row):
-            length, count, secret_path = copy_procedure(arena, at, end, scratch), first, False
-        elif row["operation_type"]:
-            resolve_persisted(table.documents, host, arena, row)
-            length += write_operation(arena, row, scratch + length)
-        query, query_end = np.int64(row["query_at"]), np.int64(row["query_at"]) + np.int64(row["query_len"])
-        count, secret_query, key = read_query(arena, query, query_end, index, values, count)
-        if key >= 0 and row["auth"] == 0:
-            row["auth"] = A_API_KEY
-            row["credential"] = siphash(arena, np.int64(values[key]["at"]), np.int64(values[key]["len"]), key0, key1)
-        count, used = read_body_values(bodies, row, index, values, count, arena, used, scratch + length, lengths, digits)
-        key_secrets(values, first, count, key0, key1)
-        if row["method_len"] == 0 or row["path_len"] == 0:
-            count = first  # a request of which too little was seen belongs to no endpoint
-            row["endpoint"] = 0
-            row["looked"] = 0
-        else:
-            place = find_endpoint(table, arena, row, scratch, length)
-            row["endpoint"] = place
-            row["template_at"], row["template_len"], used = place_template(table, place, arena, scratch, length, used, batch)
-            profile_row(table.profiles, place, arena, row)
-            row["looked"] = transactions_meant(table.profiles.counts[place], row["status"])
-            row["served"] = table.profiles.counts[place]["served"]
-            row["proven"] = row["credential"] != U(0) and needs_credential(table.profiles.counts[place])
-            note_shape(table.profiles.counts[place], row, bodies, stack)
-            if count > first:
-                watch_word(learned, host, arena, scratch, length, last, row, bodies, stack)
-        if secret_path:
-            to = redact_path(arena, at, end, used)
-            row["path_at"], row["path_len"], used = used, to - used, to
-        if secret_query:
-            to = redact_query(arena, query, query_end, used)
-            row["query_at"], row["query_len"], used = used, to - used, to
-        if row["referer_len"] > 0:
-            referer = np.int64(row["referer_at"])
-            referer_end = referer + np.int64(row["referer_len"])
-            if not is_plain_url(arena, referer, referer_end):
-                to = redact_url(arena, referer, referer_end, used)
-                row["referer_at"], row["referer_len"], used = used, to - used, to
-    return np.int64(rows.shape[0]), used, count
-
-
-def body_room(rows: np.ndarray) -> int:
-    """Bytes of the arena that the values of the rows' bodies may take: names in full, before each value."""
-    per_row = np.minimum(rows["request_body_len"].astype(np.int64) * NAME_LIMIT, VALUES_OF_BODY * ROOM_PER_VALUE)
-    return int(per_row.sum())
 
 
 class Inventory:
     """Endpoints of all traffic so far."""
 
     def __init__(self, key: tuple[int, int], flows: dict[str, str] | None = None, trusted: tuple[str, ...] = (),
-                 protocol: tuple[str, ...] = (), standard: bool = False):  # fmt: skip
+                 protocol: tuple[str, ...] = (), standard: bool = False, patterns: Patterns | None = None):  # fmt: skip
         self.table: Endpoints = new_endpoints()
         self.changes: list[TemplateChange] = []
         """what was learned, oldest first; the first CHANGES alone are kept"""
@@ -207,6 +57,7 @@ class Inventory:
         self._told: dict[int, tuple[int, tuple[str, str, str]]] = {}
         self._told_counts = np.zeros(CAPACITY, np.uint64)
         self._hot_before = np.zeros(CAPACITY, np.uint64)
+        self._patterns = patterns or new_patterns()
         self._stack = np.zeros(DEPTH, np.uint64)
         self._lengths = np.zeros(BODY_DEPTH, np.int64)
         self._digits = np.zeros(MOST_DIGITS, np.int64)
@@ -219,7 +70,7 @@ class Inventory:
 
     def learn(self, now: int) -> None:
         """See which words of paths are values. now: packet time, ns, for the log of changes."""
-        learn_templates(self.table, now, self.changes)
+        learn_templates(self.table, self._patterns, now, self.changes)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything that it remembers, by name."""
@@ -239,7 +90,7 @@ class Inventory:
         rows = batch.rows
         targets = sum(int(rows[name + "_len"].sum()) for name in TARGETS)
         longest = TEMPLATE_LIMIT + OPERATION_LIMIT
-        room = batch.used + 4 * targets + longest * len(rows) + body_room(rows) + 64
+        room = batch.used + 4 * targets + longest * len(rows) + body_room(rows) + room_of_hosts(self._patterns, rows) + 64
         needed = room + longest + TEXT_LIMIT + NAME_LIMIT + SLACK
         if len(self._arena) < needed:
             self._arena = np.empty(needed + needed // 2, np.uint8)
@@ -250,10 +101,11 @@ class Inventory:
         wire = {name + part: rows[name + part].copy() for name in TARGETS for part in ("_at", "_len")}
         resolve_clients(rows, arena, self._proxies, self._speakers, self._standard, self._groups)
         self.table.control[1] += 1
-        at, used, count = 0, batch.used, 0
+        at, used, count = 0, join_hosts(self._patterns, rows, arena, batch.used), 0
         while True:
             at, used, count = analyse_rows(
                 self.table,
+                self._patterns,
                 rows,
                 at,
                 arena,

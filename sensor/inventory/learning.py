@@ -18,7 +18,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from sensor.inventory.lexical import CLASSES, FUZZY, MIXING
+from sensor.core.placeholders import CLASSES
+from sensor.inventory.lexical import FUZZY, MIXING
 
 SLUG = "{slug}"
 CONFIDENT = 1.64

@@ -6,11 +6,8 @@ SLUG is the exception: a word that was learned to be a value at its place (senso
 import numpy as np
 
 from sensor.core.jit import kernel
+from sensor.core.placeholders import CLASSES
 
-CLASSES = (
-    "", "int", "uuid", "ulid", "ksuid", "objectid", "hex", "base64url", "date", "email", "ip", "phone", "locale", "number",
-    "jwt", "text", "slug",
-)  # fmt: skip
 (
     LITERAL, INT, UUID, ULID, KSUID, OBJECTID, HEX, BASE64URL, DATE, EMAIL, IP, PHONE, LOCALE, NUMBER, JWT, TEXT, SLUG,
 ) = range(len(CLASSES))  # fmt: skip

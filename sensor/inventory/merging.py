@@ -26,6 +26,7 @@ from sensor.inventory.learned import (
 )
 from sensor.inventory.learning import SLUG, Decision, Leaf, Word, decide, may_be_value, turn_out_names
 from sensor.inventory.parameters import move_parameters
+from sensor.inventory.patterns import Patterns, is_kept, new_patterns
 from sensor.inventory.profile import media_types
 from sensor.inventory.schemas import move_schemas
 
@@ -66,8 +67,9 @@ class TemplateChange:
 class _Places:
     """What was decided before for one host: questions to the sets of the kernels."""
 
-    def __init__(self, table: Endpoints, host: str):
+    def __init__(self, table: Endpoints, host: str, patterns: Patterns):
         self.table = table
+        self._patterns = patterns
         self.host = host.encode()
         self._hash = _host_hash(host)
 
@@ -81,8 +83,10 @@ class _Places:
         return bool(holds(self.table.learned.names, U(name_hash_at(self._place(prefix), padded(raw), 0, len(raw)))))
 
     def learn(self, decision: Decision) -> bool:
-        """Have the kernels know a decision: False when there is no room for it any more."""
+        """Have the kernels know a decision: False when the operator says otherwise, or there is no room for it any more."""
         before = (decision.prefix + "/").encode()
+        if is_kept(self._patterns, self._hash, padded(before), 0, len(before)):
+            return False
         for word in (None, *decision.names):
             raw = word.encode() if word else b""
             text = padded(self.host + before + raw)
@@ -97,11 +101,11 @@ class _Places:
         return _place_hash(self._hash, prefix)
 
 
-def learn_templates(table: Endpoints, now: int, changes: list[TemplateChange]) -> None:
+def learn_templates(table: Endpoints, patterns: Patterns, now: int, changes: list[TemplateChange]) -> None:
     """Decide for every host, join what became one endpoint, append to the changes, and set the next time."""
     anything, standing = False, _standing(table)
     for host, leaves in _leaves_by_host(table, standing).items():
-        places = _Places(table, host)
+        places = _Places(table, host, patterns)
         decisions = [decision for decision in decide(leaves, places.is_known, places.is_name) if places.learn(decision)]
         if not decisions:
             continue
@@ -166,7 +170,7 @@ def _place_hash(host: np.uint64, prefix: str) -> np.uint64:
 def rehearse() -> None:
     """Compile the kernels that learning calls."""
     table = new_endpoints()
-    places = _Places(table, "host")
+    places = _Places(table, "host", new_patterns())
     places.learn(Decision("", ("name",), ""))
     add(table.learned.names, 0, 1, U(1))
     move_parameters(table.parameters, table.rows)

@@ -10,7 +10,8 @@ import numpy as np
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
-from sensor.inventory.lexical import CLASSES, INT
+from sensor.core.placeholders import CLASSES
+from sensor.inventory.lexical import INT
 from sensor.inventory.loglog import add_hash, estimate
 from sensor.inventory.personal import BY_CHANCE, EXPOSED_CLASSES
 from sensor.inventory.values import IN_COOKIE, IN_HEADER, IN_PATH, IN_RESPONSE, LOCATIONS

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sensor.core.placeholders import CLASSES
 from sensor.inventory.json_steps import BODY, NO_KEY, NUMBER, OBJECT, TYPES
-from sensor.inventory.lexical import CLASSES, LITERAL
+from sensor.inventory.lexical import LITERAL
 from sensor.inventory.parameters import shown_name
 
 if TYPE_CHECKING:

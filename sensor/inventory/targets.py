@@ -4,10 +4,10 @@ import numpy as np
 
 from sensor.core.hashing import U, hash_bytes
 from sensor.core.jit import kernel
+from sensor.core.placeholders import CLASSES
 from sensor.core.wide import copy, padded
 from sensor.inventory.learned import USED_PLACES, is_value
 from sensor.inventory.lexical import (
-    CLASSES,
     DIGIT,
     FUZZY,
     INT,
@@ -20,6 +20,7 @@ from sensor.inventory.lexical import (
     classify_value,
     decimal,
 )
+from sensor.inventory.patterns import NO_TEMPLATE, find_template, is_kept, is_placeholder, split_path
 from sensor.inventory.secrets import (
     HARMLESS,
     PLACEHOLDER_LENGTHS,
@@ -97,11 +98,33 @@ def note_value(values, count, row, kind, secret, location, slot, arena, at, end)
 
 
 @kernel
-def write_template(arena, at, end, to, row, values, count, learned, host):
+def write_known(arena, to, row, values, count, patterns, known, segments):
+    """The operator's template to arena[to:], with values of the placeholders: as write_template. segments: of the path."""
+    at, length = patterns.spans[known, 0], patterns.spans[known, 1]
+    copy(arena, to, patterns.texts, at, length)
+    secret_seen, first = False, count
+    for segment in range(segments):
+        begin, stop = patterns.path[segment, 0], patterns.path[segment, 1]
+        matrix = find_in(arena, begin, stop, SEMICOLON)
+        secret_seen |= matrix < stop
+        if is_placeholder(patterns, segment) and count - first < VALUES_OF_PATH:
+            kind = classify_value(arena, begin, matrix - begin)
+            secret = secret_by_value(arena, begin, matrix - begin, kind)
+            secret_seen |= secret != HARMLESS
+            kind = SLUG if kind == LITERAL else kind
+            count = note_value(values, count, row, kind, secret, IN_PATH, U(segment), arena, begin, matrix)
+    return length, count, secret_seen
+
+
+@kernel
+def write_template(arena, at, end, to, row, values, count, learned, host, patterns):
     """Template of the path arena[at:end] to arena[to:]: (its length, number of values, whether a segment is secret).
 
-    host: hash of the host, under which places were learned.
+    host: hash of the host, under which places were learned; patterns: what the operator says, which goes first.
     """
+    known = find_template(patterns, arena, at, end, host)
+    if known != NO_TEMPLATE:
+        return write_known(arena, to, row, values, count, patterns, known, split_path(patterns, arena, at, end))
     start, secret_seen, segment, first = to, False, 0, count
     while at < end:
         stop = find_in(arena, at + 1, end, SLASH) if arena[at] == SLASH else find_in(arena, at, end, SLASH)
@@ -116,8 +139,10 @@ def write_template(arena, at, end, to, row, values, count, learned, host):
         secret_seen |= matrix < stop
         kind, part = segment_class(arena, begin, matrix)
         if learned.control[USED_PLACES] > 0 and matrix > begin and (kind == LITERAL or FUZZY[kind]):
-            if is_value(learned, host, arena, start, to - start, begin, matrix - begin) and not is_version(
-                arena, begin, matrix
+            if (
+                is_value(learned, host, arena, start, to - start, begin, matrix - begin)
+                and not is_version(arena, begin, matrix)
+                and not is_kept(patterns, host, arena, start, to - start)
             ):
                 kind, part = np.int64(SLUG), matrix
         if kind == LITERAL:

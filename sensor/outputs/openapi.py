@@ -6,6 +6,7 @@ https://spec.openapis.org/oas/v3.1.0. The order of everything is fixed, so that 
 import re
 from typing import Any
 
+from sensor.core.placeholders import CLASSES, PLACEHOLDER
 from sensor.outputs.schema_tree import either, json_schema, tree_of
 
 Row = dict[str, Any]
@@ -40,7 +41,6 @@ REQUIRED_SHARE = 0.999
 """Share of the served requests that bear a parameter, from which on it is called required."""
 PLACES = ("query", "header", "cookie")
 """Where parameters are listed, but for those of paths."""
-PLACEHOLDER = re.compile(r"\{([a-z0-9]+)\}")
 
 
 def openapi(host: str, endpoints: list[Row], parameters: list[Row], fields: list[Row]) -> Row:
@@ -136,6 +136,9 @@ def named_path(template: str) -> tuple[str, list[str]]:
     for k, segment in enumerate(segments):
         found = PLACEHOLDER.search(segment)
         if not found:
+            continue
+        if found[1] not in CLASSES and found[1] not in names:  # the operator's own name
+            names.append(found[1])
             continue
         before = next((s for s in reversed(segments[:k]) if s and "{" not in s), "path")
         stem = re.sub(r"\W+", "_", before).strip("_") or "path"

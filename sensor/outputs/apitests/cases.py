@@ -2,10 +2,10 @@
 
 import collections
 import dataclasses
-import re
 import urllib.parse
 from typing import Any
 
+from sensor.core.placeholders import PLACEHOLDER
 from sensor.outputs.policy.rules import Rule
 
 Row = dict[str, Any]
@@ -16,7 +16,6 @@ MADE_UP = {
 }  # fmt: skip
 """By the type of a placeholder; for all others `example`."""
 IDENTIFIERS = ("int", "uuid", "ulid", "ksuid", "objectid", "hex", "base64url")
-PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 WRITING = ("POST", "PUT", "PATCH")
 PRIVILEGES = {"is_admin": True, "role": "admin", "verified": True, "balance": 1_000_000}
 """Fields that nobody but the server may set: what a test of mass assignment tries (API3:2023)."""

@@ -11,6 +11,8 @@ import dataclasses
 import re
 from typing import Any
 
+from sensor.core.placeholders import PLACEHOLDER
+
 Row = dict[str, Any]
 CONFIDENCE = 0.95
 LEAST_CLIENTS = 20
@@ -20,7 +22,6 @@ LEAST_RATE = 10
 LEAST_REQUESTS = 100
 """Requests, all of them with credentials, from which on these are called required."""
 KIB = 1 << 10
-PLACEHOLDER = re.compile(r"\{([a-z0-9]+)\}")
 PATTERNS = {"int": "-?[0-9]+", "uuid": "[0-9A-Fa-f-]{36}", "objectid": "[0-9A-Fa-f]{24}", "hex": "[0-9A-Fa-f]+"}
 ANYTHING = "[^/]+"
 HOST = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+(?::\d{1,5})?|\[[0-9a-f:.]+\](?::\d{1,5})?")

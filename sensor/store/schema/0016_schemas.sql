@@ -215,8 +215,8 @@ ARRAY JOIN arrayFilter(one -> one.5 AND status_2xx + status_3xx + status_5xx > 0
     ('unsigned_token', 'API2:2023', 'critical',
         'a JWT without a signature was taken where nobody is served without one', has(facts, 'unsigned_jwt') AND open_2xx = 0),
     ('long_lived_token', 'API2:2023', 'low',
-        if(jwt_unlimited, 'JWTs that never expire are taken', concat('JWTs that live for ', toString(intDiv(jwt_lifetime_s, 86400)), ' days are taken')),
-        jwt_unlimited OR ifNull(jwt_lifetime_s, 0) > 86400),
+        if(jwt_unlimited, 'JWTs that never expire are taken where nobody is served without one', concat('JWTs that live for ', toString(intDiv(jwt_lifetime_s, 86400)), ' days are taken')),
+        open_2xx = 0 AND (jwt_unlimited OR ifNull(jwt_lifetime_s, 0) > 86400)),
     ('open_among_guarded', 'API2:2023', 'medium',
         concat('it serves who has no credential, where ', toString(guarded_beside), ' endpoints beside it under ', resource, ' serve nobody without one'),
         is_open AND guarded_beside >= 3 AND guarded_beside >= 4 * open_beside

@@ -1,0 +1,10 @@
+"""What stands in a template for a value: `{int}`, `{uuid}`, or a name that the operator gave it."""
+
+import re
+
+CLASSES = (
+    "", "int", "uuid", "ulid", "ksuid", "objectid", "hex", "base64url", "date", "email", "ip", "phone", "locale", "number",
+    "jwt", "text", "slug",
+)  # fmt: skip
+"""Lexical classes of values (sensor.inventory.lexical); the first stands for words."""
+PLACEHOLDER = re.compile(r"\{([\w.-]+)\}")

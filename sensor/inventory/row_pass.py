@@ -1,0 +1,161 @@
+"""The pass of a batch through the inventory: endpoint, values and redaction of every row."""
+
+import numpy as np
+
+from sensor.core.hashing import U, hash_bytes, mix, siphash
+from sensor.core.jit import kernel
+from sensor.core.records import AUTH, MEDIA
+from sensor.core.wide import copy
+from sensor.inventory.body_values import ROOM_PER_VALUE, read_body_values
+from sensor.inventory.endpoints import find_endpoint
+from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN, SEEN, name_hash_at, place_hash, watch
+from sensor.inventory.lexical import SLUG
+from sensor.inventory.operations import copy_procedure, is_grpc, resolve_persisted, write_operation
+from sensor.inventory.profile import profile_row, transactions_meant
+from sensor.inventory.secrets import NAME_LIMIT
+from sensor.inventory.shapes import NO_SHAPE, json_shape, vote
+from sensor.inventory.targets import (
+    CLASS_LENGTHS,
+    is_plain_url,
+    read_query,
+    redact_path,
+    redact_query,
+    redact_url,
+    write_template,
+)
+from sensor.inventory.values import VALUES_OF_BODY
+
+SHAPED = 16
+"""JSON answers of an endpoint whose shape is looked at."""
+SLUG_BYTES = CLASS_LENGTHS[SLUG]
+SERVED_FROM, SERVED_TO = 200, 300
+OPEN_AT_MOST = 0.1
+"""Share of answers with 2xx that went to who bore no credential, up to which an endpoint asks for one."""
+M_JSON = MEDIA["json"]
+A_API_KEY = AUTH["api_key"]
+
+
+@kernel
+def watch_word(learned, host, arena, template, length, value, row, bodies, stack):
+    """A path ends with a word that is taken for a value: count it, and look at the shape of its answers."""
+    if length < SLUG_BYTES or value["kind"] != SLUG or not SERVED_FROM <= row["status"] < SERVED_TO:
+        return
+    at, size = np.int64(value["at"]), np.int64(value["len"])
+    if at + size != np.int64(row["path_at"]) + np.int64(row["path_len"]):
+        return
+    place = place_hash(host, arena, template, length - SLUG_BYTES)
+    group, way = watch(learned, place, name_hash_at(place, arena, at, size), arena, at, size)
+    note_shape(learned.watched[group, way], row, bodies, stack)
+
+
+@kernel
+def note_shape(counts, row, bodies, stack):
+    """Look at the shape of a JSON answer that is whole and not encoded."""
+    if row["response_body_len"] == 0:
+        return
+    if counts["shaped"] >= SHAPED or row["response_media"] != M_JSON or row["response_coding"] != 0 or row["response_partial"]:
+        return
+    if not SERVED_FROM <= row["status"] < SERVED_TO:
+        return
+    counts["shaped"] += np.uint8(1)
+    at = np.int64(row["response_body_at"])
+    shape = json_shape(bodies, at, at + np.int64(row["response_body_len"]), stack)
+    if shape != NO_SHAPE:
+        vote(counts, shape)
+
+
+@kernel
+def place_template(table, place, arena, template, template_len, used, batch):
+    """Where the endpoint's template stands in this batch's arena, and its length: one copy a batch serves all its rows."""
+    entry = table.rows[place]
+    if place > 0 and entry["batch"] == batch:
+        return np.int64(entry["copied_at"]), np.int64(entry["copied_len"]), used
+    copy(arena, used, arena, template, template_len)
+    entry["batch"] = batch
+    entry["copied_at"] = used
+    entry["copied_len"] = template_len
+    return used, template_len, used + template_len
+
+
+@kernel
+def needs_credential(counts):
+    """Whether an endpoint hardly ever serves who bears none: elsewhere a key is but a header that anybody can write."""
+    return np.float64(counts["open"]) <= OPEN_AT_MOST * np.float64(counts["classes"][2])
+
+
+@kernel
+def key_secrets(values, first, count, key0, key1):
+    """Hashes of sensitive values depend on the key: whoever finds them in a checkpoint cannot try what they are."""
+    for k in range(first, count):
+        if values[k]["secret"] or values[k]["exposed"]:
+            values[k]["hash"] = mix(mix(values[k]["hash"] ^ key0) + key1)
+
+
+@kernel
+def analyse_rows(
+    table, patterns, rows, first_row, arena, used, scratch, bodies, stack, lengths, digits, key0, key1, values, count
+):
+    """Fill in endpoint and template of rows[first_row:], profile them, and replace secrets.
+
+    Returns (the row at which it is time to learn, or their number; bytes used; number of values). arena: has room behind
+    `used` for the worst case; scratch: offset behind that, room for one template; bodies: samples; stack, lengths,
+    digits: as json_shape and read_json_values want.
+    """
+    learned = table.learned
+    batch = np.uint32(table.control[1])
+    for index in range(first_row, rows.shape[0]):
+        if learned.control[SEEN] >= learned.control[NEXT_SEEN] or table.control[0] >= learned.control[NEXT_ENDPOINTS]:
+            return index, used, count
+        learned.control[SEEN] += 1
+        row = rows[index]
+        host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
+        at, end = np.int64(row["path_at"]), np.int64(row["path_at"]) + np.int64(row["path_len"])
+        first = count
+        length, count, secret_path = write_template(arena, at, end, scratch, index, values, count, learned, host, patterns)
+        last = values[max(count, 1) - 1]
+        if not secret_path and is_grpc(arena, row):
+            length, count, secret_path = copy_procedure(arena, at, end, scratch), first, False
+        elif row["operation_type"]:
+            resolve_persisted(table.documents, host, arena, row)
+            length += write_operation(arena, row, scratch + length)
+        query, query_end = np.int64(row["query_at"]), np.int64(row["query_at"]) + np.int64(row["query_len"])
+        count, secret_query, key = read_query(arena, query, query_end, index, values, count)
+        if key >= 0 and row["auth"] == 0:
+            row["auth"] = A_API_KEY
+            row["credential"] = siphash(arena, np.int64(values[key]["at"]), np.int64(values[key]["len"]), key0, key1)
+        count, used = read_body_values(bodies, row, index, values, count, arena, used, scratch + length, lengths, digits)
+        key_secrets(values, first, count, key0, key1)
+        if row["method_len"] == 0 or row["path_len"] == 0:
+            count = first  # a request of which too little was seen belongs to no endpoint
+            row["endpoint"] = 0
+            row["looked"] = 0
+        else:
+            place = find_endpoint(table, arena, row, scratch, length)
+            row["endpoint"] = place
+            row["template_at"], row["template_len"], used = place_template(table, place, arena, scratch, length, used, batch)
+            profile_row(table.profiles, place, arena, row)
+            row["looked"] = transactions_meant(table.profiles.counts[place], row["status"])
+            row["served"] = table.profiles.counts[place]["served"]
+            row["proven"] = row["credential"] != U(0) and needs_credential(table.profiles.counts[place])
+            note_shape(table.profiles.counts[place], row, bodies, stack)
+            if count > first:
+                watch_word(learned, host, arena, scratch, length, last, row, bodies, stack)
+        if secret_path:
+            to = redact_path(arena, at, end, used)
+            row["path_at"], row["path_len"], used = used, to - used, to
+        if secret_query:
+            to = redact_query(arena, query, query_end, used)
+            row["query_at"], row["query_len"], used = used, to - used, to
+        if row["referer_len"] > 0:
+            referer = np.int64(row["referer_at"])
+            referer_end = referer + np.int64(row["referer_len"])
+            if not is_plain_url(arena, referer, referer_end):
+                to = redact_url(arena, referer, referer_end, used)
+                row["referer_at"], row["referer_len"], used = used, to - used, to
+    return np.int64(rows.shape[0]), used, count
+
+
+def body_room(rows: np.ndarray) -> int:
+    """Bytes of the arena that the values of the rows' bodies may take: names in full, before each value."""
+    per_row = np.minimum(rows["request_body_len"].astype(np.int64) * NAME_LIMIT, VALUES_OF_BODY * ROOM_PER_VALUE)
+    return int(per_row.sum())
