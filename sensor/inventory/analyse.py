@@ -222,13 +222,13 @@ class Inventory:
 
     def _describe_parameters(self, chosen: np.ndarray) -> list[dict]:
         found, table = [], self.table
-        for entry in table.parameters.rows[chosen]:
+        for number in np.flatnonzero(chosen).tolist():
+            entry = table.parameters.rows[number]
             place = int(entry["endpoint"])
             if table.rows["generation"][place] == entry["generation"] and not table.rows["moved"][place]:
                 host, method, template = endpoint_text(table, place)
-                found.append(
-                    {"host": host, "method": method, "endpoint": template} | describe(entry, table.profiles.counts[place])
-                )
+                row = describe(entry, table.parameters.words[number], table.profiles.counts[place])
+                found.append({"host": host, "method": method, "endpoint": template} | row)
         key = ("host", "endpoint", "method", "location", "position", "name")
         return sorted(found, key=lambda row: tuple(row[name] for name in key))
 

@@ -11,6 +11,7 @@ from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.core.placeholders import CLASSES
+from sensor.inventory.few_words import LETTERS, WORDS, merge_few, note_few, told_words
 from sensor.inventory.lexical import INT
 from sensor.inventory.loglog import add_hash, estimate
 from sensor.inventory.personal import BY_CHANCE, EXPOSED_CLASSES
@@ -47,6 +48,7 @@ PARAMETER = np.dtype([
     ("secret", "u1"),       # class in secrets.SECRET_CLASSES that some value may be, 0 harmless: nothing of it is shown
     ("exposed", "u1"), ("votes", "<u4"),  # class in personal.EXPOSED_CLASSES that most of its values are, and its majority
     ("showing", "<u4"),     # values of that class
+    ("words", "u1"), ("newest", "<u8"),  # few words that it takes, WORDS + 1 for more; `seen` when the last was new
     ("registers", "u1", (REGISTERS,)),  # of the values' hashes
     ("name", "u1", (NAME,)), ("name_len", "u1"),  # of query and body
 ])  # fmt: skip
@@ -57,12 +59,14 @@ class Parameters(Bundle):
 
     rows: np.ndarray
     """PARAMETER[CAPACITY]"""
+    words: np.ndarray
+    """uint8[CAPACITY, WORDS, LETTERS]: the few words of each, zeros behind"""
     control: np.ndarray
     """int64[1]: values that found no room"""
 
 
 def new_parameters() -> Parameters:
-    return Parameters(np.zeros(CAPACITY, PARAMETER), np.zeros(1, np.int64))
+    return Parameters(np.zeros(CAPACITY, PARAMETER), np.zeros((CAPACITY, WORDS, LETTERS), np.uint8), np.zeros(1, np.int64))
 
 
 @kernel
@@ -83,6 +87,8 @@ def clear_parameter(entry, endpoint, generation, slot, location):
     entry["votes"] = 0
     entry["showing"] = 0
     entry["name_len"] = 0
+    entry["words"] = 0
+    entry["newest"] = 0
     for k in range(REGISTERS):
         entry["registers"][k] = 0
 
@@ -169,6 +175,7 @@ def note_parameters(parameters, endpoints, rows, arena, values):
         entry["secret"] = max(entry["secret"], value["secret"])
         if value["exposed"]:
             note_exposure(entry, value["exposed"], np.uint32(value["weight"]))
+        note_few(entry, parameters.words[place], value, arena)
         add_hash(entry["registers"], REGISTER_BITS, mix(value["hash"]))
 
 
@@ -207,6 +214,7 @@ def move_parameters(parameters, endpoints):
         onto = standing(endpoints, endpoint)
         found = find_parameter(parameters, endpoints[onto], onto, other["slot"], other["location"])
         if found >= 0:
+            merge_few(parameters.rows[found], parameters.words[found], other, parameters.words[place])
             merge_parameter(parameters.rows[found], other)
         other["seen"] = 0  # it keeps its place: others may stand behind it
 
@@ -230,8 +238,8 @@ def shown_name(name: str) -> str:
     return "{text}" if VALUE_LIKE.search(name) else name
 
 
-def describe(entry: np.void, profile: np.void) -> dict:
-    """One parameter, as columns of the store without its endpoint. profile: PROFILE of that."""
+def describe(entry: np.void, words: np.ndarray, profile: np.void) -> dict:
+    """One parameter, as columns of the store without its endpoint. words: its few ones; profile: PROFILE of its endpoint."""
     location = int(entry["location"])
     served = int(profile["classes"][2] + profile["classes"][3])
     requests = int(profile["met"]) if location in (IN_HEADER, IN_COOKIE) else 0 if location == IN_RESPONSE else served
@@ -252,4 +260,5 @@ def describe(entry: np.void, profile: np.void) -> dict:
         "longest": int(entry["longest"]),
         "distinct_values": different,
         "sensitive": sensitive_class(entry),
+        "values": told_words(entry, words),
     }

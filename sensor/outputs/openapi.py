@@ -267,7 +267,7 @@ def schema_of(one: Row) -> Row:
     elif types and types <= {"int", "number"}:
         schema = {"type": "number"}
     else:
-        schema = {"type": "string"}
+        schema = {"type": "string"} | ({"enum": one["values"]} if one.get("values") else {})
     if schema["type"] == "integer" and one.get("minimum") is not None:
         schema["x-tapwatch-range"] = [one["minimum"], one["maximum"]]
     return schema

@@ -200,3 +200,14 @@ def test_the_signature_is_left_behind():
     for line in (f"Authorization: Bearer {token}", f"Cookie: theme=1; sid={token}"):
         assert row_of(line)["token"] == token.rpartition(".")[0].encode()
     assert row_of(f"Authorization: Bearer {token_of({'alg': 'RS256', 'x': 'y' * TOKEN_LIMIT}, {})}")["token"] == b""
+
+
+def test_few_words_are_listed_and_names_of_people_are_not():
+    found = learned(
+        [{"query": f"sort={'asc' if k % 3 else 'desc'}&user=anna&page={k}&word={chr(97 + k % 20)}x"} for k in range(200)]
+    )
+    assert found["query", "sort"]["values"] == ["asc", "desc"]
+    assert [found["query", name]["values"] for name in ("user", "page", "word")] == [[], [], []]
+    assert learned([{"query": "sort=asc"}] * 100)["query", "sort"]["values"] == []  # the first is new to the 99 behind it
+    late = learned([{"query": "sort=asc"}] * 150 + [{"query": "sort=desc"}])
+    assert late["query", "sort"]["values"] == []

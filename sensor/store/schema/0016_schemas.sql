@@ -77,7 +77,9 @@ COMMENT 'Keys and types that came or went: were each body as likely to have the 
 
 ALTER TABLE endpoint_parameter_versions /*ON CLUSTER*/
     ADD COLUMN IF NOT EXISTS requests UInt64
-    COMMENT 'served requests that could have borne it; 0 for fields of answers, and where an older version wrote the row' AFTER seen;
+    COMMENT 'served requests that could have borne it; 0 for fields of answers, and where an older version wrote the row' AFTER seen,
+    ADD COLUMN IF NOT EXISTS values Array(String)
+    COMMENT 'all words that it takes, where they are few and name nobody; else empty' AFTER distinct_values;
 
 CREATE OR REPLACE VIEW endpoint_parameters /*ON CLUSTER*/ AS
 SELECT
@@ -95,6 +97,7 @@ SELECT
     min(p.shortest) AS shortest,
     max(p.longest) AS longest,
     max(p.distinct_values) AS distinct_values,
+    if(min(length(p.values)) = 0, [], arraySort(groupUniqArrayArray(p.values))) AS values,
     max(p.sensitive) AS sensitive
 FROM endpoint_parameter_versions AS p FINAL
 WHERE p.seen > 0

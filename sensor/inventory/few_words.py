@@ -1,0 +1,83 @@
+"""Parameters that take few values: words such as `asc` and `desc`, which are told because they name nobody.
+
+After n values among which none was new the chance that the next one is new is at most 1 / (n + 2) (Laplace's rule of
+succession): a list of words is told from SURE of them on.
+"""
+
+import numpy as np
+
+from sensor.core.jit import kernel
+from sensor.inventory.lexical import LITERAL
+from sensor.inventory.values import IN_COOKIE, IN_PATH
+
+WORDS, LETTERS = 8, 16
+"""How many words are kept, and their bytes; a parameter with another value has no list."""
+SURE = 100
+OF_PEOPLE = (
+    b"name", b"user", b"login", b"mail", b"author", b"owner", b"contact", b"customer", b"client", b"person", b"member",
+    b"first", b"last", b"nick", b"city", b"town", b"street", b"address", b"gender", b"sex", b"religion", b"diagnos", b"health",
+    b"secret", b"passw", b"token", b"key", b"code", b"search", b"query", b"term", b"comment", b"text", b"title", b"note",
+    b"message",
+)  # fmt: skip
+"""Parts of names of parameters whose words may be about somebody, or anything that somebody wrote."""
+
+
+@kernel
+def note_few(entry, words, value, arena):
+    """Keep a value as one of a few words. entry: PARAMETER, counted already; words: uint8[WORDS, LETTERS] of it."""
+    if entry["words"] > WORDS or value["location"] == IN_PATH or value["location"] == IN_COOKIE:
+        return
+    at, length = np.int64(value["at"]), np.int64(value["len"])
+    if value["kind"] != LITERAL or value["secret"] or value["exposed"] or length == 0 or length > LETTERS:
+        entry["words"] = WORDS + 1
+        return
+    for k in range(entry["words"]):
+        if is_word(words[k], arena, at, length):
+            return
+    if entry["words"] < WORDS:
+        for k in range(LETTERS):
+            words[entry["words"], k] = arena[at + k] if k < length else 0
+        entry["newest"] = entry["seen"]
+    entry["words"] += np.uint8(1)
+
+
+@kernel
+def is_word(word, arena, at, length):
+    """Whether a kept word, zeros behind it, is arena[at : at + length]."""
+    for k in range(LETTERS):
+        if word[k] != (arena[at + k] if k < length else 0):
+            return False
+    return True
+
+
+@kernel
+def merge_few(entry, words, other, other_words):
+    """Add the words of one parameter to those of another, before anything else of it is."""
+    if other["words"] > WORDS or entry["words"] > WORDS:
+        entry["words"] = WORDS + 1
+        return
+    for k in range(other["words"]):
+        known = False
+        for j in range(entry["words"]):
+            same = True
+            for letter in range(LETTERS):
+                same &= words[j, letter] == other_words[k, letter]
+            known |= same
+        if not known and entry["words"] < WORDS:
+            for letter in range(LETTERS):
+                words[entry["words"], letter] = other_words[k, letter]
+            entry["newest"] = entry["seen"] + other["newest"]
+        if not known:
+            entry["words"] += np.uint8(1)
+            if entry["words"] > WORDS:
+                return
+
+
+def told_words(entry: np.void, words: np.ndarray) -> list[str]:
+    """The words of a parameter, where they are few, surely all, and of nobody; else none."""
+    count, name = int(entry["words"]), entry["name"][: entry["name_len"]].tobytes().lower()
+    is_sure = int(entry["seen"]) - int(entry["newest"]) >= SURE
+    if not 0 < count <= WORDS or not is_sure or entry["secret"] or entry["exposed"] or any(part in name for part in OF_PEOPLE):
+        return []
+    texts = [words[k].tobytes().rstrip(b"\0") for k in range(count)]
+    return sorted(text.decode() for text in texts) if all(text.isascii() for text in texts) else []
