@@ -131,6 +131,15 @@ class Proxies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """networks of load balancers that speak the PROXY protocol"""
 
 
+class Geo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[geo]: databases in MaxMind's format (.mmdb), from which alerts say where their addresses are"""
+
+    country: str | None = None
+    """countries, or cities"""
+    asn: str | None = None
+    """autonomous systems"""
+
+
 class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[ledger]"""
 
@@ -180,6 +189,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suppress: tuple[Suppress, ...] = ()
     """alerts that are not told"""
     ledger: Ledger = Ledger()
+    geo: Geo = Geo()
     detectors: dict[str, dict[str, float]] = {}
     """settings of detectors by name, as [detectors.enumeration]"""
 

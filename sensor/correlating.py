@@ -14,6 +14,7 @@ from sensor.config import Config, hash_key
 from sensor.core.records import Batch
 from sensor.documented import patterns_of
 from sensor.inventory.analyse import Inventory
+from sensor.origins import Origins
 from sensor.pipeline import make_detectors
 from sensor.store.decode import SELECTED, decode_transactions
 from sensor.store.open import Store
@@ -61,7 +62,7 @@ def correlate(store: Store, config: Config, hours: float) -> Correlated:
         batch, values, _ = inventory.analyse(batch)
         for detector in detectors:
             detector.update(View(batch, values, inventory.table))
-    found = [alert.as_row() for detector in detectors for alert in detector.alerts(inventory.table)]
+    found = Origins(config.geo).enrich([alert.as_row() for one in detectors for alert in one.alerts(inventory.table)])
     fresh = [row | {"alert_id": _known_as(store, row)} for row in found if not _is_told(store, row)]
     writer = Writer(store, FLEET, SOURCE)
     writer.alerts(fresh)

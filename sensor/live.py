@@ -276,7 +276,7 @@ class Live:
 
     def _tell_alerts(self) -> None:
         """Alerts that are new, or that grew."""
-        rows = [alert.as_row() for alert in self.pipeline.alerts()]
+        rows = self.pipeline.alert_rows()
         changed = [row for row in rows if self._told_alerts.get(row["alert_id"]) != row["transactions"]]
         fresh = self._suppression.told(changed)
         if not fresh:

@@ -28,6 +28,7 @@ from sensor.inventory.analyse import Inventory
 from sensor.inventory.encrypted import Encrypted
 from sensor.inventory.merging import TemplateChange
 from sensor.inventory.samples import grant_samples, new_grants
+from sensor.origins import Origins
 from sensor.packets.decode import decode, new_decoder
 from sensor.packets.encap import encap_texts
 from sensor.packets.fragments import new_side
@@ -67,6 +68,7 @@ class Pipeline:
         self._key = key
         self._sinks = sinks
         self._patterns = patterns_of(config)
+        self._origins = Origins(config.geo)
         self._tell_actors: TellActors | None = None
         self._told_actors: list[np.ndarray] = []
         self._filter = filter_
@@ -251,6 +253,10 @@ class Pipeline:
         self._finish_analysis()
         found = [alert for detector in self._detectors for alert in detector.alerts(self._inventory.table)]
         return sorted(found, key=lambda alert: (alert.raised_at, alert.detector, alert.alert_id))
+
+    def alert_rows(self) -> list[dict]:
+        """The same as rows of the store, with where their addresses are."""
+        return self._origins.enrich([alert.as_row() for alert in self.alerts()])
 
     def learned(self) -> dict[str, np.ndarray]:
         """Everything that inventory and detectors remember, by name. The arrays are theirs: what is written to them counts."""

@@ -99,7 +99,7 @@ class Replay:
     def _tell(self, writer, name: str) -> None:
         """Endpoints and alerts of the traffic that ends here."""
         endpoints = self._pipeline.endpoints()
-        found = [alert.as_row() for alert in self._pipeline.alerts()]
+        found = self._pipeline.alert_rows()
         alerts = self._suppression.told(found)
         self._totals.suppressed += len(found) - len(alerts)
         self._totals.endpoints += len(endpoints)
