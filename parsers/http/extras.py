@@ -3,11 +3,11 @@
 import numpy as np
 
 from parsers.http.state import EXTRAS, EXTRAS_LIMIT
-from parsers.http.text import LOWER, copy_lower
+from parsers.http.text import COLON, LOWER, SP, copy_lower, copy_short, find_byte
 from sensor.core.hashing import U
 from sensor.core.jit import inlined, kernel
-from sensor.core.records import PACKED_PREFIX
-from sensor.core.wide import copy, word
+from sensor.core.records import PACKED_COOKIE, PACKED_HEAD, PACKED_PREFIX, PACKED_TAIL
+from sensor.core.wide import word
 from sensor.core.words import begins_with, words_table
 
 USUAL = (
@@ -28,8 +28,10 @@ USUAL = (
 SLOTS = 512
 NAME_A, NAME_B = U(0x9E3779B97F4A7C15), U(0xD6E8FEB86659FD93)
 SHIFT = U(55)  # the upper 9 bits: SLOTS
-NAME_KEPT, VALUE_KEPT = 64, 256
-SEMICOLON, COLON = 59, 58
+NAME_KEPT = 64
+"""Bytes of a name; fields and cookies with longer ones are left out."""
+LONGEST = PACKED_PREFIX + NAME_KEPT + PACKED_HEAD + PACKED_TAIL
+SEMICOLON, EQUALS, QUOTE = 59, 61, 34
 (COOKIE,), COOKIE_BYTES = words_table("cookie"), 6
 
 
@@ -78,38 +80,54 @@ def note_extra(message, name, length, at, end):
     message["extras"] = k + 1
 
 
+@inlined
+def pack_one(buffer, name, length, at, end, mark, text, to):
+    """Write one field or cookie to text[to:]: the offset behind it."""
+    sent, kept = end - at, min(end - at, PACKED_HEAD + PACKED_TAIL)
+    text[to] = length | mark
+    told = min(sent, 0xFFFF)
+    text[to + 1], text[to + 2] = told & 255, told >> 8
+    text[to + 3] = kept
+    to += PACKED_PREFIX
+    copy_lower(text, to, buffer, name, length)
+    to += length
+    if kept == sent:
+        copy_short(text, to, buffer, at, kept)
+    else:
+        copy_short(text, to, buffer, at, PACKED_HEAD)
+        copy_short(text, to + PACKED_HEAD, buffer, end - PACKED_TAIL, PACKED_TAIL)
+    return to + kept
+
+
 @kernel
-def kept_of(buffer, at, end, room, is_cookie):
-    """Bytes of a value that are kept: of cookies those which fit as a whole, of another value none or its beginning."""
-    if end - at <= room:
-        return end - at
-    if not is_cookie:
-        return min(room, VALUE_KEPT)
-    stop = at + room
-    while stop > at and buffer[stop] != SEMICOLON:
-        stop -= 1
-    return stop - at
+def pack_cookies(buffer, at, end, text, to, limit):
+    """Write the cookies of a field (RFC 6265 4.2.1) to text[to:] while one of the longest fits: the offset behind them."""
+    while at < end and to <= limit:
+        semicolon = find_byte(buffer, at, end, SEMICOLON)
+        stop = semicolon if semicolon >= 0 else end
+        while at < stop and buffer[at] == SP:
+            at += 1
+        equals = find_byte(buffer, at, stop, EQUALS)
+        value, behind = equals + 1, stop
+        if equals > at and behind - value >= 2 and buffer[value] == QUOTE and buffer[behind - 1] == QUOTE:
+            value, behind = value + 1, behind - 1
+        if equals > at and equals - at <= NAME_KEPT and value < behind:
+            to = pack_one(buffer, at, equals - at, value, behind, PACKED_COOKIE, text, to)
+        at = stop + 1
+    return to
 
 
 @kernel
 def pack_extras(buffer, message, text, to):
     """Write the fields to text[to:], EXTRAS_LIMIT bytes at the most: the offset behind them."""
-    limit = to + EXTRAS_LIMIT
+    limit = to + EXTRAS_LIMIT - LONGEST
     for k in range(message["extras"]):
         name, length = message["extra_name"][k], message["extra_name_len"][k]
         at, end = message["extra_at"][k], message["extra_end"][k]
-        room = limit - to - PACKED_PREFIX - length
-        if room <= 0:
-            return to
-        if buffer[name] == COLON:
-            continue
-        is_cookie = length == COOKIE_BYTES and begins_with(buffer, name, name + length, COOKIE)
-        kept = kept_of(buffer, at, end, room if is_cookie else min(room, VALUE_KEPT), is_cookie)
-        sent = min(end - at, 0xFFFF)
-        text[to] = length
-        text[to + 1], text[to + 2] = sent & 255, sent >> 8
-        text[to + 3], text[to + 4] = kept & 255, kept >> 8
-        copy_lower(text, to + PACKED_PREFIX, buffer, name, length)
-        copy(text, to + PACKED_PREFIX + length, buffer, at, kept)
-        to += PACKED_PREFIX + length + kept
+        if to > limit:
+            break
+        if length == COOKIE_BYTES and begins_with(buffer, name, name + length, COOKIE):
+            to = pack_cookies(buffer, at, end, text, to, limit)
+        elif buffer[name] != COLON:  # a pseudo-header field that nobody knows
+            to = pack_one(buffer, name, length, at, end, 0, text, to)
     return to

@@ -73,9 +73,10 @@ TEXTS = (*WAITING_TEXTS, "response_type")
 NOT_TOLD = ("fields", "token")
 """Those for the inventory alone, which nobody stores: fields of the request that few clients send, cookies among them; header
 and payload of a JWT, without its signature."""
-PACKED_PREFIX = 5
-"""`fields` are packed one behind the other: bytes of the name (one byte), of the value as sent and of what is kept of it (two
-bytes each, little endian), then the name in lower case and the value."""
+PACKED_PREFIX, PACKED_COOKIE, PACKED_HEAD, PACKED_TAIL = 4, 0x80, 32, 16
+"""`fields` are packed one behind the other: bytes of the name (one byte, or-ed with PACKED_COOKIE for a cookie), of the value
+as sent (two bytes, little endian) and of what is kept of it (one byte), then the name in lower case and the value. Of a value
+with more than PACKED_HEAD and PACKED_TAIL bytes these are kept, its first and its last."""
 
 ADDED_TEXTS = ("operation", "root_fields", "template")
 """Text fields that later stages add: what the request's body names, and the path's template."""

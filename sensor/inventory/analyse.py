@@ -132,15 +132,11 @@ class Inventory:
 
     def _read_fields(self, batch: Batch) -> None:
         """Learn the header fields and cookies of requests."""
-        status = batch.rows["status"]
-        served = (status >= SERVED_FROM) & (status < REDIRECTED_TO)
-        rows, taken = batch.rows[(batch.rows["looked"] > 0) & (batch.rows["fields_len"] > 0) & served], 0
-        while taken < len(rows):
-            part = rows[taken:]
-            done, count = read_fields(batch.arena, part, self._answers, self._digits)
+        taken = 0
+        while taken < len(batch.rows):
+            taken, count = read_fields(batch.arena, batch.rows, taken, self._answers, self._digits)
             key_secrets(self._answers, 0, count, *self._key)
-            note_parameters(self.table.parameters, self.table.rows, part, batch.arena, self._answers[:count])
-            taken += done
+            note_parameters(self.table.parameters, self.table.rows, batch.rows, batch.arena, self._answers[:count])
 
     def read_answers(self, batch: Batch) -> None:
         """Learn the fields of responses from the samples that are left in an analysed batch, and which of them say no."""

@@ -7,16 +7,15 @@ import numpy as np
 
 from sensor.core.hashing import U, hash_bytes
 from sensor.core.jit import kernel
-from sensor.core.quoted import QUOTE
-from sensor.core.records import PACKED_PREFIX
+from sensor.core.records import PACKED_COOKIE, PACKED_PREFIX
 from sensor.core.words import begins_with, words_table
 from sensor.inventory.lexical import INT, TEXT, classify_value, decimal
 from sensor.inventory.personal import body_name_hash, exposed_class
 from sensor.inventory.secrets import API_KEY, HARMLESS, name_hash, secret_by_name, secret_by_value
-from sensor.inventory.values import EQUALS, IN_COOKIE, IN_HEADER, VALUES_OF_FIELDS, find_in
+from sensor.inventory.values import IN_COOKIE, IN_HEADER, VALUES_OF_FIELDS
 
-SEMICOLON, SPACE, COOKIE_BYTES = 59, 32, 6
-COOKIE, KEY_END, TOKEN_END = words_table("cookie", "-key", "-token")
+SERVED_FROM, SERVED_TO = 200, 400
+KEY_END, TOKEN_END = words_table("-key", "-token")
 
 
 @kernel
@@ -29,7 +28,7 @@ def ends_as_key(arena, name, end):
 
 @kernel
 def note_named(value, row, location, weight, arena, name, name_len, at, end, sent, digits):
-    """Write the value arena[at:end] of a field or cookie; `sent`: its bytes on the wire, of which these may be the first."""
+    """Write the value arena[at:end] of a field or cookie; `sent`: its bytes on the wire, of which these may be a part."""
     kind = classify_value(arena, at, end - at) if sent == end - at else np.int64(TEXT)
     slot = name_hash(arena, name, name_len)
     secret = secret_by_name(slot)
@@ -55,54 +54,37 @@ def note_named(value, row, location, weight, arena, name, name_len, at, end, sen
 
 
 @kernel
-def read_cookies(arena, at, end, row, weight, values, count, limit, digits):
-    """The cookies of one field (RFC 6265 4.2.1): their number with those before."""
-    while at < end and count < limit:
-        stop = find_in(arena, at, end, SEMICOLON)
-        while at < stop and arena[at] == SPACE:
-            at += 1
-        equals = find_in(arena, at, stop, EQUALS)
-        begin, behind = equals + 1, stop
-        if behind - begin >= 2 and arena[begin] == QUOTE and arena[behind - 1] == QUOTE:
-            begin, behind = begin + 1, behind - 1
-        if equals > at and begin < behind:
-            note_named(values[count], row, IN_COOKIE, weight, arena, at, equals - at, begin, behind, behind - begin, digits)
-            count += 1
-        at = stop + 1
-    return count
-
-
-@kernel
 def read_packed(arena, at, end, row, weight, values, count, limit, digits):
     """The packed fields arena[at:end] of one request: the number of values with those before."""
     while at + PACKED_PREFIX < end and count < limit:
-        length = np.int64(arena[at])
+        mark = np.int64(arena[at])
+        length = mark & ~PACKED_COOKIE
         sent = np.int64(arena[at + 1]) | np.int64(arena[at + 2]) << 8
-        kept = np.int64(arena[at + 3]) | np.int64(arena[at + 4]) << 8
         name = at + PACKED_PREFIX
         value = name + length
-        at = value + kept
+        at = value + np.int64(arena[at + 3])
         if at > end:
             break
-        if length == COOKIE_BYTES and begins_with(arena, name, value, COOKIE):
-            count = read_cookies(arena, value, at, row, weight, values, count, limit, digits)
-        elif kept > 0:
-            note_named(values[count], row, IN_HEADER, weight, arena, name, length, value, at, sent, digits)
+        if at > value:
+            where = IN_COOKIE if mark & PACKED_COOKIE else IN_HEADER
+            note_named(values[count], row, where, weight, arena, name, length, value, at, sent, digits)
             count += 1
     return count
 
 
 @kernel
-def read_fields(arena, rows, values, digits):
-    """Values of the header fields and cookies of rows, as many as there is room for: (rows taken, values).
+def read_fields(arena, rows, first, values, digits):
+    """Values of the header fields and cookies of served rows from rows[first] on, while there is room: (next row, values).
 
-    values: VALUE[>= VALUES_OF_FIELDS]; digits: int64[MOST_DIGITS].
+    Only rows that are looked at. values: VALUE[>= VALUES_OF_FIELDS]; digits: int64[MOST_DIGITS].
     """
     count = np.int64(0)
-    for index in range(rows.shape[0]):
+    for index in range(first, rows.shape[0]):
+        row = rows[index]
+        if row["looked"] == 0 or row["fields_len"] == 0 or not SERVED_FROM <= row["status"] < SERVED_TO:
+            continue
         if count + VALUES_OF_FIELDS > values.shape[0]:
             return np.int64(index), count
-        row = rows[index]
         at = np.int64(row["fields_at"])
         end = at + np.int64(row["fields_len"])
         count = read_packed(arena, at, end, index, row["looked"], values, count, count + VALUES_OF_FIELDS, digits)
