@@ -50,7 +50,7 @@ class LabelsError(Exception):
 ROUND = (
     Scenario("ordinary", hours=24.0, people=100),
     *(
-        Scenario(name, requests=requests, sources=sources, rate=rate)
+        Scenario(name, requests=requests, sources=sources, rate=rate, people=attack.people)
         for name, attack in ATTACKS.items()
         for requests, sources, rate in ((1_000, 1, 2.0), (2_000, 100, 2.0))
         if sources == 1 or attack.divided

@@ -24,7 +24,8 @@ def batch_of(transactions: list[dict]) -> Batch:
         row["client_lo"] = address | 0xFFFF << 32 if address < 1 << 32 else address & (1 << 64) - 1
         row["client_hi"] = address >> 64
         row["status"] = given.get("status", 200)
-        row["version"] = 11
+        row["version"] = given.get("version", 11)
+        row["weird"] = given.get("weird", 0)
         row["request_bytes"] = given.get("request_bytes", 0)
         row["response_bytes"] = given.get("response_bytes", 100)
         row["latency_us"] = given.get("latency_us", 1000)

@@ -47,7 +47,9 @@ def test_every_labelled_request_is_a_transaction_of_the_replay(tmp_path):
 def test_every_attack_is_one_incident_and_ordinary_traffic_none(name, sources, tmp_path):
     path = tmp_path / "s.pcap"
     rate = 0.3 if name == "hoarding" and sources > 1 else 2.0  # what is held again within minutes is a click
-    labels = write_scenario(Scenario(name, seed=3, requests=900, sources=sources, hours=1.0, rate=rate), path, None)
+    labels = write_scenario(
+        Scenario(name, seed=3, requests=900, sources=sources, hours=1.0, rate=rate, people=ATTACKS[name].people), path, None
+    )
     outcome = judged(labels, *replayed(path, Config()))
     assert (outcome.found, outcome.alerts, outcome.false_alerts) == (1, 1, 0), outcome
     # Volume and novelty alone tell of a scrape and a small grid; of many who fuzz, scan or sign up each must have done so thrice;

@@ -62,7 +62,7 @@ def simulate(out: str, labels_path: str | None, scenario: str, as_json: bool, **
     """A capture of ordinary traffic of a shop with a labelled attack inside.
 
     SCENARIO: ordinary (no attack), sweep, scrape, grid (every SKU for every postal code), stuffing, spraying, card_testing,
-    coupons, fuzzing, spam, scanning, hoarding, signups, watching, paging, assignment.
+    coupons, fuzzing, spam, scanning, hoarding, signups, watching, paging, checkout, assignment.
 
     \b
     tapwatch simulate grid --requests 20000 --sources 1000 --rate 20 -o grid.pcap

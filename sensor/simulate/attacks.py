@@ -202,15 +202,24 @@ def assignment(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
         yield Step("POST", f"/v1/products/{product}/reviews", "/v1/products/{int}/reviews", 201, {"review": 7_000 + k}, body)
 
 
+def checkout(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
+    """Orders without a look at the shop, as of a bot that buys what is scarce the moment that it is there."""
+    for _ in range(requests):
+        answer = {"order": f"{rng.getrandbits(32):08x}-0000-4000-8000-{rng.getrandbits(48):012x}"}
+        yield Step("POST", "/v1/checkout", "/v1/checkout", 201, answer, {"payment": "invoice", "shipping": "express"})
+
+
 @dataclass(frozen=True)
 class Attack:
-    """An attack by its name. detector: who must find it; endpoint: where; divided: whether many addresses can share it."""
+    """An attack by its name. detector: who must find it; endpoint: where; divided: whether many addresses can share it; people:
+    who must be there in an hour, for what is usual to be known."""
 
     steps: Steps
     detector: str
     method: str
     endpoint: str
     divided: bool = True
+    people: int = 60
 
 
 ATTACKS = {
@@ -228,6 +237,7 @@ ATTACKS = {
     "signups": Attack(signups, "flow_abuse", "POST", "/v1/register"),
     "watching": Attack(watching, "watching", "GET", "/v1/inventory", divided=False),
     "paging": Attack(paging, "excess", "GET", "/v1/products", divided=False),
+    "checkout": Attack(checkout, "skipped_steps", "POST", "/v1/checkout", people=300),
     "assignment": Attack(assignment, "mass_assignment", "POST", "/v1/products/{int}/reviews", divided=False),
 }
 

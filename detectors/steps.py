@@ -1,0 +1,142 @@
+"""What clients do before they pay: which endpoints most of them had asked for, and who comes without half of these."""
+
+import numpy as np
+
+from detectors.attempts_state import FAILURE, SUCCESS
+from detectors.campaigns import distinct_bits
+from detectors.owners import identity
+from detectors.trials import start_trial
+from detectors.ways import way_of
+from sensor.core.bundle import Bundle
+from sensor.core.hashing import U, hash_bytes, mix
+from sensor.core.jit import kernel
+from sensor.core.records import AUTH, FLOW
+from sensor.inventory.endpoints import CAPACITY
+from sensor.inventory.refusals import REFUSED
+
+VISITORS = 32_768
+KNOWN, USUAL = 8.0, 0.8
+"""Visits from which on it is known what comes before one, and share of them that had a step before, from which on it is usual:
+of eight visits seven, which of a step that half of the clients take happens once in 28 times."""
+KEPT = 2 * 3_600_000_000_000
+"""ns of silence after which nobody remembers what somebody did before."""
+HOUR = 3_600_000_000_000
+PUT_POST_PATCH = 80  # `P`
+F_PAYMENT = FLOW["payment"]
+PROGRAMS = np.zeros(len(AUTH), np.uint8)
+PROGRAMS[[AUTH["api_key"], AUTH["basic"], AUTH["aws"], AUTH["digest"]]] = 1
+"""Credentials of programs, which have no steps to take."""
+
+VISITOR = np.dtype([("key", "<u8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("steps", "<u8"), ("taught", "<u8")])
+"""Somebody at a host, by address or by who he says he is. steps: bits of endpoints that served him since he paid last;
+taught: the same of those whose usual steps he had a part in."""
+GOAL = np.dtype([("generation", "<u4"), ("since", "<i8"), ("kinds", "<u8"), ("visits", "<f8"), ("having", "<f8", (64,))])
+"""An endpoint where something is paid: visits of the last hours, older ones counting less, and those with each step before;
+kinds: bits of hashes of the orders of header fields that came without any step within the hour."""
+
+
+class Steps(Bundle):
+    """Everything that is known of steps."""
+
+    visitors: np.ndarray
+    """VISITOR[VISITORS], by detectors.ways"""
+    goals: np.ndarray
+    """GOAL[CAPACITY], by endpoint"""
+
+
+def new_steps() -> Steps:
+    return Steps(np.zeros(VISITORS, VISITOR), np.zeros(CAPACITY, GOAL))
+
+
+@kernel
+def visitor_of(visitors, who, host, ts):
+    """The entry of somebody at a host, begun anew after a long silence."""
+    key = mix(who ^ mix(host)) | U(1)
+    visitor = visitors[way_of(visitors, key)]
+    if visitor["key"] != key or ts - visitor["last_ts"] > KEPT:
+        visitor["key"] = key
+        visitor["raised_ts"] = 0
+        visitor["steps"] = 0
+        visitor["taught"] = 0
+        visitor["last_ts"] = ts
+    visitor["last_ts"] = max(visitor["last_ts"], ts)
+    return visitor
+
+
+@kernel
+def pass_time(goal, generation, ts):
+    """Let what was seen in the hours that are over count for less; a place that was given to another endpoint begins anew."""
+    if goal["generation"] != generation:
+        goal["generation"] = generation
+        goal["kinds"] = 0
+        goal["visits"] = 0.0
+        goal["having"][:] = 0.0
+        goal["since"] = ts
+    elif ts - goal["since"] > HOUR:
+        share = 0.9 ** min((ts - goal["since"]) // HOUR, 400)
+        goal["visits"] *= share
+        for k in range(64):
+            goal["having"][k] *= share
+        goal["kinds"] = 0
+        goal["since"] = ts
+
+
+@kernel
+def usual_steps(goal):
+    """Bits of the steps that most visits had before; none where too few are known."""
+    bits = U(0)
+    if goal["visits"] >= KNOWN:
+        for k in range(64):
+            if goal["having"][k] >= USUAL * goal["visits"]:
+                bits |= U(1) << U(k)
+    return bits
+
+
+@kernel
+def teach(goal, steps, fingerprint):
+    """Count a visit with what came before it. Without any step one counts for all that send the same header fields: a campaign
+    must not make it usual."""
+    kind = U(1) << (mix(fingerprint) & U(63))
+    if steps == U(0) and goal["kinds"] & kind:
+        return
+    goal["kinds"] |= kind if steps == U(0) else U(0)
+    goal["visits"] += 1.0
+    for k in range(64):
+        if steps >> U(k) & U(1):
+            goal["having"][k] += 1.0
+
+
+@kernel
+def trials_of_steps(state, rows, arena, endpoints, trials):
+    """What was paid, to trials[:]: their number. Outcome: FAILURE without half of the steps that are usual there."""
+    count = 0
+    for index in range(rows.shape[0]):
+        row = rows[index]
+        served = 200 <= row["status"] < 400 and row["refused"] != REFUSED
+        if row["endpoint"] == 0 or not served or PROGRAMS[row["auth"]]:
+            continue
+        host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
+        address = visitor_of(state.visitors, row["client_lo"] ^ mix(row["client_hi"]), host, row["ts"])
+        own = identity(row)
+        person = visitor_of(state.visitors, own, host, row["ts"]) if own != U(0) else address
+        bit = U(1) << (mix(U(row["endpoint"])) & U(63))
+        writes = row["method_len"] > 0 and arena[np.int64(row["method_at"])] == PUT_POST_PATCH
+        steps = address["steps"] | person["steps"]
+        if row["flow"] != F_PAYMENT or not writes:
+            address["steps"] |= bit
+            person["steps"] |= bit
+            continue
+        goal = state.goals[row["endpoint"]]
+        pass_time(goal, endpoints[row["endpoint"]]["generation"], row["ts"])
+        usual = usual_steps(goal)
+        skips = 2 * distinct_bits(usual & ~steps) >= distinct_bits(usual)
+        if usual != U(0):
+            start_trial(trials[count], index, row, FAILURE if skips else SUCCESS, row["endpoint"])
+            trials[count]["what"] = mix(U(row["ts"]) ^ row["client_lo"])  # each is as bad as the one before
+            count += 1
+        if not (address["taught"] & bit) and not (usual != U(0) and skips):
+            address["taught"] |= bit
+            teach(goal, steps, row["fingerprint"])
+        address["steps"] = bit
+        person["steps"] = bit
+    return count
