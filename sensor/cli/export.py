@@ -81,6 +81,27 @@ def export_policy(form: str, host: str | None, output: str | None, store_dsn: st
     _write(FORMATS[form](found), output)
 
 
+@export.command("grafana")
+@click.option("-o", "--output", required=True, metavar="FOLDER", help="Write one JSON file for each dashboard here.")
+def export_grafana(output: str) -> None:
+    """Dashboards for Grafana with its ClickHouse data source: overview, endpoint, incident, sensors.
+
+    \b
+    tapwatch export grafana -o /var/lib/grafana/dashboards
+    """
+    from sensor.outputs.documents import document_text
+    from sensor.outputs.grafana.dashboards import dashboard_json
+    from sensor.outputs.grafana.panels import dashboards
+
+    folder = pathlib.Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{output} cannot be made: {error.strerror}.") from None
+    for one in dashboards():
+        _write(document_text(dashboard_json(one), ".json"), str(folder / f"{one.uid}.json"))
+
+
 @export.command("tests")
 @click.option(
     "--base-url", required=True, metavar="URL", help="Host to test, as https://staging.example: never the one in production."

@@ -1,0 +1,1 @@
+"""Dashboards for Grafana, whose ClickHouse data source asks the store."""

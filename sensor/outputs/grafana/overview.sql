@@ -1,0 +1,49 @@
+-- Tapwatch: overview
+
+-- variable host several
+SELECT DISTINCT host
+FROM endpoints
+WHERE host != ''
+ORDER BY host;
+
+-- panel timeseries 12x8: Requests
+SELECT $__timeInterval(ts) AS time, host, count() AS requests
+FROM transactions
+WHERE $__timeFilter(ts) AND host IN (${host:singlequote})
+GROUP BY time, host
+ORDER BY time, host;
+
+-- panel timeseries 12x8: Answers by class
+SELECT $__timeInterval(ts) AS time, if(status IS NULL, 'none', concat(toString(intDiv(status, 100)), 'xx')) AS class,
+    count() AS answers
+FROM transactions
+WHERE $__timeFilter(ts) AND host IN (${host:singlequote})
+GROUP BY time, class
+ORDER BY time, class;
+
+-- panel table 24x9: Open incidents
+SELECT severity, detector, alert_id, host, method, endpoint, actor, actors, transactions, last_seen, explanation
+FROM open_alerts
+WHERE host IN (${host:singlequote})
+ORDER BY transform(toString(severity), ['low', 'medium', 'high', 'critical'], [1, 2, 3, 4], 0) DESC, last_seen DESC
+LIMIT 100;
+
+-- panel table 24x10: Endpoints by risk
+SELECT risk, host, method, endpoint, transactions, clients, auth, sensitive_in_responses, findings
+FROM endpoint_inventory
+WHERE host IN (${host:singlequote})
+ORDER BY risk DESC, transactions DESC
+LIMIT 100;
+
+-- panel table 12x8: New endpoints
+SELECT first_seen, host, method, endpoint, transactions, clients
+FROM endpoints
+WHERE host IN (${host:singlequote})
+ORDER BY first_seen DESC
+LIMIT 50;
+
+-- panel table 12x8: Who acts, by intent
+SELECT intent, count() AS actors, sum(transactions) AS requests
+FROM actors
+GROUP BY intent
+ORDER BY requests DESC;
