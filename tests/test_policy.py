@@ -16,7 +16,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft4Validator
 
+from sensor.outputs.policy.bodies import Body
 from sensor.outputs.policy.forms import FORMATS
 from sensor.outputs.policy.rules import LEAST_CLIENTS, Rate, Rule, body_limit, literal, rules
 
@@ -86,6 +88,18 @@ def test_what_the_rules_rest_on(policy):
     assert by_path["/v1/cart"]["methods"] == ["DELETE", "GET"]
 
 
+def test_bodies_are_asked_for_what_all_had(policy):
+    bodies = {rule["path"]: rule["bodies"] for rule in policy["rules"]}
+    told = bodies["/v1/cart/items"]["POST"]
+    schema = told["schema"]
+    assert told["learned_from"] >= 200 and told["share_of_bodies_that_fit"] == round(1 - 1 / (told["learned_from"] + 2), 4)
+    assert schema["required"] == ["product", "quantity"] and schema["properties"]["product"] == {"type": "number"}
+    valid = Draft4Validator(schema).is_valid
+    assert valid({"product": 1, "quantity": 2}) and valid({"product": 1.5, "quantity": 2, "gift": True})
+    assert not valid({"product": "1", "quantity": 2}) and not valid({"product": 1}) and not valid([])
+    assert bodies["/v1/checkout"] == bodies["/v1/cart"] == {}, "too few bodies, and none"
+
+
 def test_sizes():
     assert [body_limit(size) for size in (0, 1, 512, 513, 5_000)] == [0, 1024, 1024, 2048, 16_384]
 
@@ -101,7 +115,8 @@ def test_a_literal_matches_itself_alone(text):
 
 def hostile_rules() -> list[Rule]:
     rate = Rate(20, 10, LEAST_CLIENTS, 100)
-    return [Rule('evil".test;\n', path, ("GET", "POST"), {"GET": rate}, ("bearer",), 1024) for path in HOSTILE]
+    body = Body({"type": "object", "properties": {key: {"type": "string"} for key in HOSTILE}, "required": HOSTILE[:2]}, 200)
+    return [Rule('evil".test;\n', path, ("GET", "POST"), {"GET": rate}, ("bearer",), 1024, {"POST": body}) for path in HOSTILE]
 
 
 @pytest.mark.parametrize("form", ["yaml", "kong", "envoy"])
@@ -115,7 +130,10 @@ def test_documents_are_read_back(form, policy):
         assert {plugin["name"] for route in service["routes"] for plugin in route["plugins"]} == {
             "rate-limiting",
             "request-size-limiting",
+            "request-validator",
         }
+        (validator,) = (one for one in service["routes"][1]["plugins"] if one["name"] == "request-validator")
+        Draft4Validator.check_schema(json.loads(validator["config"]["body_schema"]))
     else:
         (host,) = found["virtual_hosts"]
         assert len(host["routes"]) == 2 * len(HOSTILE)
@@ -129,8 +147,8 @@ def test_endpoints_of_which_nothing_was_served_have_no_rule():
     endpoint = {"host": "a", "method": "GET", "endpoint": "/x", "auth": ["none"]}
     fact = {"host": "a", "method": "GET", "endpoint": "/x", "clients": 50, "busiest": 3, "requests": 100, "served": 0,
             "without_credentials": 100, "largest_body": 0}  # fmt: skip
-    assert rules([endpoint], [fact]) == []
-    (rule,) = rules([endpoint], [fact | {"served": 1}])
+    assert rules([endpoint], [fact], []) == []
+    (rule,) = rules([endpoint], [fact | {"served": 1}], [])
     assert rule.rates["GET"].per_minute == 10 and rule.credentials == () and rule.body_bytes == 0
 
 
@@ -212,7 +230,7 @@ def test_hosts_that_are_no_names_have_no_rule():
         endpoint = {"host": host, "method": "GET", "endpoint": "/x", "auth": ["none"]}
         fact = {"host": host, "method": "GET", "endpoint": "/x", "clients": 50, "busiest": 3, "requests": 100, "served": 100,
                 "without_credentials": 100, "largest_body": 0}  # fmt: skip
-        assert rules([endpoint], [fact]) == []
+        assert rules([endpoint], [fact], []) == []
     text = FORMATS["kong"]([Rule("169.254.169.254", "/x", ("GET",), {}, (), 0)])
     assert yaml.safe_load(text)["services"][0]["url"] == "http://upstream.invalid"
 

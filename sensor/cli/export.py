@@ -64,7 +64,7 @@ def export_inventory(form: str, host: str | None, output: str | None, store_dsn:
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
 @common
 def export_policy(form: str, host: str | None, output: str | None, store_dsn: str | None, config_path: str | None) -> None:
-    """What a gateway may ask of each endpoint: rate, methods, credentials, sizes; each with what it rests on.
+    """What a gateway may ask of each endpoint: rate, methods, credentials, sizes, bodies; each with what it rests on.
 
     No rule would have stopped a request of an address that is in no alert.
 
@@ -77,7 +77,7 @@ def export_policy(form: str, host: str | None, output: str | None, store_dsn: st
 
     _check_format(form, FORMATS)
     with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
-        found = rules(queries.endpoints(store, host), queries.policy_facts(store, host))
+        found = rules(queries.endpoints(store, host), queries.policy_facts(store, host), queries.schema_fields(store, host))
     _write(FORMATS[form](found), output)
 
 
@@ -132,10 +132,10 @@ def export_tests(
         raise click.BadParameter("write it as https://staging.example.", param_hint="--base-url")
     with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
         chosen = queries.only_host(store, host)
-        endpoints = queries.endpoints(store, chosen)
+        endpoints, fields = queries.endpoints(store, chosen), queries.schema_fields(store, chosen)
         found = cases(
             endpoints, queries.parameters(store, chosen), queries.findings(store, chosen, None, None),
-            queries.alerts(store, host=chosen), rules(endpoints, queries.policy_facts(store, chosen)),
+            queries.alerts(store, host=chosen), rules(endpoints, queries.policy_facts(store, chosen), fields),
         )  # fmt: skip
     _write(FORMATS[form](found, base_url), output)
 

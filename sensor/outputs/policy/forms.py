@@ -1,6 +1,7 @@
 """Rules as gateways read them. What a gateway cannot say stands there as a comment."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,10 @@ def _plain(rule: Rule) -> dict[str, Any]:
         },
         "credentials": list(rule.credentials),
         "body_bytes": rule.body_bytes,
+        "bodies": {
+            method: {"schema": body.schema, "learned_from": body.bodies, "share_of_bodies_that_fit": round(body.fitting, 4)}
+            for method, body in rule.bodies.items()
+        },
     }
 
 
@@ -80,7 +85,11 @@ def as_nginx(rules: list[Rule]) -> str:
             lines.append(f'    "{_short(rule)} " 1;')
         elif rule.credentials:
             lines.append(f"    # {_short(rule)} takes keys, in fields or queries that are not kept: ask for them yourself")
-    lines += ["}", "", "# In the server block:"]
+    lines += ["}", ""]
+    for rule in rules:
+        for method, body in rule.bodies.items():
+            lines.append(f"# nginx cannot ask for it: a body of {method} {_short(rule)} fits {json.dumps(body.schema)}")
+    lines += ["", "# In the server block:"]
     lines += ["#   if ($tapwatch_method_refused) { return 405; }", "#   if ($tapwatch_credentials_missing) { return 401; }"]
     largest = max((rule.body_bytes for rule in rules), default=0)
     if largest:
@@ -108,6 +117,9 @@ def as_kong(rules: list[Rule]) -> str:
             if rule.body_bytes:
                 size = {"allowed_payload_size": max(1, rule.body_bytes // KIB), "size_unit": "kilobytes"}
                 plugins.append({"name": "request-size-limiting", "config": size})
+            if body := rule.bodies.get(method):  # a plugin of Kong Gateway's enterprise edition
+                form = {"version": "draft4", "body_schema": json.dumps(body.schema)}
+                plugins.append({"name": "request-validator", "config": form, "tags": [f"learned-from-{body.bodies}"]})
             service["routes"].append(
                 {"name": f"tapwatch-{_short(rule)}-{method.lower()}", "hosts": [rule.host], "methods": [method],
                  "paths": [f"~{rule.pattern}$"], "regex_priority": len(rules) - place,
@@ -150,6 +162,9 @@ def as_envoy(rules: list[Rule]) -> str:
                     "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute",
                     "buffer": {"max_request_bytes": rule.body_bytes},
                 }
+            if body := rule.bodies.get(method):  # Envoy cannot ask for it
+                said = route.setdefault("metadata", {}).setdefault("filter_metadata", {}).setdefault("tapwatch", {})
+                said["body_schema"] = json.dumps(body.schema)
             if filters:
                 route["typed_per_filter_config"] = filters
             hosts.setdefault(rule.host, []).append(route)

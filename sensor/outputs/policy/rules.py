@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from sensor.core.placeholders import PLACEHOLDER
+from sensor.outputs.policy.bodies import Body, bodies_by_method
 
 Row = dict[str, Any]
 CONFIDENCE = 0.95
@@ -59,6 +60,8 @@ class Rule:
     """kinds of which one is required; empty where requests came without any"""
     body_bytes: int
     """the largest body that may be sent; 0: none was ever sent"""
+    bodies: dict[str, Body] = dataclasses.field(default_factory=dict)
+    """by method, what JSON bodies had in common, where enough is known"""
 
     @property
     def pattern(self) -> str:
@@ -73,11 +76,15 @@ def literal(text: str) -> str:
     return "".join(c if PLAIN.fullmatch(c) else "".join(f"\\x{byte:02x}" for byte in c.encode()) for c in text)
 
 
-def rules(endpoints: list[Row], facts: list[Row]) -> list[Rule]:
+def rules(endpoints: list[Row], facts: list[Row], fields: list[Row]) -> list[Rule]:
     """Rules by host and path, the most particular first: of those that fit a request the first one counts.
 
-    endpoints: of the inventory; facts: of queries.policy_facts. Hosts that are no names are the clients' invention.
+    endpoints: of the inventory; facts: of queries.policy_facts; fields: of the view `schema_fields`. Hosts that are no names
+    are the clients' invention. Where bodies name operations each has a form of its own, and none is asked for.
     """
+    sent: dict[tuple[str, str], list[Row]] = collections.defaultdict(list)
+    for row in fields:
+        sent[row["host"], row["endpoint"].partition("#")[0]].append(row)
     by_path: dict[tuple[str, str], list[tuple[Row, Row]]] = collections.defaultdict(list)
     known = {(row["host"], row["method"], row["endpoint"]): row for row in facts}
     for row in endpoints:
@@ -85,11 +92,14 @@ def rules(endpoints: list[Row], facts: list[Row]) -> list[Rule]:
         path = row["endpoint"].partition("#")[0]
         if fact and fact["served"] and path.startswith("/") and row["method"].isalpha() and HOST.fullmatch(row["host"]):
             by_path[row["host"], path].append((row, fact))
-    found = [_rule(host, path, rows) for (host, path), rows in by_path.items()]
+    found = []
+    for (host, path), rows in by_path.items():
+        is_plain = not any("#" in row["endpoint"] for row, _ in rows)
+        found.append(_rule(host, path, rows, bodies_by_method(sent[host, path]) if is_plain else {}))
     return sorted(found, key=lambda rule: (rule.host, len(PLACEHOLDER.findall(rule.template)), rule.template))
 
 
-def _rule(host: str, path: str, rows: list[tuple[Row, Row]]) -> Rule:
+def _rule(host: str, path: str, rows: list[tuple[Row, Row]], bodies: dict[str, Body]) -> Rule:
     by_method: dict[str, list[Row]] = collections.defaultdict(list)
     for row, fact in rows:
         by_method[row["method"]].append(fact)
@@ -99,7 +109,7 @@ def _rule(host: str, path: str, rows: list[tuple[Row, Row]]) -> Rule:
     largest = max(fact["largest_body"] for _, fact in rows)
     return Rule(
         host, path, tuple(sorted(by_method)), rates, tuple(kinds) if requests >= LEAST_REQUESTS and bare == 0 else (),
-        body_limit(largest),
+        body_limit(largest), bodies,
     )  # fmt: skip
 
 
