@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from detectors.campaigns import counted_by_bits, distinct_bits
 from detectors.statistics import nats_against_others
-from detectors.ways import way_of
+from detectors.ways import address_key, way_of
+from sensor.core.bits import counted_by_bits, distinct_bits
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
@@ -60,7 +60,7 @@ def new_again() -> Again:
 @kernel
 def watcher_of(watchers, row, generation, idle):
     """The entry of an address at an endpoint, begun anew after a long silence; its hour after an hour."""
-    key = mix(row["client_lo"] ^ mix(row["client_hi"] ^ mix(U(row["endpoint"]) << U(32) ^ U(generation)))) | U(1)
+    key = address_key(row, generation)
     watcher = watchers[way_of(watchers, key)]
     if watcher["key"] != key or row["ts"] - watcher["last_ts"] > idle:
         watcher["key"] = key

@@ -27,12 +27,12 @@ from detectors.campaigns import (
     BY_PLACE,
     NOBODY,
     add_evidence,
-    distinct_bits,
     incident_of,
     member_of,
     open_incident,
     take_in,
 )
+from sensor.core.bits import distinct_bits
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 

@@ -4,8 +4,6 @@ An incident belongs to a place (an endpoint, or a host) and a group: those who s
 everybody. Where a set of places for incidents is full, the one that was quiet for longest gives way, if it is over.
 """
 
-import math
-
 import numpy as np
 
 from sensor.core.bundle import Bundle
@@ -161,22 +159,6 @@ def add_evidence(incident, row):
     sample["port"] = row["client_port"]
     sample["status"] = row["status"]
     incident["samples"] = at + 1
-
-
-@kernel
-def distinct_bits(bits):
-    """How many bits are set: a lower bound of how many different hashes set them."""
-    count = 0
-    while bits != U(0):
-        bits &= bits - U(1)
-        count += 1
-    return count
-
-
-@kernel
-def counted_by_bits(bits):
-    """How many different hashes set these bits of 64, as far as they can tell (linear counting); at least one."""
-    return max(1.0, 64.0 * math.log(64.0 / max(0.25, np.float64(64 - distinct_bits(bits)))))
 
 
 def open_incidents(campaigns: Campaigns) -> list[np.void]:

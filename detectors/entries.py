@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from detectors.campaigns import counted_by_bits
 from detectors.statistics import more_than_expected_nats, normal_tail_nats
-from detectors.ways import way_of
+from detectors.ways import address_key, way_of
+from sensor.core.bits import counted_by_bits
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
@@ -55,7 +55,7 @@ def new_entries() -> Entries:
 @kernel
 def entrant_of(entrants, row, generation, idle):
     """The entry of an address at an endpoint, begun anew after a long silence; its hour after an hour."""
-    key = mix(row["client_lo"] ^ mix(row["client_hi"] ^ mix(U(row["endpoint"]) << U(32) ^ U(generation)))) | U(1)
+    key = address_key(row, generation)
     entrant = entrants[way_of(entrants, key)]
     if entrant["key"] != key or row["ts"] - entrant["last_ts"] > idle:
         entrant["key"] = key

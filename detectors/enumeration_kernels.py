@@ -47,6 +47,7 @@ from detectors.focus import Focus, new_focus, note_request
 from detectors.incidents import claim, update
 from detectors.owners import NOBODY, identity, new_owners, other_owner, teach_met
 from detectors.sets import PairSet, new_pair_set
+from sensor.core.bits import address_hash
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
@@ -126,7 +127,7 @@ def new_enumeration() -> EnumerationState:
 @kernel
 def find_track(state, row, value, rung, place, idle):
     """The track of (actor or group, endpoint, parameter), begun anew after a long silence."""
-    actor = mix(row["client_lo"] ^ mix(row["client_hi"]))
+    actor = address_hash(row)
     if rung == BY_TOKEN:
         actor = row["credential"]
     elif rung != BY_ADDRESS:

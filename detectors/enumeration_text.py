@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from detectors.base import duration_text, evidence_key, printable
-from detectors.campaigns import counted_by_bits
 from detectors.combinations import IN_COMBINATION
 from detectors.enumeration_tracks import BY_FINGERPRINT, BY_PLACE, BY_TOKEN, TEXT, VOLUME_FLOOR
 from sensor.core.addresses import address_text
+from sensor.core.bits import counted_by_bits
 from sensor.inventory.secrets import SECRET_CLASSES
 from sensor.inventory.values import IN_PATH, IN_QUERY
 

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from detectors.campaigns import counted_by_bits
 from detectors.combinations import IN_COMBINATION, keep_names
 from detectors.enumeration_baseline import (
     MEASURE_EVERY,
@@ -16,6 +15,7 @@ from detectors.enumeration_baseline import (
 from detectors.owners import strangers_nats
 from detectors.sets import add_pair
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, normal_tail_nats
+from sensor.core.bits import counted_by_bits
 from sensor.core.hashing import U
 from sensor.core.jit import kernel
 from sensor.inventory.refusals import REFUSED

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from detectors.campaigns import counted_by_bits
 from detectors.enumeration_groups import MIN_OTHERS
 from detectors.enumeration_tracks import VOLUME_FLOOR
 from detectors.owners import NOBODY, identity
+from sensor.core.bits import counted_by_bits
 from sensor.core.hashing import U
 from sensor.core.jit import kernel
 from sensor.inventory.agents import calls_itself_crawler

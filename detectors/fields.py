@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from detectors.campaigns import distinct_bits
-from detectors.ways import way_of
+from detectors.ways import address_key, way_of
+from sensor.core.bits import address_bit, distinct_bits
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
@@ -62,12 +62,6 @@ def new_fields() -> Fields:
 
 
 @kernel
-def asker_bit(row):
-    """One of 64 bits that stands for the address."""
-    return U(1) << (mix(row["client_lo"] ^ mix(row["client_hi"])) & U(63))
-
-
-@kernel
 def last_name(arena, value):
     """(offset, length) of the last key of a key path: of `user.role`, and of `user[role]`."""
     at, end = np.int64(value["name_at"]), np.int64(value["name_at"]) + np.int64(value["name_len"])
@@ -83,7 +77,7 @@ def last_name(arena, value):
 @kernel
 def sender_of(senders, row, generation, idle):
     """The entry of an address at an endpoint, begun anew after a long silence."""
-    key = mix(row["client_lo"] ^ mix(row["client_hi"] ^ mix(U(row["endpoint"]) << U(32) ^ U(generation)))) | U(1)
+    key = address_key(row, generation)
     sender = senders[way_of(senders, key)]
     if sender["key"] != key or (sender["raised_ts"] == 0 and row["ts"] - sender["last_ts"] > idle):
         sender["key"] = key
@@ -126,7 +120,7 @@ def note_field(state, row, generation, name):
         field["askers"] = 0
         field["raised_ts"] = 0
     field["last_ts"] = max(field["last_ts"], row["ts"])
-    field["askers"] |= asker_bit(row)
+    field["askers"] |= address_bit(row)
     return distinct_bits(field["askers"])
 
 
@@ -164,7 +158,7 @@ def take_fields(state, rows, arena, values, endpoints, names, least, idle):
             keep_name(sender, arena, begin, length, hashed)
         if fields == U(0):
             place["requests"] = min(place["requests"] + np.uint32(1), np.uint32(1_000_000))
-            place["askers"] |= asker_bit(row)
+            place["askers"] |= address_bit(row)
             continue
         sender["fields"] |= fields
         sender["sets"] |= U(1) << (mix(fields) & U(63))

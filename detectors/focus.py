@@ -6,7 +6,7 @@ focused while requests elsewhere are at most SPARE, and one in STRAY of all (a l
 
 import numpy as np
 
-from detectors.campaigns import distinct_bits
+from sensor.core.bits import address_hash, distinct_bits
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
@@ -48,7 +48,7 @@ def new_focus() -> Focus:
 @kernel
 def find_actor(focus, row, idle):
     """Place of an address, begun anew after a long silence."""
-    key = mix(row["client_lo"] ^ mix(row["client_hi"])) | U(1)
+    key = address_hash(row) | U(1)
     base = np.int64(key & U(ACTORS // WAYS - 1)) * WAYS
     chosen = np.int64(base)
     known = np.int64(-1)

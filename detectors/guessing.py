@@ -20,7 +20,6 @@ from detectors.base import (
 from detectors.campaigns import (
     BY_PLACE,
     MEMBER,
-    distinct_bits,
     members_by_incident,
     members_once,
     open_incidents,
@@ -30,6 +29,7 @@ from detectors.campaigns import (
 from detectors.enumeration_text import evidence_of_campaign
 from detectors.trials import TrialRoom
 from sensor.core.addresses import address_text
+from sensor.core.bits import distinct_bits
 
 FEW, MANY = 3, 8
 """Different values, of at most 64 that can be told apart: below FEW they are few, from MANY on many."""

@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from detectors.campaigns import counted_by_bits
 from detectors.statistics import nats_against_others
+from sensor.core.bits import counted_by_bits
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.inventory.refusals import REFUSED

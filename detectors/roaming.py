@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from detectors.campaigns import counted_by_bits
 from detectors.statistics import nats_against_others
 from detectors.ways import way_of
+from sensor.core.bits import counted_by_bits
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel

@@ -3,8 +3,8 @@
 import numpy as np
 
 from detectors.attempts_state import FAILURE, SUCCESS
-from detectors.campaigns import distinct_bits
 from detectors.trials import start_trial
+from sensor.core.bits import distinct_bits
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel

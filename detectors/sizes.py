@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from detectors.campaigns import distinct_bits
 from detectors.ways import way_of
+from sensor.core.bits import address_bit, address_hash, distinct_bits
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
@@ -109,7 +109,7 @@ def asker_of(askers, row, place, slot, idle):
 @kernel
 def teach(place, number, row):
     """An ordinary request: the largest is what a second address asked for as well, so that one alone moves nothing."""
-    who = mix(row["client_lo"] ^ mix(row["client_hi"])) | U(1)
+    who = address_hash(row) | U(1)
     place["requests"] = min(place["requests"] + np.uint32(1), np.uint32(COUNTED))
     if number <= place["largest"]:
         return
@@ -132,7 +132,7 @@ def take_size(state, row, number, slot, generation, cold, factor, threshold, idl
     found = asker_of(state.askers, row, at, slot, idle)
     asker = state.askers[found]
     asker["nats"] += math.log(max(place["requests"], LEARNED_FROM) + 1.0) if asker["requests"] == 0 else AGAIN_NATS
-    place["askers"] |= U(1) << (mix(row["client_lo"] ^ mix(row["client_hi"])) & U(63))
+    place["askers"] |= address_bit(row)
     asker["requests"] += np.uint32(1)
     asker["asked"] = max(asker["asked"], number)
     asker["usual"] = usual

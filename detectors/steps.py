@@ -3,10 +3,10 @@
 import numpy as np
 
 from detectors.attempts_state import FAILURE, SUCCESS
-from detectors.campaigns import distinct_bits
 from detectors.owners import identity
 from detectors.trials import start_trial
 from detectors.ways import way_of
+from sensor.core.bits import address_hash, distinct_bits
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
@@ -116,7 +116,7 @@ def trials_of_steps(state, rows, arena, endpoints, trials):
         if row["endpoint"] == 0 or not served or PROGRAMS[row["auth"]]:
             continue
         host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
-        address = visitor_of(state.visitors, row["client_lo"] ^ mix(row["client_hi"]), host, row["ts"])
+        address = visitor_of(state.visitors, address_hash(row), host, row["ts"])
         own = identity(row)
         person = visitor_of(state.visitors, own, host, row["ts"]) if own != U(0) else address
         bit = U(1) << (mix(U(row["endpoint"])) & U(63))

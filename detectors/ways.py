@@ -2,12 +2,18 @@
 
 import numpy as np
 
-from sensor.core.hashing import U
+from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 
 WAYS = 8
 """Places that a key may take."""
 STAYS = 1 << 62
+
+
+@kernel
+def address_key(row, generation):
+    """Key of an address at an endpoint; generation: of the endpoint's place."""
+    return mix(row["client_lo"] ^ mix(row["client_hi"] ^ mix(U(row["endpoint"]) << U(32) ^ U(generation)))) | U(1)
 
 
 @kernel

@@ -15,6 +15,7 @@ from detectors.enumeration_kernels import CONTROL, TRACK
 from detectors.incidents import claim, update
 from detectors.sets import CAPACITY, add_pair, new_pair_set
 from detectors.statistics import fewer_than_expected_nats, more_than_expected_nats, nats_against_others, normal_tail_nats
+from sensor.core.records import WEIRD_BIT
 from sensor.inventory.analyse import Inventory
 from sensor.simulate.texts import review
 
@@ -202,6 +203,16 @@ class TestEveryDetector:
                 common | {"path": "/v1/items", "query": f"limit=90000&page={k}", "client": "198.51.100.12"},
             ]
             attacks += [common | {"path": f"/v1/rooms/{1 + (k + turn) % 6}", "client": "198.51.100.13"} for turn in range(4)]
+            reset = {"status": 0, "version": 20, "weird": WEIRD_BIT["stream_reset"]}
+            attacks.append(common | {"path": "/v1/me", "client": "198.51.100.16"} | reset)
+        for k in range(30):
+            buyer, order = (
+                {"client": f"203.0.113.{k}", "ts": later - (9_000 - k * 60) * SECOND},
+                {"method": "POST", "path": "/v1/checkout"},
+            )
+            steps = ("/v1/products", "/v1/cart")
+            attacks += [buyer | {"path": path} for path in steps] + [buyer | order | {"ts": buyer["ts"] + SECOND}]
+            attacks.append(order | {"client": "198.51.100.17", "ts": later + k * SECOND})
         for k, name in enumerate(("role", "is_admin", "balance") * 8):
             one = {"method": "POST", "ts": later + (300 + 180 * k) * SECOND}
             attacks += [

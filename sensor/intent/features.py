@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from sensor.core.bits import distinct_bits
 from sensor.core.jit import kernel
 from sensor.intent.sessions import BUCKETS
 
@@ -57,10 +58,7 @@ def share(part, whole):
 @kernel
 def bits_of(word):
     """How many different hashes set these bits of a word, by linear counting (Whang et al. 1990), as a logarithm to base 2."""
-    ones = 0
-    while word:
-        word &= word - np.uint64(1)
-        ones += 1
+    ones = distinct_bits(word)
     return math.log2(-64.0 * math.log((64.5 - ones) / 64.0) + 1e-9) if ones > 1 else 0.0
 
 
@@ -83,16 +81,12 @@ def write_features(session, out):
     pace = session["gap_sum"] / gaps if gaps > 0 else UNKNOWN
     variance = session["gap_squares"] / gaps - pace * pace if gaps > 2 else UNKNOWN
     entropy, most = spread(session)
-    hours, word = 0, session["hours"]
-    while word:
-        word &= word - np.uint32(1)
-        hours += 1
     out[0] = math.log2(requests)
     out[1] = math.log2(requests / max(1.0, np.float64(session["minutes"])))
     out[2] = pace
     out[3] = math.sqrt(max(0.0, variance)) if gaps > 2 else UNKNOWN
     out[4] = share(session["quick"], session["gaps"])
-    out[5] = np.float64(hours)
+    out[5] = np.float64(distinct_bits(np.uint64(session["hours"])))
     out[6] = bits_of(session["endpoints"])
     out[7] = entropy
     out[8] = most

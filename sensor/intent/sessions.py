@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from sensor.core.bits import address_bit, address_hash
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
@@ -119,7 +120,7 @@ def claim_to_stay(session):
 def session_of(state, row):
     """The row's actor's place in the table, begun anew where it was silent for IDLE or is new."""
     identity, who = identity_of(row)
-    key = mix(who ^ U(identity)) if identity != BY_ADDRESS else mix(row["client_lo"] ^ mix(row["client_hi"]))
+    key = mix(who ^ U(identity)) if identity != BY_ADDRESS else address_hash(row)
     key |= U(1)
     base = np.int64((key >> U(1)) & U(ACTORS // WAYS - 1)) * WAYS
     found = base
@@ -230,7 +231,7 @@ def note_request(session, arena, row):
     """What was asked, and how the client looks that asks."""
     session["hi"] = row["client_hi"]
     session["lo"] = row["client_lo"]
-    session["addresses"] |= U(1) << (mix(row["client_lo"] ^ mix(row["client_hi"])) & U(63))
+    session["addresses"] |= address_bit(row)
     session["fingerprints"] |= U(1) << (mix(row["fingerprint"]) & U(63))
     endpoint = mix(U(row["endpoint"]))
     session["buckets"][np.int64(endpoint & U(BUCKETS - 1))] += np.uint32(1)
