@@ -55,7 +55,8 @@ def note_named(value, row, location, weight, arena, name, name_len, at, end, sen
 
 @kernel
 def read_packed(arena, at, end, row, weight, values, count, limit, digits):
-    """The packed fields arena[at:end] of one request: the number of values with those before."""
+    """The packed fields arena[at:end] of one request: the number of values with those before. What is there twice counts once."""
+    first = count
     while at + PACKED_PREFIX < end and count < limit:
         mark = np.int64(arena[at])
         length = mark & ~PACKED_COOKIE
@@ -68,6 +69,9 @@ def read_packed(arena, at, end, row, weight, values, count, limit, digits):
         if at > value:
             where = IN_COOKIE if mark & PACKED_COOKIE else IN_HEADER
             note_named(values[count], row, where, weight, arena, name, length, value, at, sent, digits)
+            for k in range(first, count):
+                if values[k]["slot"] == values[count]["slot"] and values[k]["location"] == where:
+                    values[count]["weight"] = 0
             count += 1
     return count
 

@@ -229,3 +229,8 @@ def test_few_words_are_listed_and_names_of_people_are_not():
     assert learned([{"query": "sort=asc"}] * 100)["query", "sort"]["values"] == []  # the first is new to the 99 behind it
     late = learned([{"query": "sort=asc"}] * 150 + [{"query": "sort=desc"}])
     assert late["query", "sort"]["values"] == []
+
+
+def test_a_cookie_that_is_there_twice_counts_once():
+    row = learned([{"fields": packed(("=sid", "1"), ("=sid", "2"), ("sid", "3"))}] * 5)["cookie", "sid"]
+    assert (row["seen"], row["requests"], row["distinct_values"]) == (5, 5, 2)
