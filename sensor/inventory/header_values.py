@@ -55,7 +55,7 @@ def note_named(value, row, location, weight, arena, name, name_len, at, end, sen
 
 @kernel
 def read_packed(arena, at, end, row, weight, values, count, limit, digits):
-    """The packed fields arena[at:end] of one request: the number of values with those before. What is there twice counts once."""
+    """The packed fields arena[at:end] of one request: the number of values. What is there twice counts once."""
     first = count
     while at + PACKED_PREFIX < end and count < limit:
         mark = np.int64(arena[at])
