@@ -102,7 +102,7 @@ SELECT
 FROM endpoint_parameter_versions AS p FINAL
 WHERE p.seen > 0
 GROUP BY p.host, p.method, p.endpoint, p.location, p.name, p.position
-COMMENT 'Parameters of endpoints over all runs: types and ranges, never values';
+COMMENT 'Parameters of endpoints over all runs: types, ranges, and words where these are few and name nobody';
 
 ALTER TABLE endpoint_profiles /*ON CLUSTER*/
     ADD COLUMN IF NOT EXISTS jwt_algorithms Array(LowCardinality(String))
