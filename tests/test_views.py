@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from sensor.store.keeping import KEPT
+
 TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
 
 
@@ -78,7 +80,20 @@ def test_housekeeping(bundled_store, tmp_path):
         store, "SELECT create_table_query AS q FROM system.tables WHERE name = 'transactions' AND database = 'tapwatch'"
     )
     assert "toIntervalDay(3)" in made["q"]
+    for name in KEPT:
+        assert tapwatch("store", "keep", "--days", "2", "--of", name, "--store", store).returncode == 0, name
+    assert len(rows(store, "SELECT alert_id FROM alerts")) == 2, "they were written today"
+    query = (
+        "SELECT count() AS n FROM system.tables WHERE database = 'tapwatch' AND create_table_query LIKE '%toIntervalDay(2)%'"
+    )
+    assert rows(store, query)[0]["n"] == len(KEPT)
+    for _ in range(2):
+        assert tapwatch("store", "keep", "--days", "0", "--of", "alerts", "--store", store).returncode == 0
+    assert rows(store, query)[0]["n"] == len(KEPT) - 1
+    assert tapwatch("store", "vacuum", "--store", store).returncode == 0
     assert len(rows(store, "SELECT alert_id FROM alerts")) == 2, "a merge loses nothing"
+    wrong = tapwatch("store", "keep", "--days", "2", "--of", "nothing", "--store", store)
+    assert wrong.returncode == 2 and "there are: transactions" in wrong.stderr
 
 
 @pytest.mark.parametrize("query", ["transactions", "SELECT host, count() AS n FROM transactions GROUP BY host"])

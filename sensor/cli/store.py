@@ -32,16 +32,32 @@ def stats(as_json: bool, store_dsn: str | None, config_path: str | None) -> None
 
 
 @store.command("keep")
-@click.option("--days", required=True, type=click.IntRange(1, 3_650), help="Days after which transactions are forgotten.")
+@click.option("--days", required=True, type=click.IntRange(0, 3_650), help="Days after which rows are forgotten; 0: never.")
+@click.option(
+    "--of",
+    "what",
+    default="transactions",
+    show_default=True,
+    metavar="NAME",
+    help="transactions, actors, alerts, endpoints, parameters, schemas, encrypted or stats.",
+)
 @common
-def keep(days: int, store_dsn: str | None, config_path: str | None) -> None:
-    """Set how long transactions are kept (14 days by default). Endpoints, alerts and what was learned stay."""
-    from sensor.store import open_store
-    from sensor.store.keeping import keep_transactions
+def keep(days: int, what: str, store_dsn: str | None, config_path: str | None) -> None:
+    """Set how long rows are kept since they were written: transactions 14 days by default, actors' sessions 90, the rest for ever.
 
+    \b
+    tapwatch store keep --days 30
+    tapwatch store keep --days 365 --of alerts
+    """
+    from sensor.store import open_store
+    from sensor.store.keeping import KEPT
+    from sensor.store.keeping import keep as keep_rows
+
+    if what not in KEPT:
+        raise click.BadParameter(f"there is no {what!r}; there are: {', '.join(KEPT)}.", param_hint="--of")
     with open_store(store_dsn_of(store_dsn, config_path), create=False) as opened:
-        keep_transactions(opened, days)
-    click.echo(f"Transactions are kept for {days} days.", err=True)
+        keep_rows(opened, what, days)
+    click.echo(f"{what} are kept {f'for {days} days' if days else 'for ever'}.", err=True)
 
 
 @store.command("weigh")

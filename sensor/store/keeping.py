@@ -11,9 +11,21 @@ from sensor.store.open import Store
 Row = dict[str, Any]
 MERGED = (
     "actor_sessions", "alert_marks", "alert_versions", "encrypted_service_versions", "endpoint_parameter_versions",
-    "endpoint_profiles", "risk_weights", "sensor_stats_versions", "template_changes", "transactions",
+    "endpoint_profiles", "risk_weights", "schema_field_versions", "sensor_stats_versions", "template_changes", "transactions",
 )  # fmt: skip
 """Tables with rows that replace others, or that are dropped when their time has come."""
+_WRITTEN = "toDateTime(intDiv(version, 1000000000))"  # a version is the time at which it was made, in ns
+KEPT = {
+    "transactions": ("transactions", "inserted_at"),
+    "actors": ("actor_sessions", "inserted_at"),
+    "alerts": ("alert_versions", _WRITTEN),
+    "endpoints": ("endpoint_profiles", _WRITTEN),
+    "parameters": ("endpoint_parameter_versions", _WRITTEN),
+    "schemas": ("schema_field_versions", _WRITTEN),
+    "encrypted": ("encrypted_service_versions", _WRITTEN),
+    "stats": ("sensor_stats_versions", _WRITTEN),
+}
+"""What can be forgotten in time: its table, and when a row was written."""
 NAME = re.compile(r"[a-z_]+")
 
 
@@ -32,9 +44,18 @@ def table_stats(store: Store) -> list[Row]:
     ]
 
 
-def keep_transactions(store: Store, days: int) -> None:
-    """Forget transactions so many days after they reached the store."""
-    store.command(f"ALTER TABLE transactions MODIFY TTL inserted_at + INTERVAL {int(days)} DAY DELETE")
+def keep(store: Store, what: str, days: int) -> None:
+    """Forget rows of a kind (KEPT) so many days after they were last written; 0: never."""
+    table, written = KEPT[what]
+    has_limit = store.rows(
+        "SELECT position(create_table_query, ' TTL ') FROM system.tables "
+        "WHERE name = {table:String} AND database = {db:String}",
+        {"table": table, "db": store.database},
+    )
+    if days:
+        store.command(f"ALTER TABLE {table} MODIFY TTL {written} + INTERVAL {int(days)} DAY DELETE")
+    elif has_limit[0][0]:
+        store.command(f"ALTER TABLE {table} REMOVE TTL")
 
 
 def set_weight(store: Store, factor: str, weight: float) -> None:
