@@ -43,7 +43,7 @@ def stats(as_json: bool, store_dsn: str | None, config_path: str | None) -> None
 )
 @common
 def keep(days: int, what: str, store_dsn: str | None, config_path: str | None) -> None:
-    """Set how long rows are kept since they were written: transactions 14 days by default, actors' sessions 90, the rest for ever.
+    """Set how long rows are kept since they were written: transactions 14 days by default, actors' sessions 90, others always.
 
     \b
     tapwatch store keep --days 30
