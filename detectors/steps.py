@@ -27,9 +27,11 @@ PROGRAMS = np.zeros(len(AUTH), np.uint8)
 PROGRAMS[[AUTH["api_key"], AUTH["basic"], AUTH["aws"], AUTH["digest"]]] = 1
 """Credentials of programs, which have no steps to take."""
 
-VISITOR = np.dtype([("key", "<u8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("steps", "<u8"), ("taught", "<u8")])
+VISITOR = np.dtype([
+    ("key", "<u8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("steps", "<u8"), ("taught", "<u8"), ("refused", "u1"),
+])  # fmt: skip
 """Somebody at a host, by address or by who he says he is. steps: bits of endpoints that served him since he paid last;
-taught: the same of those whose usual steps he had a part in."""
+taught: the same of those whose usual steps he had a part in; refused: a payment was, since then."""
 GOAL = np.dtype([("generation", "<u4"), ("since", "<i8"), ("kinds", "<u8"), ("visits", "<f8"), ("having", "<f8", (64,))])
 """An endpoint where something is paid: visits of the last hours, older ones counting less, and those with each step before;
 kinds: bits of hashes of the orders of header fields that came without any step within the hour."""
@@ -58,6 +60,7 @@ def visitor_of(visitors, who, host, ts):
         visitor["raised_ts"] = 0
         visitor["steps"] = 0
         visitor["taught"] = 0
+        visitor["refused"] = 0
         visitor["last_ts"] = ts
     visitor["last_ts"] = max(visitor["last_ts"], ts)
     return visitor
@@ -113,24 +116,34 @@ def trials_of_steps(state, rows, arena, endpoints, trials):
     for index in range(rows.shape[0]):
         row = rows[index]
         served = 200 <= row["status"] < 400 and row["refused"] != REFUSED
-        if row["endpoint"] == 0 or not served or PROGRAMS[row["auth"]]:
+        writes = row["method_len"] > 0 and arena[np.int64(row["method_at"])] == PUT_POST_PATCH
+        pays = row["flow"] == F_PAYMENT and writes
+        if row["endpoint"] == 0 or not (served or pays) or PROGRAMS[row["auth"]]:
             continue
         host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
         address = visitor_of(state.visitors, address_hash(row), host, row["ts"])
         own = identity(row)
         person = visitor_of(state.visitors, own, host, row["ts"]) if own != U(0) else address
         bit = U(1) << (mix(U(row["endpoint"])) & U(63))
-        writes = row["method_len"] > 0 and arena[np.int64(row["method_at"])] == PUT_POST_PATCH
         steps = address["steps"] | person["steps"]
-        if row["flow"] != F_PAYMENT or not writes:
+        if not pays:
             address["steps"] |= bit
             person["steps"] |= bit
             continue
+        if not served:
+            address["refused"] = 1
+            person["refused"] = 1
+            continue
+        tries = (
+            address["refused"] or person["refused"]
+        )  # cards, which another detector counts; or a person whose card was refused
+        address["refused"] = 0
+        person["refused"] = 0
         goal = state.goals[row["endpoint"]]
         pass_time(goal, endpoints[row["endpoint"]]["generation"], row["ts"])
         usual = usual_steps(goal)
         skips = 2 * distinct_bits(usual & ~steps) >= distinct_bits(usual)
-        if usual != U(0):
+        if usual != U(0) and not tries:
             start_trial(trials[count], index, row, FAILURE if skips else SUCCESS, row["endpoint"])
             trials[count]["what"] = mix(U(row["ts"]) ^ row["client_lo"])  # each is as bad as the one before
             count += 1

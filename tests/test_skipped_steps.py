@@ -56,6 +56,7 @@ def test_who_pays_without_the_steps_is_one_alert(count):
     [
         [],
         direct(12, status=402),  # refused: no payment
+        [row | {"status": 402 if k % 24 < 12 else 201} for k, row in enumerate(direct(12))],  # cards are tried
         direct(12, auth="api_key", credential=5),  # a partner's program
         direct(12, times=6, at=START),  # nothing is known yet
         [row for k in range(20) for row in buyer("198.51.100.1", START + (20 + k) * MINUTE)],  # an office buys all day
@@ -64,7 +65,7 @@ def test_who_pays_without_the_steps_is_one_alert(count):
         ],  # most of them
         direct(1, times=5),
     ],
-    ids=["nobody", "refused", "program", "unknown", "office", "most steps", "few"],
+    ids=["nobody", "refused", "cards", "program", "unknown", "office", "most steps", "few"],
 )
 def test_what_skips_nothing(rows):
     assert found(people(), rows) == []
