@@ -24,9 +24,10 @@ def test_a_scenario_is_the_same_every_time(name, tmp_path):
     assert [one["transactions"] for one in first["incidents"]] == ([] if name == "ordinary" else [60])
 
 
-def test_every_labelled_request_is_a_transaction_of_the_replay(tmp_path):
+@pytest.mark.parametrize("http2", [0.0, 1.0])
+def test_every_labelled_request_is_a_transaction_of_the_replay(http2, tmp_path):
     path = tmp_path / "s.pcap"
-    labels = write_scenario(Scenario("grid", requests=200, sources=20, **SHORT), path, None)
+    labels = write_scenario(Scenario("grid", requests=200, sources=20, http2=http2, **SHORT), path, None)
     result = CliRunner().invoke(main, ["replay", str(path), "--no-store", "--transactions", str(tmp_path / "t.jsonl")])
     assert result.exit_code == 0, result.output
     rows = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
@@ -57,6 +58,18 @@ def test_every_attack_is_one_incident_and_ordinary_traffic_none(name, sources, t
     slow = ("scrape", "grid") if sources == 1 else ("fuzzing", "scanning", "signups")
     latest = 300 if name in ("watching", "hoarding") else 200 if name in slow else 100
     assert 0 < outcome.delay <= latest and outcome.sources_named >= 0.95 and outcome.others_named <= 0.01, outcome
+
+
+@pytest.mark.parametrize("name", ["sweep", "stuffing", "spam", "coupons", "checkout"])
+def test_the_same_over_http2(name, tmp_path):
+    path = tmp_path / "s.pcap"
+    scenario = Scenario(name, seed=3, requests=600, sources=60, http2=1.0, people=ATTACKS[name].people)
+    labels = write_scenario(scenario, path, None)
+    outcome = judged(labels, *replayed(path, Config()))
+    assert (outcome.transactions, outcome.found, outcome.alerts, outcome.false_alerts) == (labels["transactions"], 1, 1, 0), (
+        outcome
+    )
+    assert outcome.sources_named >= 0.95 and outcome.others_named <= 0.01, outcome
 
 
 def test_a_day_of_ordinary_traffic_raises_nothing(tmp_path):

@@ -49,6 +49,9 @@ class _Scenarios(click.ParamType):
     type=click.Choice(("rotating", "steady", "open")),
     help="What the attack's User-Agent says: a browser anew each time, one a source, the tool itself.",
 )
+@click.option(
+    "--http2", default=0.0, show_default=True, type=click.FloatRange(0, 1), help="Share of all clients that speak HTTP/2."
+)
 @click.option("--ramp", is_flag=True, help="It begins at a tenth of its rate.")
 @click.option(
     "--loss", default=0.0, show_default=True, type=click.FloatRange(0, 0.5), help="Share of packets that the tap loses."

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
+from sensor.simulate.second import Talk
 from sensor.simulate.visits import SECOND, Exchange
 from sensor.simulate.wire import Conversation, Frame
 
@@ -42,9 +43,12 @@ class Done:
 
 @dataclass
 class Carrier:
-    """Carries scripts over TCP. done: the requests of labelled scripts, by label; natures: who is behind each address."""
+    """Carries scripts over TCP. done: the requests of labelled scripts, by label; natures: who is behind each address;
+    http2: the share of clients that speak it, an attack all of its addresses or none.
+    """
 
     rng: Random
+    http2: float = 0.0
     natures: dict[str, str] = field(default_factory=dict)
     done: dict[str, list[Done]] = field(default_factory=dict)
     transactions: int = 0
@@ -57,6 +61,8 @@ class Carrier:
     def _frames_of(self, script: Script) -> Iterator[Frame]:
         rtt = int(self.rng.lognormvariate(2.8, 0.5) * 1_000_000)
         conversation: Conversation | None = None
+        talk: Talk | None = None
+        is_second = Random(script.label or script.address).random() < self.http2  # a tool speaks one
         port = used = now = 0
         self.natures[script.address] = script.nature
         for exchange in script.exchanges:
@@ -73,8 +79,12 @@ class Carrier:
                 start = max(exchange.at, now)
                 conversation = Conversation((script.address, port), SERVER, start, rtt_ns=rtt, isns=isns)
                 conversation.handshake()
+                talk = Talk() if is_second else None
             conversation.wait_until(exchange.at)
-            asked, _ = conversation.exchange(exchange.request, exchange.response, exchange.service_ns)
+            request, response = exchange.request, exchange.response
+            if talk is not None:
+                request, response = talk.exchange(request, response)
+            asked, _ = conversation.exchange(request, response, exchange.service_ns)
             used += 1
             if script.label:
                 self.done.setdefault(script.label, []).append(Done(asked, script.address, port, exchange))

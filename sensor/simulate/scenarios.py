@@ -48,6 +48,8 @@ class Scenario:
     """people who use the shop's pages, with all that these load"""
     disguise: str = ROTATING
     """what the attack's User-Agent says"""
+    http2: float = 0.0
+    """share of all clients that speak HTTP/2"""
 
 
 def write_scenario(scenario: Scenario, path: Path, labels: Path | None) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def write_scenario(scenario: Scenario, path: Path, labels: Path | None) -> dict[
             scenario.disguise,
         )
     scripts += more_of_them(Random(scenario.seed + 2), shop, START, end, scenario.machines, scenario.visitors)
-    carrier = Carrier(rng)
+    carrier = Carrier(rng, scenario.http2)
     frames: Iterator[Frame] = carrier.frames(scripts)
     if scenario.loss or scenario.reorder:
         frames = disturbed(frames, Random(scenario.seed + 1), scenario.loss, scenario.reorder)
