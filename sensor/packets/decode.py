@@ -13,7 +13,7 @@ from sensor.core.limits import DUPLICATE_WINDOW_MS
 from sensor.core.reasons import REASON
 from sensor.core.scopes import canonical
 from sensor.core.wide import load_be16, load_be32
-from sensor.packets import labels, layers, link, network, tunnels, wireless
+from sensor.packets import l2tp, labels, layers, link, network, tunnels, wireless
 from sensor.packets.checksum import sum_is_right
 from sensor.packets.duplicates import Duplicates, is_duplicate, new_duplicates
 from sensor.packets.encap import Encaps, clear_stack, intern, new_encaps
@@ -168,7 +168,9 @@ def tunnel_layer(layer, chunk, at, end, stack):
     if layer == layers.TEREDO:
         return tunnels.teredo(chunk, at, end, stack)
     if layer == layers.L2TP:
-        return tunnels.l2tp(chunk, at, end, stack)
+        return l2tp.l2tp(chunk, at, end, stack)
+    if layer == layers.L2TP_IP:
+        return l2tp.over_ip(chunk, at, end, stack)
     if layer == layers.ETHERIP:
         return tunnels.etherip(chunk, at, end, stack)
     if layer == layers.AYIYA:

@@ -14,6 +14,7 @@ from sensor.packets.layers import (
     ICMP,
     IPV4,
     IPV6,
+    L2TP_IP,
     MALFORMED,
     MPLS,
     OTHER_PROTOCOL,
@@ -29,7 +30,7 @@ MAX_EXTENSIONS = 16
 """Extension headers of one packet; each costs a step, and no ordinary packet has more than a few."""
 LARGEST = 65_535
 """Bytes of a packet that does not tell its length: buffers of the stages behind are made for no more."""
-ESP, IPV4_IN, IPV6_IN, ETHERIP_IN, MPLS_IN, GRE_IN = 50, 4, 41, 97, 137, 47
+ESP, IPV4_IN, IPV6_IN, ETHERIP_IN, MPLS_IN, GRE_IN, L2TP_IN = 50, 4, 41, 97, 137, 47, 115
 
 
 @kernel
@@ -51,6 +52,8 @@ def other_transport(protocol, at, end, stack, version):
         return MPLS, at, end
     if protocol == ETHERIP_IN:
         return ETHERIP, at, end
+    if protocol == L2TP_IN:
+        return L2TP_IP, at, end
     if protocol == ESP:
         return UNREADABLE, at, end
     return OTHER_PROTOCOL, at, end

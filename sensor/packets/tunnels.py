@@ -1,4 +1,4 @@
-"""Tunnels: over IP (GRE and ERSPAN in it, EtherIP) and over UDP (VXLAN, Geneve, GTP-U, Teredo, L2TP, AYIYA).
+"""Tunnels: over IP (GRE and ERSPAN in it, EtherIP) and over UDP (VXLAN, Geneve, GTP-U, Teredo, AYIYA).
 
 What a UDP port promises is checked: where the header is not what the port stands for, the datagram is ordinary UDP.
 """
@@ -14,7 +14,6 @@ from sensor.packets.encap import (
     KIND_GENEVE,
     KIND_GRE,
     KIND_GTP,
-    KIND_L2TP,
     KIND_TEREDO,
     KIND_VXLAN,
     NO_LABEL,
@@ -211,34 +210,6 @@ def teredo(chunk, at, end, stack):
     if not push(stack, KIND_TEREDO, np.uint32(NO_LABEL)):
         return TOO_DEEP, at, end
     return IPV6, at, end
-
-
-@kernel
-def l2tp(chunk, at, end, stack):
-    """A data message of L2TP version 2 (RFC 2661 3.1); control messages and version 3 are ordinary UDP."""
-    if end - at < 6:
-        return UDP, at, end
-    flags = np.int64(load_be16(chunk, at))
-    if flags & 0x800F != 2:
-        return UDP, at, end
-    start = at
-    at += 2
-    if flags & 0x4000:
-        end = min(end, start + max(6, np.int64(load_be16(chunk, at))))
-        at += 2
-    label = np.uint32(load_be32(chunk, at))  # tunnel and session
-    at += 4
-    if flags & 0x0800:
-        at += 4
-    if flags & 0x0200:
-        if end - at < 2:
-            return TRUNCATED, min(at, end), end
-        at += 2 + np.int64(load_be16(chunk, at))
-    if end - at < 1:
-        return TRUNCATED, min(at, end), end
-    if not push(stack, KIND_L2TP, label):
-        return TOO_DEEP, at, end
-    return PPP, at, end
 
 
 @kernel

@@ -226,6 +226,41 @@ def test_the_segment_within_any_stack_of_encapsulations(frame):
     assert packet["encap"] == text
 
 
+@examples(100)
+@given(
+    st.sampled_from([b"", b"cook", b"cookcook"]),
+    st.sampled_from([b"", bytes(4)]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.data(),
+)
+def test_sessions_of_l2tp_version_3(cookie, sublayer, over_udp, tagged, is_v6, draw):
+    """Whatever its ends agreed on, which no packet tells; a control message is none."""
+    inner = ether() / Dot1Q(vlan=9) if tagged else ether()
+    inside = bytes(
+        inner
+        / (
+            IPv6(src="2001:db8::1", dst="2001:db8::2") / TCP(sport=40_000, dport=80, seq=7) / b"GET / HTTP/1.1\r\n"
+            if is_v6
+            else INNER
+        )
+    )
+    number = struct.pack(">I", draw.draw(st.integers(1, 2**32 - 2)))
+    head = (
+        IP(**V4) / UDP(dport=1701, sport=5_000) / (struct.pack(">HH", 3, 0) + number)
+        if over_udp
+        else IP(**V4, proto=115) / number
+    )
+    packet = one(bytes(ether() / head / (cookie + sublayer + inside)))
+    assert (packet["src_port"], packet["seq"], packet["payload"]) == (40_000, 7, b"GET / HTTP/1.1\r\n")
+    assert packet["encap"] == f"l2tp:{int.from_bytes(number, 'big')}" + ("/vlan:9" if tagged else "")
+    control = bytes(ether() / IP(**V4, proto=115) / (bytes(4) + inside))
+    assert decoded([control], 1)[0] == []
+    noise = draw.draw(st.binary(max_size=80))
+    assert decoded([bytes(ether() / head / noise)], 1)[1]["frames"] == 1
+
+
 @given(nested(), st.data())
 def test_a_cut_stack_of_encapsulations_is_told_or_counted(frame, draw):
     data, _ = frame
