@@ -46,6 +46,7 @@ from detectors.enumeration_trades import A_JOB, may_ask_for_all
 from detectors.focus import Focus, new_focus, note_request
 from detectors.incidents import claim, update
 from detectors.owners import NOBODY, identity, new_owners, other_owner, teach_met
+from detectors.paging import PAGING
 from detectors.sets import PairSet, new_pair_set
 from sensor.core.bits import address_hash
 from sensor.core.bundle import Bundle
@@ -74,11 +75,6 @@ JSON_RPC, RPC_ID = OPERATION["jsonrpc"], U(plain_name_hash(b"id"))
 F_LOGIN, F_PAYMENT, F_CODE, F_SIGNUP = FLOW["login"], FLOW["payment"], FLOW["code"], FLOW["signup"]
 SAMPLED_FROM = 8
 """Different values of an actor from which on its transactions are kept as evidence: most actors never ask for so many."""
-PAGING = (
-    "page", "offset", "limit", "cursor", "start", "size", "per_page", "pagesize", "skip", "count", "from", "to", "since",
-    "until", "after", "before", "_", "t", "ts", "time", "timestamp", "cb", "rand", "nocache",
-)  # fmt: skip
-"""Names of parameters that count pages or time, also as variables of GraphQL: everybody walks through them."""
 
 
 class EnumerationState(Bundle):

@@ -20,7 +20,7 @@ import numpy as np
 from detectors.again import new_again, take_repeats
 from detectors.base import MINUTE, Alert, View, confidence_from, duration_text
 from detectors.by_place import ByPlace, evidence_of, named, sources_of
-from detectors.enumeration_kernels import PAGING
+from detectors.paging import PAGING
 from sensor.inventory.secrets import name_hashes
 
 IGNORED = name_hashes(*PAGING)

@@ -3,15 +3,15 @@
 import click
 
 from sensor.cli.options import common, json_option, since_option, store_dsn_of, until_option
+from sensor.core.intents import INTENTS, UNKNOWN
 
 _COLUMNS = ("actor", "intent", "bad_automation", "transactions", "endpoints", "addresses", "first_seen", "last_seen")
-_INTENTS = ("person", "good_bot", "bad_automation", "unknown")
 
 
 @click.command()
 @since_option
 @until_option
-@click.option("--intent", type=click.Choice(_INTENTS), help="Only those who seem to be that.")
+@click.option("--intent", type=click.Choice([*INTENTS, UNKNOWN]), help="Only those who seem to be that.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(min=1), help="Rows.")
 @json_option
 @common

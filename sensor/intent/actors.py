@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 
 from sensor.core.addresses import address_text
+from sensor.core.intents import UNKNOWN
 from sensor.core.records import Batch
 from sensor.intent.features import COUNT, NAMES, in_words
-from sensor.intent.model import CLASSES, SURE, UNKNOWN, Model, ModelFile, kept_model, model_of, weigh, weigh_all
+from sensor.intent.model import CLASSES, SURE, Model, ModelFile, kept_model, model_of, weigh, weigh_all
 from sensor.intent.sessions import IDENTITIES, IDLE, LEAST, Sessions, new_sessions, take_sessions
 
 REASONS = 3

@@ -14,11 +14,11 @@ import msgspec
 import numpy as np
 
 from sensor.core.bundle import Bundle
+from sensor.core.intents import INTENTS
 from sensor.core.jit import kernel
 from sensor.intent.features import COUNT, NAMES, write_features
 
-CLASSES = ("person", "good_bot", "bad_automation")
-UNKNOWN = "unknown"
+CLASSES = INTENTS
 SURE = 0.6
 """Probability below which an intent is unknown."""
 STRETCHES = 16

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from sensor.simulate.carrier import BAD_AUTOMATION, Script
+from sensor.core.intents import BAD_AUTOMATION
+from sensor.simulate.carrier import Script
 from sensor.simulate.clients import ClientKind, opaque
 from sensor.simulate.crowd import card_number
 from sensor.simulate.shop import COLOURS, FIRST_ID, WORDS, Shop, response

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
+from sensor.core.intents import PERSON
 from sensor.simulate.second import Talk
 from sensor.simulate.visits import SECOND, Exchange
 from sensor.simulate.wire import Conversation, Frame
@@ -16,7 +17,6 @@ IDLE = 20 * SECOND
 PER_CONNECTION = 100
 """The server closes a connection after so many requests, as nginx once did by default."""
 FIRST_PORT, LAST_PORT = 20_000, 60_000
-PERSON, GOOD_BOT, BAD_AUTOMATION = "person", "good_bot", "bad_automation"
 
 
 @dataclass

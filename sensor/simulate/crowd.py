@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterator
 from random import Random
 
-from sensor.simulate.carrier import GOOD_BOT, Script
+from sensor.core.intents import GOOD_BOT
+from sensor.simulate.carrier import Script
 from sensor.simulate.clients import IOS_APP, OKHTTP, PEOPLE_KINDS, ClientKind, jwt
 from sensor.simulate.machines import machine, visitor
 from sensor.simulate.shop import COLOURS, WORDS, Shop, password, random_uuid, response
