@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rows import SECOND, START, batch_of
 
+from sensor.core.intents import UNKNOWN
 from sensor.evaluate_intent import area_under, curve, reliability, roc
 from sensor.intent.actors import Actors, Judge, latest, leading, weighed
 from sensor.intent.features import COUNT, NAMES, in_words, write_all_features
-from sensor.intent.model import CLASSES, STRETCHES, UNKNOWN, ModelError, kept_model, model_of
+from sensor.intent.model import CLASSES, STRETCHES, ModelError, kept_model, model_of
 from sensor.intent.sessions import ACTORS, IDLE, LEAST, NEWS, new_sessions, note_value
 from sensor.intent_training import TRAINED_ON, Examples, boosted, edges_of, scenarios, sessions_of, train, weights_of
 from sensor.inventory.agents import AGENT_KINDS, agent_kind, calls_itself_crawler
