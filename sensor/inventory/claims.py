@@ -11,6 +11,8 @@ import msgspec
 import numpy as np
 
 from sensor.core.bundle import Bundle
+from sensor.core.hashing import U, mix
+from sensor.core.jit import kernel
 from sensor.core.records import Batch
 from sensor.inventory.parameters import standing
 
@@ -22,7 +24,7 @@ NAMES, NAME_BYTES = 1_024, 96
 """Issuers and audiences of all endpoints, and bytes of each."""
 PER_ENDPOINT = 4
 PAIRS = 65_536
-"""Tokens by endpoint that are remembered as read; what is forgotten is read again, and says the same."""
+"""Places for tokens by endpoint that were read; one that gave way to another is read again, and says the same."""
 LONGEST_LIFE = 1 << 40
 SERVED_FROM, SERVED_TO = 200, 400
 NAMES_SOMEBODY = re.compile(r"@|%40|[0-9]{9}")
@@ -61,6 +63,25 @@ def new_claims(capacity: int) -> Claims:
     return Claims(np.zeros(capacity, CLAIM), np.zeros((NAMES, NAME_BYTES), np.uint8))
 
 
+@kernel
+def choose_unread(rows, endpoints, read, chosen):
+    """Rows whose token was not read at their endpoint yet, to chosen[:]: their number. read: uint64[PAIRS], of such tokens."""
+    count = 0
+    for index in range(rows.shape[0]):
+        row = rows[index]
+        if row["looked"] == 0 or row["token_len"] == 0 or not SERVED_FROM <= row["status"] < SERVED_TO:
+            continue
+        place = standing(endpoints, np.int64(row["endpoint"]))
+        bearer = row["credential"] if row["credential"] != U(0) else row["session"]
+        key = mix(bearer ^ mix(U(place) << U(32) ^ U(endpoints[place]["generation"]))) | U(1)
+        slot = np.int64(mix(key) & U(PAIRS - 1))
+        if read[slot] != key:
+            read[slot] = key
+            chosen[count] = index
+            count += 1
+    return count
+
+
 def read_token(token: bytes) -> tuple[_Header, _Payload] | None:
     """Header and payload of `header.payload` in base64url; None where it is no JWT."""
     try:
@@ -83,29 +104,23 @@ class ClaimReader:
 
     def __init__(self, capacity: int) -> None:
         self.claims = new_claims(capacity)
-        self._read: set[tuple[int, int, int]] = set()
+        self._read = np.zeros(PAIRS, np.uint64)
+        self._chosen = np.empty(0, np.int64)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything that it remembers, by name."""
         return {f"claims.{name}": array for name, array in self.claims.arrays().items()}
 
     def learn(self, endpoints: np.ndarray, batch: Batch) -> None:
-        """Take the tokens of served requests. endpoints: ENDPOINT[:]"""
+        """Take the tokens of requests that are looked at and were served. endpoints: ENDPOINT[:]"""
         rows = batch.rows
-        served = (rows["status"] >= SERVED_FROM) & (rows["status"] < SERVED_TO)
-        chosen = np.flatnonzero((rows["token_len"] > 0) & served & (rows["endpoint"] > 0))
-        bearer = np.where(rows["credential"][chosen] > 0, rows["credential"][chosen], rows["session"][chosen])
-        for index, endpoint, key in zip(chosen.tolist(), rows["endpoint"][chosen].tolist(), bearer.tolist(), strict=True):
-            place = int(standing(endpoints, endpoint))
-            pair = place, int(endpoints[place]["generation"]), key
-            if pair in self._read:
-                continue
-            if len(self._read) >= PAIRS:
-                self._read.clear()
-            self._read.add(pair)
+        if len(self._chosen) < len(rows):
+            self._chosen = np.empty(len(rows), np.int64)
+        for index in self._chosen[: choose_unread(rows, endpoints, self._read, self._chosen)].tolist():
+            place = int(standing(endpoints, int(rows["endpoint"][index])))
             found = read_token(batch.text(index, "token"))
             if found is not None:
-                self._note(place, pair[1], *found, now_s=int(rows["ts"][index]) / 1e9)
+                self._note(place, int(endpoints[place]["generation"]), *found, now_s=int(rows["ts"][index]) / 1e9)
 
     def _note(self, place: int, generation: int, header: _Header, payload: _Payload, now_s: float) -> None:
         entry = self.claims.rows[place]
