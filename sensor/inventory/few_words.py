@@ -17,7 +17,8 @@ OF_PEOPLE = (
     b"name", b"user", b"login", b"mail", b"author", b"owner", b"contact", b"customer", b"client", b"person", b"member",
     b"first", b"last", b"nick", b"city", b"town", b"street", b"address", b"gender", b"sex", b"religion", b"diagnos", b"health",
     b"secret", b"passw", b"token", b"key", b"code", b"search", b"query", b"term", b"comment", b"text", b"title", b"note",
-    b"message",
+    b"message", b"driver", b"employ", b"doctor", b"patient", b"teach", b"student", b"agent", b"rider", b"buyer", b"seller",
+    b"recipient", b"sender", b"assign", b"creat", b"_by", b"guest", b"manager", b"staff", b"worker", b"courier", b"subject",
 )  # fmt: skip
 """Parts of names of parameters whose words may be about somebody, or anything that somebody wrote."""
 
@@ -80,4 +81,6 @@ def told_words(entry: np.void, words: np.ndarray) -> list[str]:
     if not 0 < count <= WORDS or not is_sure or entry["secret"] or entry["exposed"] or any(part in name for part in OF_PEOPLE):
         return []
     texts = [words[k].tobytes().rstrip(b"\0") for k in range(count)]
-    return sorted(text.decode() for text in texts) if all(text.isascii() for text in texts) else []
+    if not all(text.isascii() for text in texts) or any(text.istitle() for text in texts):  # `Anna` is a name
+        return []
+    return sorted(text.decode() for text in texts)

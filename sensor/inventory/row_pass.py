@@ -16,6 +16,7 @@ from sensor.inventory.secrets import NAME_LIMIT
 from sensor.inventory.shapes import NO_SHAPE, json_shape, vote
 from sensor.inventory.targets import (
     CLASS_LENGTHS,
+    CLASS_TEXTS,
     is_plain_url,
     read_query,
     redact_path,
@@ -36,9 +37,18 @@ A_API_KEY = AUTH["api_key"]
 
 
 @kernel
+def ends_learned(arena, template, length):
+    """Whether a template ends with a word that was learned to be a value, and not with what the operator calls one."""
+    for k in range(SLUG_BYTES):
+        if length < SLUG_BYTES or arena[template + length - SLUG_BYTES + k] != CLASS_TEXTS[SLUG * 16 + k]:
+            return False
+    return True
+
+
+@kernel
 def watch_word(learned, host, arena, template, length, value, row, bodies, stack):
     """A path ends with a word that is taken for a value: count it, and look at the shape of its answers."""
-    if length < SLUG_BYTES or value["kind"] != SLUG or not SERVED_FROM <= row["status"] < SERVED_TO:
+    if value["kind"] != SLUG or not SERVED_FROM <= row["status"] < SERVED_TO or not ends_learned(arena, template, length):
         return
     at, size = np.int64(value["at"]), np.int64(value["len"])
     if at + size != np.int64(row["path_at"]) + np.int64(row["path_len"]):

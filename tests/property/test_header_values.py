@@ -226,6 +226,7 @@ def test_few_words_are_listed_and_names_of_people_are_not():
     )
     assert found["query", "sort"]["values"] == ["asc", "desc"]
     assert [found["query", name]["values"] for name in ("user", "page", "word")] == [[], [], []]
+    assert learned([{"query": f"for={'Anna' if k % 3 else 'Ben'}"} for k in range(200)])["query", "for"]["values"] == []
     assert learned([{"query": "sort=asc"}] * 100)["query", "sort"]["values"] == []  # the first is new to the 99 behind it
     late = learned([{"query": "sort=asc"}] * 150 + [{"query": "sort=desc"}])
     assert late["query", "sort"]["values"] == []

@@ -137,3 +137,11 @@ def test_mistakes_are_told_in_a_sentence(tmp_path, lines, says):
     (tmp_path / "c.toml").write_text(f"[inventory]\n{lines}\n")
     with pytest.raises(ConfigError, match=re.escape(says)):
         patterns_of(load_config(str(tmp_path / "c.toml")))
+
+
+def test_words_of_templates_teach_no_names():
+    """A word that is asked for far more often than others stays a value where the operator says that it is one."""
+    said = Said(templates=("/v1/shops/{shop}",))
+    inventory = Inventory(KEY, patterns=patterns_of(Config(inventory=said)))
+    inventory.analyse(batch_of([{"path": f"/v1/shops/{'anna' if k % 3 else WORDS[k % len(WORDS)]}"} for k in range(3_000)]))
+    assert [row["endpoint"] for row in inventory.endpoints()] == ["/v1/shops/{shop}"] and inventory.changes == []
