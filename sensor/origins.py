@@ -54,7 +54,7 @@ class Origins:
         for reader in self._readers:
             try:
                 record = reader.get(address)
-            except ValueError:  # IPv6 in a database of IPv4, or no address
+            except (ValueError, RuntimeError):  # IPv6 in a database of IPv4, no address; a place of the file that is damaged
                 continue
             if isinstance(record, dict):
                 country, network = country or _country(record), network or _network(record)

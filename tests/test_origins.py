@@ -72,6 +72,17 @@ def test_what_is_no_database_is_told(tmp_path):
             Origins(Geo(asn=path))
 
 
+def test_a_damaged_database_is_no_end(geo, tmp_path):
+    raw = bytearray(pathlib.Path(geo.asn).read_bytes())
+    for at in range(0, len(raw) - 200, 3):  # its description, at the end, is left as it is
+        raw[at] ^= 0xFF
+    (tmp_path / "damaged.mmdb").write_bytes(raw)
+    origins = Origins(Geo(asn=str(tmp_path / "damaged.mmdb")))
+    for k in range(256):
+        country, network = origins.of(f"{k}.0.2.{k}")
+        assert isinstance(country, str) and isinstance(network, str)
+
+
 def test_alerts_in_the_store_have_them(geo, tmp_path):
     (tmp_path / "c.toml").write_text(f'[geo]\ncountry = "{geo.country}"\nasn = "{geo.asn}"\n')
     store = f"chdb://{tmp_path}/store"
