@@ -167,6 +167,11 @@ def duration_text(ns: int) -> str:
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
+def who_of(sources: list[str]) -> str:
+    """How a sentence calls the addresses of an incident."""
+    return f"ip:{sources[0]}" if len(sources) == 1 else f"{len(sources):,} addresses"
+
+
 def printable(raw: bytes) -> str:
     """Bytes of the wire for a sentence: control characters and invalid UTF-8 are escaped."""
     text = raw.decode("utf-8", "backslashreplace")

@@ -15,7 +15,7 @@ Cold start: before 20 ordinary requests 1,000 things, 10 levels and 10 aliases a
 
 import numpy as np
 
-from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from, duration_text, printable
+from detectors.base import MAX_SOURCES, MINUTE, Alert, Detector, View, confidence_from, duration_text, printable, who_of
 from detectors.by_place import evidence_of
 from detectors.sizes import NAMES, OF_ALIASES, OF_DEPTH, new_sizes, take_sizes
 from sensor.core.addresses import address_text
@@ -63,7 +63,7 @@ class Excess(Detector):
         host, method, template = self.place_of((key, 0), int(first["endpoint"]), endpoints)
         what = NESTING.get(int(first["slot"]), f"of `{printable(first['name'][: int(first['name_len'])].tobytes())}`")
         requests, begin, end = int(askers["requests"].sum()), int(askers["first_ts"].min()), int(askers["last_ts"].max())
-        who = f"ip:{sources[0]}" if len(sources) == 1 else f"{len(sources):,} addresses"
+        who = who_of(sources)
         return Alert(
             detector=self.name,
             owasp=self.owasp,

@@ -16,7 +16,7 @@ Cold start: `usual_failures` = 0.1 of what is held is held again.
 
 import numpy as np
 
-from detectors.base import View, duration_text
+from detectors.base import View, duration_text, who_of
 from detectors.guessing import Guessing
 from detectors.holds import new_holds, trials_of_holds
 from detectors.trials import TrialRoom
@@ -50,7 +50,7 @@ class Hoarding(Guessing):
 
     def explain(self, incident, sources, attempts, failures, place) -> str:
         span = duration_text(int(incident["last_ts"]) - int(incident["first_ts"]))
-        who = f"ip:{sources[0]}" if len(sources) == 1 else f"{len(sources):,} addresses"
+        who = who_of(sources)
         return (
             f"{who} held things {attempts} times at {place} within {span}: {failures} times "
             f"({failures / max(attempts, 1):.1%}) what they had held before and never paid; {incident['usual']:.1%} is usual."

@@ -13,7 +13,7 @@ Cold start: `usual_failures` = 0.1 of the requests are reset.
 import numpy as np
 
 from detectors.attempts_state import FAILURE, SUCCESS
-from detectors.base import View, duration_text
+from detectors.base import View, duration_text, who_of
 from detectors.guessing import Guessing
 from detectors.trials import TrialRoom, start_trial
 from sensor.core.hashing import U, mix
@@ -63,7 +63,7 @@ class RapidReset(Guessing):
 
     def explain(self, incident, sources, attempts, failures, place) -> str:
         span = duration_text(int(incident["last_ts"]) - int(incident["first_ts"]))
-        who = f"ip:{sources[0]}" if len(sources) == 1 else f"{len(sources):,} addresses"
+        who = who_of(sources)
         return (
             f"{who} opened {attempts} streams at {place} within {span} and reset {failures} of them "
             f"({failures / max(attempts, 1):.1%}) before they were answered; {incident['usual']:.1%} is usual. "

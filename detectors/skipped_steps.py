@@ -14,7 +14,7 @@ Cold start: nothing, until 8 payments by as many addresses have shown what comes
 
 import numpy as np
 
-from detectors.base import View, duration_text
+from detectors.base import View, duration_text, who_of
 from detectors.guessing import Guessing
 from detectors.steps import new_steps, trials_of_steps
 from detectors.trials import TrialRoom
@@ -46,7 +46,7 @@ class SkippedSteps(Guessing):
 
     def explain(self, incident, sources, attempts, failures, place) -> str:
         span = duration_text(int(incident["last_ts"]) - int(incident["first_ts"]))
-        who = f"ip:{sources[0]}" if len(sources) == 1 else f"{len(sources):,} addresses"
+        who = who_of(sources)
         return (
             f"{who} paid, ordered or booked {attempts} times at {place} within {span}: {failures} times "
             f"({failures / max(attempts, 1):.1%}) without the steps that most clients take before; "

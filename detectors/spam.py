@@ -18,7 +18,7 @@ share is drawn to `usual_failures` = 0.3.
 
 import numpy as np
 
-from detectors.base import View, duration_text
+from detectors.base import View, duration_text, who_of
 from detectors.guessing import Guessing
 from detectors.similar import new_texts, trials_of_texts
 from detectors.trials import TrialRoom
@@ -55,7 +55,7 @@ class Spam(Guessing):
 
     def explain(self, incident, sources, attempts, failures, place) -> str:
         span = duration_text(int(incident["last_ts"]) - int(incident["first_ts"]))
-        who = f"ip:{sources[0]}" if len(sources) == 1 else f"{len(sources):,} addresses"
+        who = who_of(sources)
         share = f"{failures} ({failures / max(attempts, 1):.1%})"
         return (
             f"{who} wrote {attempts} texts at {place} within {span}: {share} nearly repeat "

@@ -276,9 +276,9 @@ class Live:
 
     def _tell_alerts(self) -> None:
         """Alerts that are new, or that grew."""
-        rows = self.pipeline.alert_rows()
+        rows = [alert.as_row() for alert in self.pipeline.alerts()]
         changed = [row for row in rows if self._told_alerts.get(row["alert_id"]) != row["transactions"]]
-        fresh = self._suppression.told(changed)
+        fresh = self.pipeline.located(self._suppression.told(changed))
         if not fresh:
             return
         for row in fresh:

@@ -254,9 +254,9 @@ class Pipeline:
         found = [alert for detector in self._detectors for alert in detector.alerts(self._inventory.table)]
         return sorted(found, key=lambda alert: (alert.raised_at, alert.detector, alert.alert_id))
 
-    def alert_rows(self) -> list[dict]:
-        """The same as rows of the store, with where their addresses are."""
-        return self._origins.enrich([alert.as_row() for alert in self.alerts()])
+    def located(self, rows: list[dict]) -> list[dict]:
+        """Alerts that are to be told (Alert.as_row), with where their addresses are."""
+        return self._origins.enrich(rows)
 
     def learned(self) -> dict[str, np.ndarray]:
         """Everything that inventory and detectors remember, by name. The arrays are theirs: what is written to them counts."""

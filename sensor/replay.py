@@ -99,8 +99,8 @@ class Replay:
     def _tell(self, writer, name: str) -> None:
         """Endpoints and alerts of the traffic that ends here."""
         endpoints = self._pipeline.endpoints()
-        found = self._pipeline.alert_rows()
-        alerts = self._suppression.told(found)
+        found = [alert.as_row() for alert in self._pipeline.alerts()]
+        alerts = self._pipeline.located(self._suppression.told(found))
         self._totals.suppressed += len(found) - len(alerts)
         self._totals.endpoints += len(endpoints)
         self._totals.alerts += alerts

@@ -3,11 +3,10 @@
 import numpy as np
 
 from parsers.http.state import EXTRAS, EXTRAS_LIMIT
-from parsers.http.text import COLON, LOWER, SP, copy_lower, copy_short, find_byte
+from parsers.http.text import COLON, SP, copy_lower, copy_short, find_byte, name_ends
 from sensor.core.hashing import U
 from sensor.core.jit import inlined, kernel
 from sensor.core.records import PACKED_COOKIE, PACKED_HEAD, PACKED_PREFIX, PACKED_TAIL
-from sensor.core.wide import word
 from sensor.core.words import begins_with, words_table
 
 USUAL = (
@@ -27,6 +26,7 @@ USUAL = (
 """What HTTP itself, browsers, proxies and tracing send to any server: nothing that an API would name a parameter."""
 SLOTS = 512
 NAME_A, NAME_B = U(0x9E3779B97F4A7C15), U(0xD6E8FEB86659FD93)
+"""Factors of the hashes of names, here and in the fingerprint."""
 SHIFT = U(55)  # the upper 9 bits: SLOTS
 NAME_KEPT = 64
 """Bytes of a name; fields and cookies with longer ones are left out."""
@@ -35,17 +35,11 @@ SEMICOLON, EQUALS, QUOTE = 59, 61, 34
 (COOKIE,), COOKIE_BYTES = words_table("cookie"), 6
 
 
-def _words_of(name: bytes) -> tuple[int, int]:
-    """What name_words gives for a field name, as note_field takes it."""
-    first = int(word(name[:8])) | int(LOWER)
-    return (first, int(word(name[-8:])) | int(LOWER)) if len(name) >= 8 else (first, first)
-
-
 def _table() -> np.ndarray:
     """uint64[SLOTS, 2]: (first, last ^ length) of the usual names, by hash; zeros are free."""
     table = np.zeros((SLOTS, 2), np.uint64)
     for name in USUAL:
-        first, last = _words_of(name.encode())
+        first, last = map(int, name_ends(name.encode()))
         slot = ((first * int(NAME_A) ^ last * int(NAME_B)) + len(name)) % 2**64 >> int(SHIFT)
         while table[slot, 0]:
             slot = (slot + 1) % SLOTS

@@ -3,12 +3,12 @@
 import numpy as np
 
 from parsers.http.auth import note_authorization, note_cookies
-from parsers.http.extras import is_extra, note_extra
+from parsers.http.extras import NAME_A, NAME_B, is_extra, note_extra
 from parsers.http.facts import TELLING, fact_of
 from parsers.http.media import coding_of
 from parsers.http.state import FORWARDED as BY_STANDARD
 from parsers.http.state import X_FORWARDED_FOR as BY_X
-from parsers.http.text import LOWER, find_byte, first_eight, number_of, trim
+from parsers.http.text import LOWER, find_byte, first_eight, name_ends, number_of, trim
 from sensor.core.jit import inlined, kernel
 from sensor.core.records import AUTH, WEIRD_BIT
 from sensor.core.wide import load_le64, word
@@ -16,7 +16,6 @@ from sensor.core.words import holds_one_of, words_table
 
 U = np.uint64
 FOLD = U(0x94D049BB133111EB)
-NAME_A, NAME_B = U(0x9E3779B97F4A7C15), U(0xD6E8FEB86659FD93)
 INTERESTING = sum(1 << length for length in (4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17))
 """Lengths of the field names that note_field knows, as bits."""
 
@@ -29,24 +28,19 @@ LARGEST_GRPC_STATUS = 255
 """Kept of a grpc-status; those in use end at 16."""
 
 
-def _ends(name: bytes) -> tuple[np.uint64, np.uint64]:
-    """First and last eight bytes of a field name, lower-cased as first_eight does."""
-    return word(name[:8]) | LOWER, word(name[-8:]) | LOWER
-
-
 HOST, COOKIE, REFERER, UPGRADE = (word(name) | LOWER for name in (b"host", b"cookie", b"referer", b"upgrade"))
 LOCATION = word(b"location") | LOWER
-API_KEY, API_KEY_END = _ends(b"x-api-key")
-FORWARDED, FORWARDED_END = _ends(b"forwarded")
-USER_AGENT, USER_AGENT_END = _ends(b"user-agent")
-GRPC_STATUS, GRPC_STATUS_END = _ends(b"grpc-status")
-CONTENT_TYPE, CONTENT_TYPE_END = _ends(b"content-type")
-AUTH_TOKEN, AUTH_TOKEN_END = _ends(b"x-auth-token")
-AUTHORIZATION, AUTHORIZATION_END = _ends(b"authorization")
-CONTENT_LENGTH, CONTENT_LENGTH_END = _ends(b"content-length")
-FORWARDED_FOR, FORWARDED_FOR_END = _ends(b"x-forwarded-for")
-ENCODING, ENCODING_END = _ends(b"content-encoding")
-TRANSFER, TRANSFER_END = _ends(b"transfer-encoding")
+API_KEY, API_KEY_END = name_ends(b"x-api-key")
+FORWARDED, FORWARDED_END = name_ends(b"forwarded")
+USER_AGENT, USER_AGENT_END = name_ends(b"user-agent")
+GRPC_STATUS, GRPC_STATUS_END = name_ends(b"grpc-status")
+CONTENT_TYPE, CONTENT_TYPE_END = name_ends(b"content-type")
+AUTH_TOKEN, AUTH_TOKEN_END = name_ends(b"x-auth-token")
+AUTHORIZATION, AUTHORIZATION_END = name_ends(b"authorization")
+CONTENT_LENGTH, CONTENT_LENGTH_END = name_ends(b"content-length")
+FORWARDED_FOR, FORWARDED_FOR_END = name_ends(b"x-forwarded-for")
+ENCODING, ENCODING_END = name_ends(b"content-encoding")
+TRANSFER, TRANSFER_END = name_ends(b"transfer-encoding")
 X_DASH, KEY_END, TOKEN_END = U(0x2D78), word(b"-key") | U(0x20202020), word(b"-token") | U(0x202020202020)
 NO_KEYS = words_table("captcha", "request", "device", "push", "nonce", "cache", "trace", "correlat", "idempo", "csrf", "xsrf")
 """What is in the names of fields whose keys and tokens say nothing of who asks."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sensor.core.jit import inlined, kernel
-from sensor.core.wide import byte_mask, load_le64, store_le64, trailing_zeros
+from sensor.core.wide import byte_mask, load_le64, store_le64, trailing_zeros, word
 
 U = np.uint64
 LOWER = U(0x2020202020202020)
@@ -16,6 +16,11 @@ TOKEN = np.zeros(256, np.uint8)
 """1 for the characters of a token (RFC 9110 5.6.2)."""
 for _character in b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ":
     TOKEN[_character] = 1
+
+
+def name_ends(name: bytes) -> tuple[np.uint64, np.uint64]:
+    """First and last eight bytes of a field name, lower-cased as first_eight does."""
+    return word(name[:8]) | LOWER, word(name[-8:]) | LOWER
 
 
 @kernel

@@ -14,7 +14,7 @@ from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.core.records import Batch
-from sensor.inventory.parameters import standing
+from sensor.inventory.parameters import SERVED_FROM, SERVED_TO, standing
 
 ALGORITHMS = (
     "other", "none", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512",
@@ -26,7 +26,6 @@ PER_ENDPOINT = 4
 PAIRS = 65_536
 """Places for tokens by endpoint that were read; one that gave way to another is read again, and says the same."""
 LONGEST_LIFE = 1 << 40
-SERVED_FROM, SERVED_TO = 200, 400
 NAMES_SOMEBODY = re.compile(r"@|%40|[0-9]{9}")
 """In issuers and audiences that are somebody's address or number, not a service's name."""
 

@@ -60,18 +60,16 @@ def merge_few(entry, words, other, other_words):
     for k in range(other["words"]):
         known = False
         for j in range(entry["words"]):
-            same = True
-            for letter in range(LETTERS):
-                same &= words[j, letter] == other_words[k, letter]
-            known |= same
-        if not known and entry["words"] < WORDS:
-            for letter in range(LETTERS):
-                words[entry["words"], letter] = other_words[k, letter]
-            entry["newest"] = entry["seen"] + other["newest"]
-        if not known:
-            entry["words"] += np.uint8(1)
-            if entry["words"] > WORDS:
-                return
+            known |= is_word(words[j], other_words[k], 0, LETTERS)
+        if known:
+            continue
+        if entry["words"] == WORDS:
+            entry["words"] = WORDS + 1
+            return
+        for letter in range(LETTERS):
+            words[entry["words"], letter] = other_words[k, letter]
+        entry["words"] += np.uint8(1)
+        entry["newest"] = entry["seen"] + other["newest"]
 
 
 def told_words(entry: np.void, words: np.ndarray) -> list[str]:

@@ -5,16 +5,16 @@ Nobody else is handed them: a field that numbers requests would be an enumeratio
 
 import numpy as np
 
-from sensor.core.hashing import U, hash_bytes
 from sensor.core.jit import kernel
 from sensor.core.records import PACKED_COOKIE, PACKED_PREFIX
 from sensor.core.words import begins_with, words_table
-from sensor.inventory.lexical import INT, TEXT, classify_value, decimal
+from sensor.inventory.lexical import TEXT, classify_value
+from sensor.inventory.parameters import SERVED_FROM, SERVED_TO
 from sensor.inventory.personal import body_name_hash, exposed_class
 from sensor.inventory.secrets import API_KEY, HARMLESS, name_hash, secret_by_name, secret_by_value
+from sensor.inventory.targets import note_value
 from sensor.inventory.values import IN_COOKIE, IN_HEADER, VALUES_OF_FIELDS
 
-SERVED_FROM, SERVED_TO = 200, 400
 KEY_END, TOKEN_END = words_table("-key", "-token")
 
 
@@ -27,8 +27,8 @@ def ends_as_key(arena, name, end):
 
 
 @kernel
-def note_named(value, row, location, weight, arena, name, name_len, at, end, sent, digits):
-    """Write the value arena[at:end] of a field or cookie; `sent`: its bytes on the wire, of which these may be a part."""
+def note_named(values, count, row, location, weight, arena, name, name_len, at, end, sent, digits):
+    """Append the value arena[at:end] of a field or cookie; `sent`: its bytes on the wire, of which these may be a part."""
     kind = classify_value(arena, at, end - at) if sent == end - at else np.int64(TEXT)
     slot = name_hash(arena, name, name_len)
     secret = secret_by_name(slot)
@@ -36,21 +36,15 @@ def note_named(value, row, location, weight, arena, name, name_len, at, end, sen
         secret = np.int64(API_KEY)
     if secret == HARMLESS:
         secret = secret_by_value(arena, at, end - at, kind)
-    value["row"] = row
-    value["kind"] = kind
-    value["secret"] = secret
-    value["exposed"] = secret
+    note_value(values, count, row, kind, secret, location, slot, arena, at, end)
+    value = values[count]
     if secret == HARMLESS:
         value["exposed"] = exposed_class(arena, at, end - at, kind, True, body_name_hash(arena, name, name_len), digits)
-    value["location"] = location
     value["weight"] = weight
-    value["slot"] = slot
-    value["hash"] = hash_bytes(arena, at, end - at, U(11))
-    value["number"] = decimal(arena, at, end - at) if kind == INT else np.int64(-1)
     value["name_at"] = name
     value["name_len"] = name_len
-    value["at"] = at
     value["len"] = sent
+    return count + 1
 
 
 @kernel
@@ -68,11 +62,10 @@ def read_packed(arena, at, end, row, weight, values, count, limit, digits):
             break
         if at > value:
             where = IN_COOKIE if mark & PACKED_COOKIE else IN_HEADER
-            note_named(values[count], row, where, weight, arena, name, length, value, at, sent, digits)
-            for k in range(first, count):
-                if values[k]["slot"] == values[count]["slot"] and values[k]["location"] == where:
-                    values[count]["weight"] = 0
-            count += 1
+            count = note_named(values, count, row, where, weight, arena, name, length, value, at, sent, digits)
+            for k in range(first, count - 1):
+                if values[k]["slot"] == values[count - 1]["slot"] and values[k]["location"] == where:
+                    values[count - 1]["weight"] = 0
     return count
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
+from sensor.core.wide import padded
 
 PLACES, NAMES = 8_192, 16_384
 """Sizes of the sets; no more than half of each is used."""
@@ -75,6 +76,18 @@ def watch(learned, place, word, arena, at, length):
 def place_hash(host, arena, at, length):
     """Hash of a place: `host` is the hash of its host; the template before it stands at arena[at:]."""
     return mix(host ^ hash_bytes(arena, at, length, U(5)))
+
+
+def text_hash(text: str, seed: int) -> np.uint64:
+    """hash_bytes of a text: with the seed 1 that of a host."""
+    raw = text.encode()
+    return U(hash_bytes(padded(raw), 0, len(raw), U(seed)))
+
+
+def prefix_hash(host: np.uint64, prefix: str) -> np.uint64:
+    """Hash of the place behind a prefix, as the kernels have it. host: hash of its host."""
+    raw = (prefix + "/").encode()
+    return U(place_hash(host, padded(raw), 0, len(raw)))
 
 
 @kernel

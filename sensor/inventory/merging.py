@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sensor.core.hashing import U, hash_bytes
+from sensor.core.hashing import U
 from sensor.core.records import TRANSACTION
 from sensor.core.wide import padded
 from sensor.inventory.endpoints import Endpoints, endpoint_text, move_endpoint, new_endpoints
@@ -22,7 +22,8 @@ from sensor.inventory.learned import (
     learn_name,
     learn_place,
     name_hash_at,
-    place_hash,
+    prefix_hash,
+    text_hash,
 )
 from sensor.inventory.learning import SLUG, Decision, Leaf, Word, decide, may_be_value, turn_out_names
 from sensor.inventory.parameters import move_parameters
@@ -71,7 +72,7 @@ class _Places:
         self.table = table
         self._patterns = patterns
         self.host = host.encode()
-        self._hash = _host_hash(host)
+        self._hash = text_hash(host, 1)
 
     def is_known(self, prefix: str) -> bool:
         """Whether words behind a prefix are values."""
@@ -98,7 +99,7 @@ class _Places:
         return self.is_known(decision.prefix)
 
     def _place(self, prefix: str) -> np.uint64:
-        return _place_hash(self._hash, prefix)
+        return prefix_hash(self._hash, prefix)
 
 
 def learn_templates(table: Endpoints, patterns: Patterns, now: int, changes: list[TemplateChange]) -> None:
@@ -131,7 +132,7 @@ def _release_names(learned: Learned, now: int, changes: list[TemplateChange]) ->
     by_place: dict[int, list[np.void]] = collections.defaultdict(list)
     for entry in learned.watched[learned.watched["served"] > 0]:
         by_place[int(entry["place"])].append(entry)
-    prefixes = {int(_place_hash(_host_hash(change.host), change.prefix)): change for change in changes}
+    prefixes = {int(prefix_hash(text_hash(change.host, 1), change.prefix)): change for change in changes}
     for place, entries in sorted(by_place.items()):
         words = [
             Word(_text(entry), int(entry["served"]), int(entry["shape"]) if entry["shape_votes"] > 1 else 0)
@@ -154,17 +155,6 @@ def _release_names(learned: Learned, now: int, changes: list[TemplateChange]) ->
 
 def _text(entry: np.void) -> str:
     return entry["text"][: entry["length"]].tobytes().decode("ascii", "backslashreplace")
-
-
-def _host_hash(host: str) -> np.uint64:
-    raw = host.encode()
-    return U(hash_bytes(padded(raw), 0, len(raw), U(1)))
-
-
-def _place_hash(host: np.uint64, prefix: str) -> np.uint64:
-    """Hash of the place behind a prefix, as the kernels have it."""
-    raw = (prefix + "/").encode()
-    return U(place_hash(host, padded(raw), 0, len(raw)))
 
 
 def rehearse() -> None:

@@ -13,7 +13,7 @@ from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 from sensor.core.placeholders import PLACEHOLDER
 from sensor.core.wide import SLACK, copy, padded
-from sensor.inventory.learned import holds, place_hash
+from sensor.inventory.learned import add, holds, place_hash, prefix_hash, text_hash
 from sensor.inventory.values import find_in
 
 SEGMENTS = 32
@@ -75,19 +75,19 @@ def new_patterns(
     edges, targets = np.zeros(size, np.uint64), np.zeros(size, np.int32)
     for host, state in roots.items():
         if host:
-            _put(edges, targets, int(host_edge(_hash_of(host, 1))), state)
+            _put(edges, targets, int(host_edge(text_hash(host, 1))), state)
     for (state, segment), target in tree.items():
-        _put(edges, targets, int(edge_of(U(state), PLACEHOLDER_EDGE if segment == "{}" else _hash_of(segment, 8))), target)
+        _put(edges, targets, int(edge_of(U(state), PLACEHOLDER_EDGE if segment == "{}" else text_hash(segment, 8))), target)
     texts = [path.encode() for _, path in listed] + [host.encode() for host in joined]
     sizes = np.array([len(text) for text in texts], np.int64)
     spans = np.stack([np.cumsum(sizes) - sizes, sizes], axis=1).reshape(-1, 2)
     finals = np.full(used, NO_TEMPLATE, np.int32)
     for state, number in ends.items():
         finals[state] = number
-    places = [_place_of(host, prefix) for host, prefix in kept]
-    names, nowhere = np.zeros(size_for(len(places)), np.uint64), np.zeros(size_for(len(places)), np.int32)
-    for place in places:
-        _put(names, nowhere, place, 0)
+    places = {prefix_hash(text_hash(host, 1) if host else U(0), prefix) for host, prefix in kept}
+    names = np.zeros(size_for(len(places)), np.uint64)
+    for used, place in enumerate(places):
+        add(names, used, len(places), place)
     return Patterns(
         edges, targets, finals, padded(b"".join(texts)), spans[: len(listed)], spans[len(listed) :], names,
         np.zeros((SEGMENTS, 4), np.int64),
@@ -99,16 +99,6 @@ def _put(edges: np.ndarray, targets: np.ndarray, key: int, target: int) -> None:
     while edges[slot] and edges[slot] != key:
         slot = (slot + 1) & (len(edges) - 1)
     edges[slot], targets[slot] = key, target
-
-
-def _hash_of(text: str, seed: int) -> np.uint64:
-    raw = text.encode()
-    return U(hash_bytes(padded(raw), 0, len(raw), U(seed)))
-
-
-def _place_of(host: str, prefix: str) -> int:
-    raw = (prefix + "/").encode()
-    return int(place_hash(_hash_of(host, 1) if host else U(0), padded(raw), 0, len(raw)))
 
 
 @kernel

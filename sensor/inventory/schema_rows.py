@@ -1,19 +1,14 @@
 """What is known of bodies as rows of the store: one for each key path and type, as `items[].price` of type number."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sensor.core.placeholders import CLASSES
+from sensor.inventory.endpoints import Endpoints, endpoint_text
 from sensor.inventory.json_steps import BODY, NO_KEY, NUMBER, OBJECT, TYPES
 from sensor.inventory.lexical import LITERAL
 from sensor.inventory.parameters import shown_name
-
-if TYPE_CHECKING:
-    from sensor.inventory.endpoints import Endpoints
 
 SIDES = ("request", "response")
 GROWTH = 1.1
@@ -46,8 +41,6 @@ class SchemaRows:
         return (nodes["bodies"] > 0) & fresh
 
     def _rows(self, roots: np.ndarray) -> list[dict]:
-        from sensor.inventory.endpoints import endpoint_text
-
         nodes, found = self._table.schemas.nodes, []
         owners = np.unique(nodes["endpoint"][roots])
         places = np.flatnonzero(self._standing() & np.isin(nodes["endpoint"], owners) & (nodes["type"] != BODY))

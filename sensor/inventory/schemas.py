@@ -25,7 +25,8 @@ NODE = np.dtype([
     ("endpoint", "<u4"),     # id of its endpoint, 0 free
     ("generation", "<u4"),   # of the endpoint's place
     ("side", "u1"), ("status", "<u2"),  # REQUEST (then 0) or RESPONSE
-    ("path", "<u8"), ("parent", "<u8"), ("type", "u1"),  # as in STEP; path 0 and type BODY: the body as a whole
+    ("path", "<u8"), ("parent", "<u8"), ("type", "u1"),  # as in STEP; path 0 and type BODY: the body as a whole, of
+    # which `bodies` and `partial` alone are counted
     ("bodies", "<u8"),       # that had it
     ("times", "<u8"),        # how often they had it
     ("fraction", "u1"),      # a number that is no integer was seen
@@ -142,13 +143,7 @@ def learn_body(schemas, endpoints, endpoint, side, status, text, at, end, partia
         return
     root = schemas.nodes[place]
     before = root["bodies"]
-    if before == U(0):
-        root["first_ts"] = ts
-        root["before"] = 0
     root["bodies"] = before + U(weight)
-    root["times"] = root["bodies"]
-    root["last_ts"] = ts
-    root["upto"] = root["bodies"]
     missed = whole == 0 or walk.control[FULL] != 0
     for k in range(walk.control[USED]):
         step = walk.steps[k]

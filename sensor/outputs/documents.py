@@ -55,3 +55,8 @@ def resolve(document: dict[str, Any], value: Any) -> dict[str, Any]:
             name = urllib.parse.unquote(part).replace("~1", "/").replace("~0", "~")
             value = value.get(name) if isinstance(value, dict) else None
     return {}
+
+
+def as_list(value: Any) -> list:
+    """A value that ought to be a list; an empty one where it is none."""
+    return value if isinstance(value, list) else []

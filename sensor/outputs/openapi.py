@@ -45,7 +45,7 @@ PLACES = ("query", "header", "cookie")
 
 def openapi(host: str, endpoints: list[Row], parameters: list[Row], fields: list[Row]) -> Row:
     """The document of one host, from rows of the views `endpoints`, `endpoint_parameters` and `schema_fields`."""
-    own, bodies = _by_endpoint(parameters), _by_endpoint(fields)
+    own, bodies = by_endpoint(parameters), by_endpoint(fields)
     paths: dict[str, Row] = {}
     by_form: dict[str, str] = {}
     schemes: set[str] = set()
@@ -77,7 +77,8 @@ def openapi(host: str, endpoints: list[Row], parameters: list[Row], fields: list
     return document
 
 
-def _by_endpoint(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
+def by_endpoint(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Rows of one host by method and template."""
     found: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         found.setdefault((row["method"], row["endpoint"]), []).append(row)

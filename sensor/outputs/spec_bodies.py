@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sensor.outputs.documents import resolve
+from sensor.outputs.documents import as_list, resolve
 from sensor.outputs.schema_tree import CLASS_KEY, tokens_of
 
 Row = dict[str, Any]
@@ -32,8 +32,7 @@ def _documented(document: Row, operation: Row, side: str, status: int) -> Row | 
     if side == "request":
         body = resolve(document, operation.get("requestBody"))
         if not body and "swagger" in document:
-            given = operation.get("parameters")
-            for one in given if isinstance(given, list) else ():
+            for one in as_list(operation.get("parameters")):
                 one = resolve(document, one)
                 if one.get("in") == "body":
                     return one.get("schema")
@@ -80,17 +79,13 @@ def _missing(document: Row, schema: Any, seen: dict[tuple[str, ...], list[Row]],
             continue
         needed: set[str] = set()
         for one in _parts(document, _at(document, schema, tokens) or []):
-            needed |= {name for name in _list(one.get("required")) if isinstance(name, str)}
+            needed |= {name for name in as_list(one.get("required")) if isinstance(name, str)}
         for name in sorted(needed):
             had = seen.get((*tokens, name), [])
             if not any(row["required"] for row in had):
                 times = max((row["bodies"] for row in had), default=0)
                 path = f"{objects[0]['path']}.{name}".removeprefix(".")
                 yield "missing", f"{path} is documented as required, and was in {times} of {objects[0]['bodies']} {what}"
-
-
-def _list(value: Any) -> list:
-    return value if isinstance(value, list) else []
 
 
 def _open(document: Row, schemas: list[Any]) -> list[Row]:
@@ -101,7 +96,7 @@ def _open(document: Row, schemas: list[Any]) -> list[Row]:
         schema = resolve(document, waiting.pop(0))
         found.append(schema)
         for name in ("allOf", "anyOf", "oneOf"):
-            waiting += _list(schema.get(name))
+            waiting += as_list(schema.get(name))
     return found
 
 
@@ -143,7 +138,7 @@ def _below(schema: Row, token: str) -> list[Any] | None:
 def _types(schema: Row) -> set[str]:
     """Types that a schema names; empty for those which allow any, or say it in another way."""
     kind = schema.get("type")
-    types = {kind} if isinstance(kind, str) else {one for one in _list(kind) if isinstance(one, str)}
+    types = {kind} if isinstance(kind, str) else {one for one in as_list(kind) if isinstance(one, str)}
     if types and schema.get("nullable") is True:
         types.add("null")
     return types

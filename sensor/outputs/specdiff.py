@@ -11,8 +11,8 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
-from sensor.outputs.documents import DocumentError, resolve
-from sensor.outputs.openapi import METHODS
+from sensor.outputs.documents import DocumentError, as_list, resolve
+from sensor.outputs.openapi import METHODS, by_endpoint
 from sensor.outputs.spec_bodies import body_findings
 
 Row = dict[str, Any]
@@ -75,7 +75,7 @@ def operations_of(document: Row) -> list[Operation]:
 
 def _operation(document: Row, path: str, method: str, item: Row) -> Operation:
     own = item[method]
-    given = [resolve(document, one) for one in [*_list(item.get("parameters")), *_list(own.get("parameters"))]]
+    given = [resolve(document, one) for one in [*as_list(item.get("parameters")), *as_list(own.get("parameters"))]]
     types = {(one.get("in"), str(one.get("name"))): _type_of(document, one) for one in given}
     whole = _base_path(document, own, item) + path
     segments = tuple(re.sub(r"\{[^}]*\}", "{}", segment) for segment in whole.split("/")[1:])
@@ -90,10 +90,6 @@ def _operation(document: Row, path: str, method: str, item: Row) -> Operation:
         deprecated=bool(own.get("deprecated")),
         whole=own,
     )
-
-
-def _list(value: Any) -> list:
-    return value if isinstance(value, list) else []
 
 
 def _path_of(url: Any) -> str:
@@ -135,13 +131,14 @@ def hosts_of(document: Row) -> list[str]:
     """Hosts that the document names."""
     if "swagger" in document:
         return [str(document["host"]).lower()] if document.get("host") else []
-    urls = [server.get("url", "") for server in _list(document.get("servers")) if isinstance(server, dict)]
+    urls = [server.get("url", "") for server in as_list(document.get("servers")) if isinstance(server, dict)]
     return [host for host in map(_host_of, urls) if host]
 
 
 def differences(document: Row, endpoints: list[Row], parameters: list[Row], fields: list[Row]) -> list[Difference]:
     """All findings, by path. endpoints, parameters, fields: rows of the store's views, of one host. Raises DocumentError."""
     operations = operations_of(document)
+    own, bodies = by_endpoint(parameters), by_endpoint(fields)
     called: dict[int, list[Row]] = {}
     found: list[Difference] = []
     for row in endpoints:
@@ -153,10 +150,9 @@ def differences(document: Row, endpoints: list[Row], parameters: list[Row], fiel
             found.append(_undocumented(operations, row, observed))
             continue
         called.setdefault(best, []).append(row)
-        own = [one for one in parameters if (one["method"], one["endpoint"]) == (row["method"], row["endpoint"])]
-        found += _of_operation(operations[best], row, own)
-        keys = [one for one in fields if (one["method"], one["endpoint"]) == (row["method"], row["endpoint"])]
-        for kind, detail in body_findings(document, operations[best].whole, keys):
+        key = row["method"], row["endpoint"]
+        found += _of_operation(operations[best], row, own.get(key, []))
+        for kind, detail in body_findings(document, operations[best].whole, bodies.get(key, [])):
             found.append(Difference(kind, row["method"], row["endpoint"], detail))
     for number, operation in enumerate(operations):
         if number not in called:

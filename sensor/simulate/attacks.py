@@ -9,7 +9,7 @@ from sensor.core.intents import BAD_AUTOMATION
 from sensor.simulate.carrier import Script
 from sensor.simulate.clients import ClientKind, opaque
 from sensor.simulate.crowd import card_number
-from sensor.simulate.shop import COLOURS, FIRST_ID, WORDS, Shop, response
+from sensor.simulate.shop import COLOURS, FIRST_ID, WORDS, Shop, random_uuid, response
 from sensor.simulate.texts import NAMES, pitch, review
 from sensor.simulate.visits import SECOND, Exchange
 
@@ -206,8 +206,8 @@ def assignment(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
 def checkout(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
     """Orders without a look at the shop, as of a bot that buys what is scarce the moment that it is there."""
     for _ in range(requests):
-        answer = {"order": f"{rng.getrandbits(32):08x}-0000-4000-8000-{rng.getrandbits(48):012x}"}
-        yield Step("POST", "/v1/checkout", "/v1/checkout", 201, answer, {"payment": "invoice", "shipping": "express"})
+        body = {"payment": "invoice", "shipping": "express"}
+        yield Step("POST", "/v1/checkout", "/v1/checkout", 201, {"order": random_uuid(rng)}, body)
 
 
 @dataclass(frozen=True)

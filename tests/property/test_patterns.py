@@ -15,8 +15,8 @@ from sensor.config import Inventory as Said
 from sensor.core.wide import padded
 from sensor.documented import patterns_of
 from sensor.inventory.analyse import Inventory
+from sensor.inventory.learned import text_hash
 from sensor.inventory.patterns import NO_TEMPLATE, SEGMENTS, find_template, new_patterns
-from sensor.inventory.patterns import _hash_of as hash_of
 
 SEGMENT = st.sampled_from(["a", "b", "shops", "5", "x.json"])
 TEMPLATES = st.lists(st.one_of(SEGMENT, st.sampled_from(["{id}", "{shop}"])), min_size=1, max_size=4).map(
@@ -42,7 +42,7 @@ def plain_template(templates, host, path):
 @given(st.lists(st.tuples(HOSTS, TEMPLATES), max_size=8), HOSTS, st.lists(SEGMENT | st.just(""), min_size=1, max_size=5))
 def test_the_template_is_the_most_literal_one(templates, host, segments):
     patterns, listed, path = new_patterns(templates), sorted(set(templates)), "/" + "/".join(segments)
-    found = find_template(patterns, padded(path.encode()), 0, len(path), hash_of(host, 1))
+    found = find_template(patterns, padded(path.encode()), 0, len(path), text_hash(host, 1))
     form, fitting = plain_template(listed, host, path)
     assert found in fitting
     if form is not None:
@@ -54,7 +54,7 @@ def test_no_path_costs_more_than_the_tree():
     templates = [("", "/" + "/".join(parts) + "/end") for parts in itertools.product(("a", "{x}"), repeat=8)]
     patterns = new_patterns(templates)
     for path in ("/a" * 8 + "/none", "/a" * 8 + "/end", "/a" * 5_000, "//" * 40, "no path"):
-        found = find_template(patterns, padded(path.encode()), 0, len(path), hash_of("h", 1))
+        found = find_template(patterns, padded(path.encode()), 0, len(path), text_hash("h", 1))
         assert (found == NO_TEMPLATE) == (path != "/a" * 8 + "/end")
     assert "/a" * 5_000 and SEGMENTS < 5_000
 
