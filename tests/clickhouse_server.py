@@ -55,7 +55,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body += self.rfile.read(size - len(body))
         if not text:
             line, _, rest = body.partition(b"\n")
-            text, body = (line.decode(), rest) if line.startswith(b"INSERT INTO") else (body.decode(), b"")
+            text, body = (line.decode(), rest) if INSERT.match(line.decode("utf-8", "replace")) else (body.decode(), b"")
         if fault in ("500", "503"):
             return self.answer(b"something is wrong\n", int(fault))
         if fault == "parts":
@@ -76,7 +76,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         insert = INSERT.match(text)
         if insert:
             columns = [name.strip(" `") for name in insert[2].split(",")] if insert[2] else None
-            settings = {name: value for name, value in asked.items() if name.startswith(("insert_dedup", "throw_on_max"))}
+            settings = {
+                name: value
+                for name, value in asked.items()
+                if name.startswith(("insert_dedup", "throw_on_max", "distributed_"))
+            }
             self.engine.raw_insert(insert[1], columns, body, settings, insert[3])
             return b""
         parameters = {name[6:]: value for name, value in asked.items() if name.startswith("param_")}
@@ -105,12 +109,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server:
     """The server as a process of its own, for tests. It keeps its port and its data when it is killed and started again."""
 
-    def __init__(self, folder: pathlib.Path, *prefix: str):
-        self.folder, self.port, self.prefix = folder, 0, prefix
+    def __init__(self, folder: pathlib.Path, *prefix: str, script: str = __file__):
+        self.folder, self.port, self.prefix, self.script = folder, 0, prefix, script
         self.start()
 
     def start(self):
-        command = [*self.prefix, sys.executable, __file__, str(self.folder), "--port", str(self.port)]
+        command = [*self.prefix, sys.executable, self.script, str(self.folder), "--port", str(self.port)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 
@@ -132,14 +136,14 @@ class Server:
         return [json.loads(line) for line in urllib.request.urlopen(asked).read().splitlines()]
 
 
-def main():
+def main(handler: type[Handler] = Handler, options: dict[str, str] | None = None):
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     parser.add_argument("--port", type=int, default=0)
     given = parser.parse_args()
-    Handler.engine = get_client(interface="chdb", path=given.folder, chdb_options={"session_timezone": "UTC"})
+    handler.engine = get_client(interface="chdb", path=given.folder, chdb_options={"session_timezone": "UTC"} | (options or {}))
     threading.Thread(target=lambda: os._exit(len(sys.stdin.read())), daemon=True).start()  # it ends with the tests
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", given.port), Handler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", given.port), handler)
     print(server.server_address[1], flush=True)
     server.serve_forever()
 

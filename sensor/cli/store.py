@@ -39,7 +39,7 @@ def stats(as_json: bool, store_dsn: str | None, config_path: str | None) -> None
     default="transactions",
     show_default=True,
     metavar="NAME",
-    help="transactions, actors, alerts, endpoints, parameters, schemas, encrypted or stats.",
+    help="transactions, minutes, actors, alerts, endpoints, parameters, schemas, encrypted or stats.",
 )
 @common
 def keep(days: int, what: str, store_dsn: str | None, config_path: str | None) -> None:

@@ -5,18 +5,21 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from sensor.store.cluster import cluster_of, own_part
 from sensor.store.errors import StoreError
 from sensor.store.open import Store
 
 Row = dict[str, Any]
 MERGED = (
-    "actor_sessions", "alert_marks", "alert_versions", "encrypted_service_versions", "endpoint_parameter_versions",
-    "endpoint_profiles", "risk_weights", "schema_field_versions", "sensor_stats_versions", "template_changes", "transactions",
+    "actor_sessions", "alert_marks", "alert_versions", "encrypted_service_versions", "endpoint_minutes",
+    "endpoint_parameter_versions", "endpoint_profiles", "risk_weights", "schema_field_versions", "sensor_stats_versions",
+    "template_changes", "transactions",
 )  # fmt: skip
-"""Tables with rows that replace others, or that are dropped when their time has come."""
+"""Tables with rows that replace others or add up, or that are dropped when their time has come."""
 _WRITTEN = "toDateTime(intDiv(version, 1000000000))"  # a version is the time at which it was made, in ns
 KEPT = {
     "transactions": ("transactions", "inserted_at"),
+    "minutes": ("endpoint_minutes", "inserted_at"),
     "actors": ("actor_sessions", "inserted_at"),
     "alerts": ("alert_versions", _WRITTEN),
     "endpoints": ("endpoint_profiles", _WRITTEN),
@@ -30,11 +33,14 @@ NAME = re.compile(r"[a-z_]+")
 
 
 def table_stats(store: Store) -> list[Row]:
-    """table, rows, bytes_on_disk, bytes_per_row, oldest and newest row (of transactions), the largest table first."""
+    """table, rows, bytes_on_disk, bytes_per_row, oldest and newest row (of transactions), the largest table first.
+
+    Of a cluster, what the server that answers keeps itself.
+    """
     rows = store.dicts(
-        "SELECT table, sum(rows) AS rows, sum(bytes_on_disk) AS bytes_on_disk, round(bytes_on_disk / greatest(rows, 1), 1) "
-        "AS bytes_per_row FROM system.parts WHERE active AND database = {db:String} "
-        "GROUP BY table ORDER BY bytes_on_disk DESC, table",
+        "SELECT replaceRegexpOne(table, '_local$', '') AS table, sum(rows) AS rows, sum(bytes_on_disk) AS bytes_on_disk, "
+        "round(bytes_on_disk / greatest(rows, 1), 1) AS bytes_per_row "
+        "FROM system.parts WHERE active AND database = {db:String} GROUP BY table ORDER BY bytes_on_disk DESC, table",
         {"db": store.database},
     )
     ((oldest, newest),) = store.rows("SELECT toString(min(ts)), toString(max(ts)) FROM transactions")
@@ -47,15 +53,16 @@ def table_stats(store: Store) -> list[Row]:
 def keep(store: Store, what: str, days: int) -> None:
     """Forget rows of a kind (KEPT) so many days after they were last written; 0: never."""
     table, written = KEPT[what]
+    part = own_part(table, cluster_of(store))
     has_limit = store.rows(
         "SELECT position(create_table_query, ' TTL ') FROM system.tables "
         "WHERE name = {table:String} AND database = {db:String}",
-        {"table": table, "db": store.database},
+        {"table": part.split()[0], "db": store.database},
     )
     if days:
-        store.command(f"ALTER TABLE {table} MODIFY TTL {written} + INTERVAL {int(days)} DAY DELETE")
+        store.command(f"ALTER TABLE {part} MODIFY TTL {written} + INTERVAL {int(days)} DAY DELETE")
     elif has_limit[0][0]:
-        store.command(f"ALTER TABLE {table} REMOVE TTL")
+        store.command(f"ALTER TABLE {part} REMOVE TTL")
 
 
 def set_weight(store: Store, factor: str, weight: float) -> None:
@@ -72,9 +79,9 @@ def merge_all(store: Store) -> tuple[int, int]:
     def size() -> int:
         return sum(int(row["bytes_on_disk"]) for row in table_stats(store))
 
-    before = size()
+    before, cluster = size(), cluster_of(store)
     for table in MERGED:
-        store.command(f"OPTIMIZE TABLE {table} FINAL")
+        store.command(f"OPTIMIZE TABLE {own_part(table, cluster)} FINAL")
     return before, size()
 
 

@@ -5,6 +5,7 @@ import pathlib
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from sensor.store.cluster import SHARDED_BY, cluster_of, localise, own_part, spread, taken_over
 from sensor.store.errors import EMPTY, StoreError
 
 if TYPE_CHECKING:
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
 
 FOLDER = pathlib.Path(__file__).parent / "schema"
 _PIECES = re.compile(r"'(?:\\.|[^'\\])*'|--[^\n]*|[^;'-]+|[;-]|'", re.DOTALL)
-_CLUSTER_NAME = re.compile(r"[A-Za-z0-9_.{}-]+")
+_VIEW = re.compile(
+    r"CREATE MATERIALIZED VIEW IF NOT EXISTS \w+ /\*ON CLUSTER\*/ TO (?P<table>\w+)/\*_local\*/ AS\n(?P<query>SELECT.+)",
+    re.DOTALL,
+)
 _HISTORY = """CREATE TABLE IF NOT EXISTS schema_migrations /*ON CLUSTER*/
 (
     version UInt32 COMMENT 'number of the SQL file',
@@ -54,20 +58,15 @@ def statements(text: str) -> list[str]:
     return found
 
 
-def localise(statement: str, cluster: str | None) -> str:
-    """`statement` for one server, or for all servers of `cluster` (Replicated engines with the default paths)."""
-    if cluster is None:
-        return statement.replace(" /*ON CLUSTER*/", "").replace("/*Replicated*/", "")
-    if not _CLUSTER_NAME.fullmatch(cluster):
-        raise StoreError(f"The cluster name {cluster!r} has characters other than letters, digits and _.-{{}}.")
-    return statement.replace("/*ON CLUSTER*/", f"ON CLUSTER '{cluster}'").replace("/*Replicated*/", "Replicated")
-
-
 def schema_text(database: str = "tapwatch", cluster: str | None = None) -> str:
     """The whole schema as one SQL text that `clickhouse-client --multiquery` takes."""
     lines = [localise(f"CREATE DATABASE IF NOT EXISTS `{database}` /*ON CLUSTER*/;", cluster), f"USE `{database}`;"]
     for migration in migrations():
-        lines += ["", f"-- {migration.name}", localise(migration.text.strip(), cluster)]
+        lines += ["", f"-- {migration.name}"]
+        if cluster is None:
+            lines.append(localise(migration.text.strip(), None))
+        else:
+            lines += [f"{part};\n" for text in statements(migration.text) for part in spread(text, cluster, database)]
     return "\n".join(lines) + "\n"
 
 
@@ -77,7 +76,17 @@ def migrate(store: "Store", cluster: str | None = None) -> list[str]:
     Raises StoreError when the database is newer than this program or its history was edited.
     """
     store.command(localise(f"CREATE DATABASE IF NOT EXISTS `{store.database}` /*ON CLUSTER*/", cluster), use_database=False)
-    store.command(localise(_HISTORY, cluster))
+    known = cluster_of(store)
+    if cluster is not None and known is None:
+        for statement in taken_over(_tables_of(store), cluster, store.database):
+            store.command(statement)
+    cluster = cluster or known
+
+    def run(statement: str) -> None:
+        for part in spread(statement, cluster, store.database):
+            store.command(part)
+
+    run(_HISTORY)
     applied = _applied(store)
     _check_history(applied, store.name)
     done = []
@@ -85,13 +94,28 @@ def migrate(store: "Store", cluster: str | None = None) -> list[str]:
         if migration.version in applied:
             continue
         for statement in statements(migration.text):
-            store.command(localise(statement, cluster))
+            for earlier in counted_before(statement, cluster):
+                store.command(earlier)
+            run(statement)
         store.command(
             "INSERT INTO schema_migrations (version, name, checksum) VALUES "
             f"({migration.version}, '{migration.name}', '{migration.checksum}')"
         )
         done.append(migration.name)
     return done
+
+
+def counted_before(statement: str, cluster: str | None) -> list[str]:
+    """What must run before a materialized view is made, so that its table holds what the view would have added so far.
+
+    From nothing each time: a migration that was broken off is begun again. Rows that others insert between this and the
+    view are not counted.
+    """
+    view = _VIEW.match(statement)
+    if not view:
+        return []
+    target = view["table"]
+    return [f"TRUNCATE TABLE {own_part(target, cluster)}", localise(f"INSERT INTO {target} {view['query']}", None)]
 
 
 def check(store: "Store") -> None:
@@ -105,6 +129,12 @@ def check(store: "Store") -> None:
     missing = [migration.name for migration in migrations() if migration.version not in applied]
     if missing:
         raise StoreError(f"The store {store.name} has an older schema ({missing[0]} is missing); run `tapwatch schema apply`.")
+
+
+def _tables_of(store: "Store") -> list[str]:
+    """Tables of the schema that there are."""
+    found = store.rows("SELECT name FROM system.tables WHERE database = {db:String} ORDER BY name", {"db": store.database})
+    return [name for (name,) in found if name in SHARDED_BY]
 
 
 def _applied(store: "Store") -> dict[int, tuple[str, str]]:

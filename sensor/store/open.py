@@ -59,7 +59,12 @@ class Store:
             "input_format_skip_unknown_fields": 0,
         }
         if token:
-            settings |= {"insert_deduplicate": 1, "insert_deduplication_token": token}
+            settings |= {
+                "insert_deduplicate": 1,
+                "insert_deduplication_token": token,
+                # A block that was taken before may not have reached the views: each drops what it has by itself.
+                "deduplicate_blocks_in_dependent_materialized_views": 1,
+            }
         with self._sentences():
             self._writer().raw_insert(f"`{self.database}`.`{table}`", columns, block, settings, fmt)
 
@@ -123,6 +128,8 @@ class Store:
     def _writer(self) -> Any:
         if self._writing is None:
             self._writing = self._connect()
+            # On a cluster an insert is done when the servers that keep the rows have them: tokens and errors are theirs.
+            self._writing.set_client_setting("distributed_foreground_insert", 1)
         return self._writing
 
     def _reader(self) -> Any:

@@ -1,0 +1,34 @@
+"""The server of tests as a cluster of one shard.
+
+    python tests/cluster_server.py DIRECTORY     prints the port that it listens on
+
+Distributed tables are ClickHouse's own, over a cluster of its configuration; the embedded engine listens to no other server, so
+there is one shard. What needs a Keeper is left out: a statement ON CLUSTER is one of this server, and engines are not Replicated.
+"""
+
+import pathlib
+import re
+import sys
+import tempfile
+
+from clickhouse_server import Handler, main
+
+CLUSTER = "one"
+CONFIG = (
+    f"<clickhouse><tcp_port>9000</tcp_port><remote_servers><{CLUSTER}>"
+    "<shard><replica><host>localhost</host><port>9000</port></replica></shard>"
+    f"</{CLUSTER}></remote_servers></clickhouse>"
+)
+
+
+class ClusterHandler(Handler):
+    def run(self, text, body, asked):
+        if f" ON CLUSTER '{CLUSTER}'" in text:
+            text = re.sub(r"\bReplicated(\w*MergeTree)", r"\1", text.replace(f" ON CLUSTER '{CLUSTER}'", ""))
+        return super().run(text, body, asked)
+
+
+if __name__ == "__main__":
+    configuration = pathlib.Path(tempfile.mkdtemp(prefix="tapwatch-cluster-")) / "config.xml"
+    configuration.write_text(CONFIG)
+    sys.exit(main(ClusterHandler, {"config-file": str(configuration)}))
