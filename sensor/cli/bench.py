@@ -11,6 +11,8 @@ from sensor.cli.options import json_option, load_settings, verbose_option
 MB = 1e6
 PLAIN_SCRIPTS = 20
 """Connections that the plain loop decodes: on all it would take minutes."""
+PEOPLE = 500
+"""Persons of the shop whose days the saved questions are asked of."""
 ORDINARY = 20_000
 """Ordinary transactions among which a flood is mixed."""
 
@@ -23,17 +25,27 @@ ORDINARY = 20_000
 @click.option("--tshark", "compare", is_flag=True, help="Run tshark on the first packets of the same file, for comparison.")
 @click.option("--http2", "second", is_flag=True, help="HTTP/2 instead of HTTP/1.1, and a plain hpack and hyperframe loop.")
 @click.option("--floods", is_flag=True, help="Instead, mix floods of so many steps into 20,000 ordinary transactions.")
+@click.option(
+    "--writer", is_flag=True, help="Instead, the store's writer beside a bare insert of the same blocks, on one core."
+)
+@click.option(
+    "--questions", is_flag=True, help="Instead, each saved question on so many transactions, of a shop day after day."
+)
 @click.option("--keep", metavar="FILE", help="Keep the capture under this name.")
 @json_option
 @verbose_option
-def bench(transactions, seed, workers, with_store, compare, second, floods, keep, as_json):
+def bench(transactions, seed, workers, with_store, compare, second, floods, writer, questions, keep, as_json):
     """Make a capture of keep-alive API traffic and replay it: packets, bits and transactions a second, and where the time goes.
 
     \b
     tapwatch bench --transactions 400000 --tshark
+    tapwatch bench --questions --transactions 50000000
     """
     if floods:
         _floods(transactions, seed, as_json)
+        return
+    if writer or questions:
+        _store(transactions, seed, questions, as_json)
         return
     from sensor.bench import TSHARK_SHARE, cores, replay_apart, tshark_rate
     from sensor.simulate.load import write_load
@@ -78,6 +90,42 @@ def _floods(steps: int, seed: int, as_json: bool) -> None:
             f"{kind:<14} {result['packets']:,} packets in {result['seconds']:.2f} s; {result['ordinary_whole']:,} of "
             f"{ordinary:,} ordinary transactions whole; peak RSS {result['peak_rss_mb']} MB of {config.limits.memory}; "
             f"evicted: {evicted}"
+        )
+
+
+def _store(transactions: int, seed: int, questions: bool, as_json: bool) -> None:
+    """The writer, or the saved questions."""
+    from sensor.bench_store import questions_run, writer_apart
+    from sensor.simulate.load import write_load
+    from sensor.simulate.scenarios import Scenario, write_scenario
+
+    config = load_settings(None)
+    with tempfile.TemporaryDirectory(prefix="tapwatch-bench-") as name:
+        folder = pathlib.Path(name)
+        path = folder / "load.pcap"
+        if questions:
+            write_scenario(Scenario("ordinary", seed, hours=24.0, people=PEOPLE), path, None)
+            result = questions_run(config, path, folder, transactions)
+        else:
+            write_load(path, transactions, seed)
+            result = writer_apart(config, path, folder)
+    if as_json:
+        click.echo(msgspec.json.encode(result))
+    elif questions:
+        click.echo(
+            f"{result['rows']:,} transactions of {result['days']} days, {result['endpoints']} endpoints, "
+            f"{result['actors']:,} actors, {result['bytes_on_disk'] / MB:,.0f} MB; {result['cores']} cores"
+        )
+        for one in sorted(result["questions"], key=lambda one: -one["seconds"]):
+            click.echo(
+                f"{one['seconds']:7.3f} s  {one['question']:<28} {one['rows']:>7,} rows; granules read {one['granules']}"
+            )
+    else:
+        click.echo(
+            f"{result['rows']:,} transactions in {result['blocks']} blocks, {result['bytes_per_row']} bytes each on disk; "
+            f"one core, medians of {result['turns']} turns\nwriter       {result['writer_rows_per_s']:>10,} rows/s\n"
+            f"bare insert  {result['bare_rows_per_s']:>10,} rows/s of the same blocks: the writer reaches "
+            f"{100 * result['share_of_bare']:.0f} % of it"
         )
 
 

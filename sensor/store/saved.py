@@ -40,6 +40,10 @@ class Saved:
 
     def run(self, store: Store, given: dict[str, str]) -> Iterator[tuple[Any, Any]]:
         """Blocks as of Store.stream. given: values by name, as text. Raises StoreError."""
+        return store.stream(self.sql, self.values(given))
+
+    def values(self, given: dict[str, str]) -> dict[str, Any]:
+        """All parameters, by name. given: values by name, as text. Raises StoreError."""
         known = {one.name: one for one in self.parameters}
         for name in given:
             if name not in known:
@@ -51,7 +55,7 @@ class Saved:
             if _INTEGER.fullmatch(one.kind) and not re.fullmatch(r"\d{1,9}", text):
                 raise StoreError(f"The parameter {name} of the query {self.name} must be a number, not {text!r}.")
             values[name] = int(text) if _INTEGER.fullmatch(one.kind) else text
-        return store.stream(self.sql, values)
+        return values
 
 
 @functools.cache

@@ -7,19 +7,19 @@ WHERE host != ''
 ORDER BY host;
 
 -- panel timeseries 12x8: Requests
-SELECT $__timeInterval(ts) AS time, host, count() AS requests
-FROM transactions
-WHERE $__timeFilter(ts) AND host IN (${host:singlequote})
+SELECT $__timeInterval(minute) AS time, host, sum(m.transactions) AS requests
+FROM endpoint_minutes AS m
+WHERE $__timeFilter(minute) AND host IN (${host:singlequote})
 GROUP BY time, host
 ORDER BY time, host;
 
 -- panel timeseries 12x8: Answers by class
-SELECT $__timeInterval(ts) AS time, if(status IS NULL, 'none', concat(toString(intDiv(status, 100)), 'xx')) AS class,
-    count() AS answers
-FROM transactions
-WHERE $__timeFilter(ts) AND host IN (${host:singlequote})
-GROUP BY time, class
-ORDER BY time, class;
+SELECT $__timeInterval(minute) AS time, sum(m.status_2xx) AS `2xx`, sum(m.status_3xx) AS `3xx`, sum(m.status_4xx) AS `4xx`,
+    sum(m.status_5xx) AS `5xx`, sum(m.unanswered) AS none
+FROM endpoint_minutes AS m
+WHERE $__timeFilter(minute) AND host IN (${host:singlequote})
+GROUP BY time
+ORDER BY time;
 
 -- panel table 24x9: Open incidents
 SELECT severity, detector, alert_id, host, method, endpoint, actor, actors, transactions, last_seen, explanation

@@ -7,11 +7,12 @@ SELECT
 FROM
 (
     SELECT
-        host, endpoint, toStartOfHour(ts) AS hour, count() AS attempts,
-        countIf(status < 400 AND refused != 'refused') / count() AS success
-    FROM transactions
-    WHERE method = 'POST' AND status IS NOT NULL
-        AND if({endpoint:String} = '', match(endpoint, '(?i)(^|[/._#:-])(log-?in|sign-?in|session|token|anmelden|connexion)'), endpoint = {endpoint:String})
+        m.host AS host, m.endpoint AS endpoint, toStartOfHour(m.minute) AS hour,
+        sum(m.transactions) - sum(m.unanswered) AS attempts,
+        1 - (sum(m.status_4xx) + sum(m.status_5xx) + sum(m.refused)) / attempts AS success
+    FROM endpoint_minutes AS m
+    WHERE m.method = 'POST'
+        AND if({endpoint:String} = '', match(m.endpoint, '(?i)(^|[/._#:-])(log-?in|sign-?in|session|token|anmelden|connexion)'), m.endpoint = {endpoint:String})
     GROUP BY host, endpoint, hour
     HAVING attempts >= {least:UInt32}
 )

@@ -1,7 +1,10 @@
 -- Requests, errors and latency of a host by the hour.
 -- param host = : host; empty for all
-SELECT toStartOfHour(ts) AS hour, count() AS transactions, countIf(status >= 500) AS errors, uniq(remote_ip) AS clients, round(quantile(0.95)(latency_us)) AS latency_us_p95
-FROM transactions
-WHERE {host:String} = '' OR host = {host:String}
+SELECT
+    toStartOfHour(m.minute) AS hour, sum(m.transactions) AS transactions, sum(m.status_5xx) AS errors,
+    uniqCombined64Merge(12)(m.clients) AS clients,
+    round(quantilesTDigestMerge(0.5, 0.95, 0.99)(m.latency_us)[2]) AS latency_us_p95
+FROM endpoint_minutes AS m
+WHERE {host:String} = '' OR m.host = {host:String}
 GROUP BY hour
 ORDER BY hour
