@@ -28,7 +28,8 @@ TURNS = 5
 """Turns of the writer and of the bare insert; the medians are told."""
 BARE = "bare_transactions"
 COPIED = """INSERT INTO transactions ({columns})
-SELECT {values} FROM transactions, (SELECT number AS n FROM numbers({first}, {times})) AS days WHERE ts < {end}"""
+SELECT {values} FROM transactions, (SELECT number AS n FROM numbers({first}, {times})) AS days WHERE ts < {end}
+SETTINGS max_threads = 1, min_insert_block_size_rows = 200000, min_insert_block_size_bytes = 134217728"""
 ACTORS = 40
 """Each actor becomes so many, as the days go by."""
 AT_ONCE = 20

@@ -1,9 +1,11 @@
 """What becomes of rows while the store is away: every block once, in order, or counted."""
 
 import contextlib
+import os
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,9 @@ from sensor.store.spool import Spool
 
 TAPWATCH = Path(sys.executable).with_name("tapwatch")
 CAPTURE = Path(__file__).parent.parent / "pcaps/storefront.pcap"
+FAULTS = ("reset", "lost", "slow", "500", "503", "parts")
+KILLS = int(os.environ.get("TAPWATCH_KILLS", "5"))
+"""How often a replay is killed: more than five take minutes."""
 AWAY = StoreAwayError("It cannot be reached.")
 
 
@@ -184,7 +189,7 @@ def test_no_fault_of_a_server_costs_a_row(server, tmp_path, said):
     """reset, lost answer, slow, 500, 503, too many parts, and killed: each row once."""
     own = Spool(open_store(server.dsn), tmp_path / "s", 1 << 20, said.append)
     number = 0
-    for kind in ("reset", "lost", "slow", "500", "503", "parts", "kill"):
+    for kind in (*FAULTS, "kill"):
         for _ in range(3):
             if kind == "kill":
                 server.kill()
@@ -201,29 +206,41 @@ def test_no_fault_of_a_server_costs_a_row(server, tmp_path, said):
     assert server.rows("SELECT count(), uniqExact(alert_id) FROM tapwatch.alert_marks") == [[number, number]]
 
 
-def counted(server: Server, database: str) -> list:
-    return [
-        server.rows(f"SELECT count(), sum(response_bytes) FROM {database}.transactions"),
-        server.rows(f"SELECT host, method, endpoint, transactions FROM {database}.endpoints ORDER BY ALL"),
-        server.rows(f"SELECT alert_id, transactions, actors FROM {database}.alerts ORDER BY ALL"),
-    ]
+def counted(dsn: str) -> list:
+    with open_store(dsn, create=False) as store:
+        return [
+            store.rows("SELECT count(), sum(response_bytes) FROM transactions"),
+            store.rows("SELECT host, method, endpoint, transactions FROM endpoints ORDER BY ALL"),
+            store.rows("SELECT host, method, endpoint, sum(transactions) FROM endpoint_activity GROUP BY ALL ORDER BY ALL"),
+            store.rows("SELECT alert_id, transactions, actors FROM alerts ORDER BY ALL"),
+        ]
 
 
-def test_a_replay_that_is_killed_and_begun_again_leaves_each_row_once(server):
-    def replay(database: str) -> subprocess.Popen:
-        command = [TAPWATCH, "replay", CAPTURE, "--store", f"{server.dsn}/{database}"]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+@pytest.mark.parametrize("embedded", [False, True], ids=["server", "embedded"])
+def test_a_replay_that_is_killed_and_begun_again_leaves_each_row_once(server, tmp_path, embedded):
+    """KILLS kills at random moments, between its start and its end; of a server, with each fault besides."""
+    whole, killed = (f"chdb://{tmp_path}/{name}" if embedded else f"{server.dsn}/{name}" for name in ("whole", "killed"))
 
-    assert replay("whole").wait(60) == 0
+    def replay(dsn: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [TAPWATCH, "replay", CAPTURE, "--store", dsn], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    begin = time.monotonic()
+    assert replay(whole).wait(60) == 0
+    takes = time.monotonic() - begin
     draw = random.Random(5)
-    for _ in range(5):
-        process = replay("killed")
+    for kill in range(KILLS):
+        if not embedded:
+            server.fault(FAULTS[kill % len(FAULTS)])
+        process = replay(killed)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(1.0 + 2.0 * draw.random())
+            process.wait(takes * draw.random())
         process.kill()
         process.wait()
-    server.fault("lost", 5)
-    for _ in range(5):  # without a spool a replay ends where the store fails again and again, and is begun anew
-        if replay("killed").wait(60) == 0:
+    if not embedded:
+        server.fault("lost", 5)
+    for _ in range(10):  # without a spool a replay ends where the store fails again and again, and is begun anew
+        if replay(killed).wait(60) == 0:
             break
-    assert counted(server, "killed") == counted(server, "whole")
+    assert counted(killed) == counted(whole)
