@@ -84,6 +84,9 @@ class Live(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """BPF expression that packets must fit; -f goes first"""
     ring: str = "64M"
     """memory that each interface shares with the operating system, apart from limits.memory"""
+    fanout: int = 0
+    """rings of each interface, between which the operating system shares packets out by connection; 0: one for each worker.
+    1 where traffic comes through tunnels over UDP whose ports differ by direction"""
     write: str | None = None
     """packets are kept in files of this name, numbered and with their time; -w goes first"""
     write_file: str = "256M"
@@ -208,6 +211,8 @@ def load_config(path: str | None) -> Config:
         raise ConfigError(f"{path}: {_plain(str(error))}.") from None
     if not 1 <= config.workers <= 64:
         raise ConfigError(f"{path}: `workers` must be from 1 to 64.")
+    if not 0 <= config.live.fanout <= 64:
+        raise ConfigError(f"{path}: `live.fanout` must be from 1 to 64, or 0.")
     if config.limits.connections and not 1_024 <= config.limits.connections <= 16_777_216:
         raise ConfigError(f"{path}: `limits.connections` must be from 1024 to 16777216, or 0.")
     if config.bodies.per_endpoint < 0:

@@ -48,7 +48,7 @@ TURNS_AT_THE_END = 32
 LAST_PACKETS, LAST_ROWS, LAST_MESSAGES = 5.0, 10.0, 5.0
 """Seconds at the end, at the most, for what is left in the rings, for the store, and for each receiver of alerts."""
 R_SEEN, R_DROPPED, R_UNWRITTEN = REASON["kernel_frames"], REASON["kernel_dropped"], REASON["unwritten"]
-R_LOST = REASON["store_dropped"]
+R_LOST, R_FRAMES = REASON["store_dropped"], REASON["frames"]
 
 
 class LinesSink:
@@ -78,18 +78,19 @@ class Live:
         self._told_alerts: dict[str, int] = {}
         self._told_services: list[int] = []
         self._newest: dict[str, dict] = {}
-        self._told_problem, self._told_changes, self._lines_failed = "", 0, False
+        self._told_problem, self._told_changes, self._lines_failed, self._told_trouble = "", 0, False, ""
         self._before: collections.Counter[str] = collections.Counter()
         self._files = self._open_files()
-        Taps(config.live, say).close()  # what is wrong with them is told before a minute of compiling
+        rings = config.live.fanout or config.workers
+        Taps(config.live, rings, say).close()  # what is wrong with them is told before a minute of compiling
         ready_kernels(config, store, lambda text: say(NOTICE, text))
-        self.taps = Taps(config.live, say)
+        self.taps = Taps(config.live, rings, say)
         self._evidence = open_ledger(config, lambda text: say(WARNING, text), patient=True)
         self._state_file = state_folder() / f"live-{self.name}.state" if store else None
         self.store = LiveStore(config, self.name, lambda text: say(WARNING, text)) if store else None
         sinks: list = [LinesSink(Lines(transactions, config.sensor, reveal), self._try_lines)] if transactions else []
         self._suppression = self._suppression_now()
-        self.pipeline = Pipeline(config, key, [])
+        self.pipeline = Pipeline(config, key, [], lanes=rings)
         self._shedding = Shedding(self.pipeline)
         self.source = self._take_up(fresh)
         self.writer = self.store.writer(self.source) if self.store else None
@@ -197,11 +198,11 @@ class Live:
     def _capture(self) -> bool:
         """Take what the rings hold; whether that was anything."""
         busy = False
-        for tap, chunk in self.taps.take():
+        for tap, chunk, number, give_back in self.taps.take():
             busy = True
             if self._files is not None:
                 self.pipeline.counters[R_UNWRITTEN] += np.uint64(self._files.write(chunk.data, chunk.frames, tap.name))
-            self.pipeline.take(chunk, self.name, tap.ring.give_back if tap.ring else None, tap.counters)
+            self.pipeline.take(chunk, self.name, give_back, tap.counters[number], number)
         self._shedding.adjust(max(tap.waiting for tap in self.taps.all))
         return busy
 
@@ -302,6 +303,9 @@ class Live:
 
     def _tell(self) -> None:
         """Endpoints that saw traffic, the counters, and one line for the service manager."""
+        if (trouble := self.pipeline.trouble) != self._told_trouble:
+            self._told_trouble = trouble
+            self._say(WARNING, trouble)
         counters = named(self.pipeline.totals())
         if self.writer or self._evidence:
             fresh, gone = self.pipeline.news_of_endpoints()
@@ -392,4 +396,5 @@ class Live:
 def _told_of(tap: Tap) -> dict:
     """An interface's part of the summary."""
     figures = [figure.as_dict() for figure in hygiene(tap.counted())]
-    return {"packets": tap.packets, "bytes": tap.size, "dropped": tap.dropped, "hygiene": figures}
+    by_ring = [int(counters[R_FRAMES]) for counters in tap.counters]
+    return {"packets": tap.packets, "by_ring": by_ring, "bytes": tap.size, "dropped": tap.dropped, "hygiene": figures}

@@ -1,6 +1,6 @@
 """The spine: the way of the data, from packets to what is told about them.
 
-capture → decode → workers (streams, parsers) → merge → inventory → detectors, intent → sinks
+capture → lanes (decode) → workers (streams, parsers) → merge → inventory → detectors, intent → sinks
 """
 
 import collections
@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable
 
-import msgspec
 import numpy as np
 
 from detectors.base import Alert, Detector, View, find_detectors
@@ -20,7 +19,7 @@ from sensor.budget import memory_bytes, share_out
 from sensor.capture.files import BUFFERS, FRAMES_PER_CHUNK, CaptureFile, Chunk
 from sensor.capture.filter import Filter
 from sensor.config import Config, ConfigError
-from sensor.core.reasons import REASON, REASONS
+from sensor.core.reasons import REASONS
 from sensor.core.records import PACKET, Batch
 from sensor.documented import patterns_of
 from sensor.intent.actors import Actors
@@ -28,9 +27,8 @@ from sensor.inventory.analyse import Inventory
 from sensor.inventory.encrypted import Encrypted
 from sensor.inventory.merging import TemplateChange
 from sensor.inventory.samples import grant_samples, new_grants
+from sensor.lanes import Lane, all_encaps, trouble_of
 from sensor.origins import Origins
-from sensor.packets.decode import decode, new_decoder
-from sensor.packets.encap import encap_texts
 from sensor.packets.fragments import new_side
 from sensor.sinks import Sink, TellActors
 from sensor.worker import Worker, in_order, join
@@ -41,9 +39,6 @@ CHUNKS_TOGETHER = 8
 """Chunks after which several workers wait for each other."""
 DECODED_AT_ONCE = 1_024
 """Compressed bodies of either side that are decoded of ANALYSED_AT_ONCE transactions."""
-R_FILTERED = REASON["filtered"]
-
-
 Release = Callable[[], None]
 """Called once the bytes of a chunk are not needed any more."""
 
@@ -61,9 +56,12 @@ def make_detectors(settings: dict[str, dict[str, float]]) -> list[Detector]:
 
 
 class Pipeline:
-    """State of one run. `run` may be called for several captures in a row: connections go on from one into the next."""
+    """State of one run. `run` may be called for several captures in a row: connections go on from one into the next.
 
-    def __init__(self, config: Config, key: tuple[int, int], sinks: list[Sink], filter_: Filter | None = None):
+    lanes: decoders; chunks of one lane are decoded in turn.
+    """
+
+    def __init__(self, config: Config, key: tuple[int, int], sinks: list[Sink], filter_: Filter | None = None, lanes: int = 1):
         self._config = config
         self._key = key
         self._sinks = sinks
@@ -71,7 +69,6 @@ class Pipeline:
         self._origins = Origins(config.geo)
         self._tell_actors: TellActors | None = None
         self._told_actors: list[np.ndarray] = []
-        self._filter = filter_
         self._budget = share_out(memory_bytes(config.limits.memory), config.workers, config.limits.connections)
         self._packets = [np.zeros(FRAMES_PER_CHUNK, PACKET) for _ in range(BUFFERS)]
         self._joined = [new_side() for _ in range(BUFFERS)]
@@ -90,14 +87,14 @@ class Pipeline:
         self._analyst = concurrent.futures.ThreadPoolExecutor(1) if several else None
         self._in_work: collections.deque[tuple[list[concurrent.futures.Future], Release | None]] = collections.deque()
         self._handed_over = self._turn = 0
+        room = self._budget.fragment_bytes // lanes
+        self._lanes = [Lane(number, config.capture, room, self._seed, filter_, several) for number in range(lanes)]
         self._in_analysis: concurrent.futures.Future | None = None
         self.seconds: dict[str, float] = dict.fromkeys(
             ("read", "decode", "streams", "http", "bodies", "inventory", "detectors", "intent", "output"), 0.0
         )
         """time spent by stage; with several workers, streams and http add up over them"""
         self.counters = np.zeros(len(REASONS), np.uint64)
-        self._decoded = np.zeros(len(REASONS), np.uint64)
-        """by the decoder: apart, for others count in threads of their own"""
         self.reset()
 
     def use(self, sinks: list[Sink], tell_actors: TellActors | None = None) -> None:
@@ -107,7 +104,8 @@ class Pipeline:
 
     def reset(self) -> None:
         """Forget all traffic."""
-        self._decoder = new_decoder(fragment_bytes=self._budget.fragment_bytes, **msgspec.structs.asdict(self._config.capture))
+        for lane in self._lanes:
+            lane.reset()
         self._inventory = self._make_inventory()
         self._grants = new_grants()
         self._encrypted = Encrypted()
@@ -139,17 +137,17 @@ class Pipeline:
                 progress(capture, len(frames), int(frames["wire"].sum()))
         self.look(capture.name)
 
-    def take(self, chunk: Chunk, capture: str, release: Release | None = None, counters: np.ndarray | None = None) -> None:
+    def take(
+        self, chunk: Chunk, capture: str, release: Release | None = None, counters: np.ndarray | None = None, lane: int = 0
+    ) -> None:
         """Take a chunk of the capture's, or interface's, packets. release: called once its bytes are not needed any more.
 
         counters: uint64[len(REASONS)], to which is added what was counted of these packets up to their transport layer.
         """
-        before = self._decoded.copy()
         packets, joined = self._packets[self._turn], self._joined[self._turn]
         self._turn = (self._turn + 1) % BUFFERS
-        found = self._decode(chunk.data, chunk.frames, packets, joined)
-        if counters is not None:
-            counters += self._decoded - before
+        first, self._frames = self._frames, self._frames + len(chunk.frames)
+        found = self._lanes[lane].take(chunk, first, packets, joined, counters)
         self._process(packets, found, chunk.data, joined, release)
         if not self._in_work and sum(worker.waiting for worker in self._workers) >= ANALYSED_AT_ONCE:
             self._analyse(capture)
@@ -199,6 +197,8 @@ class Pipeline:
     def close(self) -> None:
         for thread in filter(None, (*self._threads, self._analyst)):
             thread.shutdown()
+        for lane in self._lanes:
+            lane.close()
 
     def endpoints(self) -> list[dict]:
         """Endpoint profiles, as rows of the store."""
@@ -278,36 +278,33 @@ class Pipeline:
         """Endpoints in the inventory."""
         return self._inventory.known
 
+    @property
+    def trouble(self) -> str:
+        """What the lanes cannot do with this traffic, as a sentence; mostly nothing."""
+        return trouble_of(self._lanes)
+
     def totals(self) -> np.ndarray:
         """All counters of all workers, by reason."""
-        return (
-            self.counters
-            + self._decoded
-            + sum((worker.counters for worker in self._workers), np.zeros(len(REASONS), np.uint64))
-        )
+        found = self.counters.copy()
+        for lane in self._lanes:
+            found += lane.counters
+        for worker in self._workers:
+            found += worker.counters
+        return found
 
-    def _decode(self, data: np.ndarray, frames: np.ndarray, packets: np.ndarray, joined: np.ndarray) -> int:
-        begin = time.perf_counter()
-        first, self._frames = self._frames, self._frames + len(frames)
-        if self._filter is not None:
-            before = len(frames)
-            frames = self._filter.apply(data, frames)
-            self.counters[R_FILTERED] += np.uint64(before - len(frames))
-        found = decode(self._decoder, data, frames, first, self._seed, packets, joined, self._decoded)
-        self.seconds["decode"] += time.perf_counter() - begin
-        return int(found)
-
-    def _process(self, packets: np.ndarray, found: int, data: np.ndarray, joined: np.ndarray, release: Release | None) -> None:
+    def _process(
+        self, packets: np.ndarray, found: Callable[[], int], data: np.ndarray, joined: np.ndarray, release: Release | None
+    ) -> None:
         """Have the workers take a chunk. Several workers go on with it meanwhile, but meet every CHUNKS_TOGETHER chunks:
-        their transactions together are complete only up to a chunk that all have taken.
+        their transactions together are complete only up to a chunk that all have taken. found: waits for the decoder.
         """
         if not self._threads:
-            self._workers[0].process(packets, found, data, joined)
+            self._workers[0].process(packets, found(), data, joined)
             if release is not None:
                 release()
             return
         futures = [
-            thread.submit(worker.process, packets, found, data, joined)
+            thread.submit(worker.process_found, packets, found, data, joined)
             for thread, worker in zip(self._threads, self._workers, strict=True)
         ]
         self._in_work.append((futures, release))
@@ -383,7 +380,7 @@ class Pipeline:
         self._gather_actors(self._actors.taken(batch, values), ACTORS_AT_ONCE)
         known = time.perf_counter()
         if self._sinks:
-            encaps = encap_texts(self._decoder.encaps)
+            encaps = all_encaps(self._lanes)
             for sink in self._sinks:
                 sink.transactions(batch, wire, encaps, capture)
         done = time.perf_counter()
@@ -392,5 +389,6 @@ class Pipeline:
         self.seconds["detectors"] += judged - learned
         self.seconds["intent"] += known - judged
         self.seconds["output"] += done - known
+        self.seconds["decode"] = sum(lane.seconds for lane in self._lanes)
         self.seconds["streams"] = sum(worker.seconds[0] for worker in self._workers)
         self.seconds["http"] = sum(worker.seconds[1] for worker in self._workers)

@@ -4,6 +4,7 @@ import dataclasses
 import select
 import socket
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,7 +27,10 @@ class Tap:
     """One interface, whether it is there or not."""
 
     name: str
-    ring: Ring | Sniffer | None = None
+    rings: list[Ring | Sniffer]
+    """between which the operating system shares its packets; empty while it is away"""
+    counters: np.ndarray
+    """uint64[rings, len(REASONS)]: what was counted of its packets, up to their transport layer"""
     trouble: str = ""
     """`down`, `gone` or nothing"""
     packets: int = 0
@@ -36,31 +40,41 @@ class Tap:
     """frames that passed the filter, as the operating system counts"""
     dropped: int = 0
     """frames of these that found no room in the ring"""
-    counters: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(len(REASONS), np.uint64))
-    """what was counted of its packets, up to their transport layer"""
 
     @property
     def waiting(self) -> float:
-        """Share of its ring that waits to be taken."""
-        return self.ring.filled / self.ring.blocks if self.ring else 0.0
+        """Share of its fullest ring that waits to be taken."""
+        return max((ring.filled / ring.blocks for ring in self.rings), default=0.0)
 
     def counted(self) -> dict[str, int]:
         """All that was counted of it, by name."""
-        counters = self.counters.copy()
+        counters = self.counters.sum(axis=0)
         counters[R_SEEN], counters[R_DROPPED] = self.passed, self.dropped
         return named(counters)
+
+
+class Taken(NamedTuple):
+    """A chunk of packets, and where it comes from."""
+
+    tap: Tap
+    chunk: Chunk
+    number: int
+    """of the ring among those of the interface"""
+    give_back: Callable[[], None]
+    """to be called before long, once nobody reads the chunk any more"""
 
 
 class Taps:
     """All of them. Raises CaptureError, FilterError or ConfigError on opening, and nothing later.
 
-    say: called with (level, one line).
+    rings: how many each interface has; say: called with (level, one line).
     """
 
-    def __init__(self, settings: LiveSettings, say: Callable[[int, str], None]):
+    def __init__(self, settings: LiveSettings, rings: int, say: Callable[[int, str], None]):
         self._settings, self._say = settings, say
+        self._rings = rings
         self._poller = select.poll()
-        self.all = [Tap(name) for name in settings.interfaces]
+        self.all = [Tap(name, [], np.zeros((rings, len(REASONS)), np.uint64)) for name in settings.interfaces]
         for tap in self.all:
             self._open(tap)
 
@@ -69,16 +83,19 @@ class Taps:
         """Frames that were taken so far."""
         return sum(tap.packets for tap in self.all)
 
-    def take(self) -> Iterator[tuple[Tap, Chunk]]:
-        """What waits, some of each interface. A chunk's ring must be given it back before long."""
+    def take(self) -> Iterator[Taken]:
+        """What waits, some of each interface, a block of each of its rings in turn."""
         for tap in self.all:
             for _ in range(BLOCKS_IN_TURN):
-                chunk = tap.ring.take() if tap.ring is not None else None
-                if chunk is None:
+                before = tap.packets
+                for number, ring in enumerate(tap.rings):
+                    chunk = ring.take()
+                    if chunk is not None:
+                        tap.packets += len(chunk.frames)
+                        tap.size += int(chunk.frames["wire"].sum())
+                        yield Taken(tap, chunk, number, ring.give_back)
+                if tap.packets == before:
                     break
-                tap.packets += len(chunk.frames)
-                tap.size += int(chunk.frames["wire"].sum())
-                yield tap, chunk
 
     def wait(self, milliseconds: int) -> bool:
         """Wait for packets of any: whether there are some."""
@@ -95,14 +112,14 @@ class Taps:
     def count(self) -> None:
         """Ask the operating system what it passed on and what it dropped."""
         for tap in self.all:
-            if tap.ring is not None:
-                passed, dropped = tap.ring.statistics()
+            for ring in tap.rings:
+                passed, dropped = ring.statistics()
                 tap.passed += passed
                 tap.dropped += dropped
 
     def filter_by(self, settings: LiveSettings) -> None:
         """Take another filter from here on. Raises FilterError, all being as before."""
-        found = [(tap.ring, _program(settings, tap.ring.link)) for tap in self.all if tap.ring is not None]
+        found = [(ring, _program(settings, ring.link)) for tap in self.all for ring in tap.rings]
         for ring, program in found:
             ring.filter_by(program)
         self._settings = settings
@@ -110,8 +127,8 @@ class Taps:
     def no_more(self) -> None:
         """Take nothing that comes from here on."""
         for tap in self.all:
-            if tap.ring is not None:
-                tap.ring.no_more()
+            for ring in tap.rings:
+                ring.no_more()
 
     def close(self) -> None:
         """The rings must not be read any more."""
@@ -120,15 +137,15 @@ class Taps:
 
     def _state(self, tap: Tap, unused: Callable[[], None]) -> str:
         trouble = "gone"
-        if tap.ring is not None:
-            called = tap.ring.name
-            trouble = tap.ring.trouble()
-            if tap.ring.name != called:
-                self._say(WARNING, f"The interface {called} is called {tap.ring.name} now.")
+        if tap.rings:
+            called = tap.rings[0].name
+            trouble = max((ring.trouble() for ring in tap.rings), key=len)  # of each: else poll goes on telling of it
+            if tap.rings[0].name != called:
+                self._say(WARNING, f"The interface {called} is called {tap.rings[0].name} now.")
             if trouble == "gone":
                 unused()
                 self._close(tap)
-        if tap.ring is None:
+        if not tap.rings:
             try:
                 self._open(tap)
             except CaptureError:
@@ -140,18 +157,34 @@ class Taps:
 
     def _open(self, tap: Tap) -> None:
         settings = self._settings
-        if HAS_RINGS:
-            size = memory_bytes(settings.ring)
-            tap.ring = Ring(tap.name, size, lambda link: _program(settings, link), settings.hardware_clock)
-        else:
-            tap.ring = Sniffer(tap.name, settings.filter)
-        self._poller.register(tap.ring.fileno(), select.POLLIN | select.POLLERR)
+        try:
+            if HAS_RINGS:
+                self._open_rings(tap)
+            else:
+                tap.rings.append(Sniffer(tap.name, settings.filter))
+        except Exception:
+            for ring in tap.rings:
+                ring.close()
+            tap.rings.clear()
+            raise
+        for ring in tap.rings:
+            self._poller.register(ring.fileno(), select.POLLIN | select.POLLERR)
+
+    def _open_rings(self, tap: Tap) -> None:
+        settings, several = self._settings, self._rings > 1
+        size, group = memory_bytes(settings.ring) // self._rings, 0 if several else None
+        for _ in range(self._rings):
+            ring = Ring(tap.name, size, lambda link: _program(settings, link), settings.hardware_clock, group)
+            tap.rings.append(ring)
+            group = ring.group if several else None
+        for one in tap.rings if several else ():
+            one.filter_by(_program(settings, one.link))
 
     def _close(self, tap: Tap) -> None:
-        if tap.ring is not None:
-            self._poller.unregister(tap.ring.fileno())
-            tap.ring.close()
-            tap.ring = None
+        for ring in tap.rings:
+            self._poller.unregister(ring.fileno())
+            ring.close()
+        tap.rings.clear()
 
 
 def _program(settings: LiveSettings, link: int) -> list | None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -39,6 +40,10 @@ class Worker:
             at = reassemble(self._streams, packets, count, at, chunk, joined, self._shard, self._shards)
             self.seconds[0] += time.perf_counter() - begin
             self._parse(packets, chunk, joined)
+
+    def process_found(self, packets: np.ndarray, found: Callable[[], int], chunk: np.ndarray, joined: np.ndarray) -> None:
+        """`process`, once a decoder in another thread has found so many packets."""
+        self.process(packets, found(), chunk, joined)
 
     @property
     def waiting(self) -> int:

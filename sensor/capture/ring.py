@@ -2,6 +2,10 @@
 
 The socket cannot send: it has a ring for sending too, in which no frame is ever made ready, and whatever is handed to such a
 socket is not looked at, only the ring is. That ring lies behind the other one in memory, where wide loads may stray to.
+
+Several rings of one interface form a group (PACKET_FANOUT), between which the operating system shares packets out by a hash of
+addresses and ports that is the same in both directions. Through tunnels it sees no further than their outer addresses, and
+outer ports where they are of UDP.
 """
 
 import collections
@@ -24,7 +28,18 @@ from sensor.core.wide import SLACK
 
 # linux/if_packet.h, linux/if_ether.h, linux/filter.h, linux/sockios.h
 SOL_PACKET = 263
-ADD_MEMBERSHIP, RX_RING, STATISTICS, VERSION, RESERVE, TX_RING, TIMESTAMP, IGNORE_OUTGOING = 1, 5, 6, 10, 12, 13, 17, 23
+ADD_MEMBERSHIP, RX_RING, STATISTICS, VERSION, RESERVE, TX_RING, TIMESTAMP, FANOUT, IGNORE_OUTGOING = (
+    1,
+    5,
+    6,
+    10,
+    12,
+    13,
+    17,
+    18,
+    23,
+)
+FANOUT_HASH, FANOUT_UNIQUE_ID = 0, 1 << 13
 TPACKET_V3, PROMISCUOUS, HARDWARE_CLOCK = 2, 1, 1 << 6
 SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
 ETH_P_ALL = 3
@@ -51,10 +66,15 @@ class Ring:
     """One interface. Blocks are taken in turn and given back in the same order.
 
     Raises CaptureError where it cannot be opened. program: makes a BPF program for a link type, which the operating system runs
-    before it copies anything; None for none.
+    before it copies anything; None for none. group: that of another ring of the interface, which it shares packets with, or 0,
+    which begins a new one: such a ring takes nothing until `filter_by` is called, for all of a group should begin at once.
+    None is for a ring that takes all packets.
     """
 
-    def __init__(self, interface: str, size: int, program: Compiler = lambda link: None, hardware_clock: bool = False):
+    def __init__(
+        self, interface: str, size: int, program: Compiler = lambda link: None, hardware_clock: bool = False,
+        group: int | None = None,
+    ):  # fmt: skip
         self.name = interface
         self.blocks = max(2, size // (BUFFERS * BLOCK)) * BUFFERS
         self._turn = 0
@@ -72,7 +92,11 @@ class Ring:
             ) from None
         try:
             self.link = self._link()
-            self._make_ring(hardware_clock, program(self.link))
+            chosen = program(self.link)
+            self._make_ring(hardware_clock, chosen if group is None else NO_MORE)
+            if group is not None:
+                kind = FANOUT_HASH if group else FANOUT_HASH | FANOUT_UNIQUE_ID
+                self._socket.setsockopt(SOL_PACKET, FANOUT, struct.pack("I", kind << 16 | group))
         except OSError as error:
             self._socket.close()
             hint = ": ask for a smaller ring (--ring)" if error.errno == errno.ENOMEM else ""
@@ -108,6 +132,11 @@ class Ring:
         self.filter_by(program)
         own.bind((self.name, ETH_P_ALL))
         own.setsockopt(SOL_PACKET, ADD_MEMBERSHIP, struct.pack("iHH8s", self.number, PROMISCUOUS, 0, b""))
+
+    @property
+    def group(self) -> int:
+        """The number of the rings that share packets with this one."""
+        return struct.unpack("I", self._socket.getsockopt(SOL_PACKET, FANOUT, 4))[0] & 0xFFFF
 
     def filter_by(self, program: list | None) -> None:
         """Take another filter from here on; None for none. Nothing is lost in between."""

@@ -147,13 +147,18 @@ def test_nothing_leaves_the_interface(net, web, tmp_path):
     assert sent() == before
 
 
-def test_two_workers_and_a_filter(net, web, tmp_path):
+def test_two_workers_share_connections_and_a_filter_holds_in_both_rings(net, web, tmp_path):
+    """Each connection stays whole: 64 of them, one after the other, between two rings of the same interface."""
     with sensing(net, tmp_path, "--workers", "2", "-f", f"tcp port {PORT}") as sensor:
-        ask(net, *(f"/x/{k}" for k in range(50)))
+        for group in range(64):
+            ask(net, *(f"/{group}/{k}" for k in range(20)))
         summary = sensor.end()
         rows = sensor.rows()
-    assert told_targets(rows) == targets(web)
-    assert summary["packets"] == summary["counters"]["tcp"]
+    assert told_targets(rows) == targets(web) and len(rows) == 1_280
+    assert not [row for row in rows if row["completeness"]]
+    assert summary["packets"] == summary["counters"]["tcp"] == summary["counters"]["kernel_frames"]
+    shares = [number / summary["packets"] for number in summary["interfaces"][network.MIRROR]["by_ring"]]
+    assert len(shares) == 2 and sum(shares) == 1 and min(shares) > 0.2
 
 
 def test_sighup_changes_the_filter_and_keeps_connections(net, web, tmp_path):
@@ -173,8 +178,9 @@ def test_sighup_changes_the_filter_and_keeps_connections(net, web, tmp_path):
         assert [row["path"] for row in sensor.rows()] == ["/before", "/between"]
 
 
-def test_an_interface_that_goes_down_or_away_is_taken_up_again(net, web, tmp_path):
-    with sensing(net, tmp_path) as sensor:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interface_that_goes_down_or_away_is_taken_up_again(net, web, tmp_path, workers):
+    with sensing(net, tmp_path, "--workers", workers) as sensor:
         ask(net, "/1")
         net.at_server("ip", "link", "set", network.MIRROR, "down")
         sensor.waits_for("is down")
