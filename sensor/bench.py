@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -32,11 +34,10 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def replay_apart(config: Config, path: pathlib.Path, workers: int, store: bool) -> dict:
-    """`replay_once` in a process of its own: memory that an earlier run left behind would flatter both time and peak RSS."""
-    spawn = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, spawn) as process:
-        return process.submit(replay_once, config, path, workers, store).result()
+def apart(function: Callable[..., dict], *arguments: Any) -> dict:
+    """A function's result in a process of its own: memory that an earlier run left behind flatters both time and peak RSS."""
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(function, *arguments).result()
 
 
 def replay_once(config: Config, path: pathlib.Path, workers: int, store: bool) -> dict:
@@ -97,12 +98,6 @@ def flood_once(config: Config, path: pathlib.Path) -> dict:
         "evicted": {name: n for name, n in counters.items() if "evicted" in name or "overflow" in name},
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
-
-
-def flood_apart(config: Config, path: pathlib.Path) -> dict:
-    """`flood_once` in a process of its own."""
-    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(flood_once, config, path).result()
 
 
 def tshark_rate(path: pathlib.Path, packets: int) -> dict | None:

@@ -1,8 +1,6 @@
 """The store's own figures: the writer beside a bare insert of the same blocks; the saved questions on many rows."""
 
-import concurrent.futures
 import contextlib
-import multiprocessing
 import os
 import pathlib
 import time
@@ -66,12 +64,6 @@ class _Copying:
     def insert(self, table: str, columns: tuple[str, ...], block: bytes, fmt: str = "Native", token: str = "") -> None:
         self.blocks.append(Block(table, columns, bytes(block), fmt, token))
         self._store.insert(table, columns, block, fmt, token)
-
-
-def writer_apart(config: Config, path: pathlib.Path, folder: pathlib.Path) -> dict:
-    """`writer_run` in a process of its own, on one core."""
-    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(writer_run, config, path, folder).result()
 
 
 def writer_run(config: Config, path: pathlib.Path, folder: pathlib.Path) -> dict:

@@ -11,6 +11,8 @@ from sensor.cli.options import json_option, load_settings, verbose_option
 MB = 1e6
 PLAIN_SCRIPTS = 20
 """Connections that the plain loop decodes: on all it would take minutes."""
+ATTACKS = 100
+"""Attacks whose alerts are waited for."""
 PEOPLE = 500
 """Persons of the shop whose days the saved questions are asked of."""
 ORDINARY = 20_000
@@ -31,10 +33,11 @@ ORDINARY = 20_000
 @click.option(
     "--questions", is_flag=True, help="Instead, each saved question on so many transactions, of a shop day after day."
 )
+@click.option("--latency", is_flag=True, help="Instead, attacks over loopback: how long until each alert is in the store.")
 @click.option("--keep", metavar="FILE", help="Keep the capture under this name.")
 @json_option
 @verbose_option
-def bench(transactions, seed, workers, with_store, compare, second, floods, writer, questions, keep, as_json):
+def bench(transactions, seed, workers, with_store, compare, second, floods, writer, questions, latency, keep, as_json):
     """Make a capture of keep-alive API traffic and replay it: packets, bits and transactions a second, and where the time goes.
 
     \b
@@ -44,10 +47,13 @@ def bench(transactions, seed, workers, with_store, compare, second, floods, writ
     if floods:
         _floods(transactions, seed, as_json)
         return
+    if latency:
+        _latency(as_json)
+        return
     if writer or questions:
         _store(transactions, seed, questions, as_json)
         return
-    from sensor.bench import TSHARK_SHARE, cores, replay_apart, tshark_rate
+    from sensor.bench import TSHARK_SHARE, apart, cores, replay_once, tshark_rate
     from sensor.simulate.load import write_load
     from sensor.simulate.load_http2 import plain_rate, write_http2_load
 
@@ -56,10 +62,10 @@ def bench(transactions, seed, workers, with_store, compare, second, floods, writ
         click.echo(f"Making a capture of {transactions:,} transactions (seed {seed}).", err=True)
         load, scripts = write_http2_load(path, transactions, seed) if second else (write_load(path, transactions, seed), [])
         config = load_settings(None)
-        runs = [replay_apart(config, path, number, False) for number in workers or (1, 2)]
+        runs = [apart(replay_once, config, path, number, False) for number in workers or (1, 2)]
         if with_store:
             config = msgspec.structs.replace(config, store=f"chdb://{folder}/store")
-            runs.append(replay_apart(config, path, 1, True))
+            runs.append(apart(replay_once, config, path, 1, True))
         result = {"cores": cores(), "load": load, "runs": runs}
         if second:
             result["plain_transactions_per_s"] = round(plain_rate(scripts[:PLAIN_SCRIPTS]))
@@ -73,7 +79,7 @@ def bench(transactions, seed, workers, with_store, compare, second, floods, writ
 
 def _floods(steps: int, seed: int, as_json: bool) -> None:
     """Every flood in turn, a line each."""
-    from sensor.bench import flood_apart
+    from sensor.bench import apart, flood_once
     from sensor.simulate.floods import FLOODS, write_flood
 
     config = load_settings(None)
@@ -81,7 +87,7 @@ def _floods(steps: int, seed: int, as_json: bool) -> None:
         with tempfile.TemporaryDirectory(prefix="tapwatch-bench-") as folder:
             path = pathlib.Path(folder) / "flood.pcap"
             ordinary = write_flood(path, kind, steps, ORDINARY, seed)["transactions"]
-            result = {"flood": kind, "ordinary": ordinary} | flood_apart(config, path)
+            result = {"flood": kind, "ordinary": ordinary} | apart(flood_once, config, path)
         if as_json:
             click.echo(msgspec.json.encode(result))
             continue
@@ -93,9 +99,30 @@ def _floods(steps: int, seed: int, as_json: bool) -> None:
         )
 
 
+def _latency(as_json: bool) -> None:
+    """From packet to alert."""
+    from sensor.bench_latency import LatencyError, alert_latency
+
+    with tempfile.TemporaryDirectory(prefix="tapwatch-bench-") as folder:
+        try:
+            result = alert_latency(ATTACKS, pathlib.Path(folder))
+        except LatencyError as error:
+            raise click.ClickException(str(error)) from None
+    if as_json:
+        click.echo(msgspec.json.encode(result))
+    elif not result["told"]:
+        raise click.ClickException(f"None of {result['attacks']} attacks was told.")
+    else:
+        click.echo(
+            f"{result['told']} of {result['attacks']} attacks told; from the packet that completes one to its alert in the "
+            f"store: median {result['p50_s']} s, 99 % within {result['p99_s']} s, largest {result['largest_s']} s"
+        )
+
+
 def _store(transactions: int, seed: int, questions: bool, as_json: bool) -> None:
     """The writer, or the saved questions."""
-    from sensor.bench_store import questions_run, writer_apart
+    from sensor.bench import apart
+    from sensor.bench_store import questions_run, writer_run
     from sensor.simulate.load import write_load
     from sensor.simulate.scenarios import Scenario, write_scenario
 
@@ -105,10 +132,10 @@ def _store(transactions: int, seed: int, questions: bool, as_json: bool) -> None
         path = folder / "load.pcap"
         if questions:
             write_scenario(Scenario("ordinary", seed, hours=24.0, people=PEOPLE), path, None)
-            result = questions_run(config, path, folder, transactions)
+            result = apart(questions_run, config, path, folder, transactions)
         else:
             write_load(path, transactions, seed)
-            result = writer_apart(config, path, folder)
+            result = apart(writer_run, config, path, folder)
     if as_json:
         click.echo(msgspec.json.encode(result))
     elif questions:

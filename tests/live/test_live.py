@@ -15,6 +15,7 @@ import network
 import pytest
 from capturing import NGINX, wait_for
 
+from sensor.bench_latency import alert_latency
 from tests.clickhouse_server import Server
 from tests.helpers import transactions_of
 
@@ -327,3 +328,9 @@ def test_without_the_capability_it_says_so():
     command = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw", TAPWATCH, "live", "--no-store", "-i", "lo"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1 and "CAP_NET_RAW" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_alerts_are_in_the_store_soon(tmp_path):
+    """`bench --latency`, of three attacks, over loopback."""
+    found = alert_latency(3, tmp_path)
+    assert found["told"] == found["attacks"] == 3 and 0 < found["p50_s"] <= found["largest_s"]
