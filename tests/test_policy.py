@@ -1,6 +1,7 @@
 """Policies: no ordinary request would have been stopped, attackers would, and gateways read what is written."""
 
 import collections
+import importlib
 import json
 import pathlib
 import re
@@ -141,6 +142,37 @@ def test_documents_are_read_back(form, policy):
             "token_bucket"
         ]
         assert bucket == {"max_tokens": 20, "tokens_per_fill": 20, "fill_interval": "60s"}
+
+
+@pytest.mark.filterwarnings("ignore")  # of the package's own
+@pytest.mark.parametrize("which", ["hostile", "observed"])
+def test_envoy_knows_every_field(which, bundled_store):
+    """By the message types of Envoy's own API: a field that there is not, or of another type, is an error."""
+    read_as = importlib.import_module("envoy_data_plane.envoy.config.route.v3").RouteConfiguration.from_dict
+    for name in ("buffer", "local_ratelimit"):
+        importlib.import_module(f"envoy_data_plane.envoy.extensions.filters.http.{name}.v3")
+    text = (
+        FORMATS["envoy"](hostile_rules())
+        if which == "hostile"
+        else tapwatch("export", "policy", "-f", "envoy", "--store", bundled_store)
+    )
+    document = yaml.safe_load(text)
+    read = read_as(document)
+    assert [[route.name for route in host.routes] for host in read.virtual_hosts] == [
+        [route["name"] for route in host["routes"]] for host in document["virtual_hosts"]
+    ]
+    (limited, *_) = (
+        route
+        for host in read.virtual_hosts
+        for route in host.routes
+        if "envoy.filters.http.local_ratelimit" in route.typed_per_filter_config
+    )
+    (descriptor,) = limited.typed_per_filter_config["envoy.filters.http.local_ratelimit"].unpack().descriptors
+    assert descriptor.token_bucket.max_tokens == descriptor.token_bucket.tokens_per_fill >= 10
+    route = document["virtual_hosts"][0]["routes"][0]
+    route["match"]["safe_regexp"] = route["match"].pop("safe_regex")
+    with pytest.raises(Exception, match="safe_regexp"):
+        read_as(document)
 
 
 def test_endpoints_of_which_nothing_was_served_have_no_rule():
