@@ -19,11 +19,11 @@ from sensor.store.errors import StoreError
 
 FIRST = 100_000
 """The first identifier of each attack."""
-REQUESTS = 400
+REQUESTS = 1_000
 """An attack ends behind so many, told or not."""
-PAUSE = 0.005
+PAUSE = 0.002
 """Seconds between two requests of an attack."""
-ASKED_EVERY = 0.02
+ASKED_EVERY = 0.05
 """Seconds between two looks into the store."""
 STARTS_WITHIN, TOLD_WITHIN = 400.0, 10.0
 """Seconds: the sensor may have to compile first; an alert that takes longer than this is not told."""
@@ -97,22 +97,27 @@ def _sensor(port: int, store: str, folder: pathlib.Path) -> Iterator[None]:
 
 
 class _Seen:
-    """Asks the store for alerts that it has not seen yet."""
+    """Asks the store for new alerts, in a thread of its own."""
 
     def __init__(self, store: str):
-        self._dsn = store
         self._store = open_store(store, create=False)
+        self._ended = threading.Event()
         self.latencies: dict[str, float] = {}
         """seconds by host"""
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
 
-    def look(self) -> None:
-        with contextlib.suppress(StoreError):
-            rows = self._store.rows("SELECT host, toUnixTimestamp64Micro(raised_at) FROM alerts")
-            now = time.time()
-            for host, raised_at in rows:
-                self.latencies.setdefault(host, now - raised_at / 1e6)
+    def _look(self) -> None:
+        while not self._ended.wait(ASKED_EVERY):
+            with contextlib.suppress(StoreError):
+                rows = self._store.rows("SELECT host, toUnixTimestamp64Micro(raised_at) FROM alerts")
+                now = time.time()
+                for host, raised_at in rows:
+                    self.latencies.setdefault(host, now - raised_at / 1e6)
 
     def close(self) -> None:
+        self._ended.set()
+        self._thread.join()
         self._store.close()
 
 
@@ -124,11 +129,9 @@ def _attack(port: int, number: int, seen: _Seen) -> None:
         connection.request("GET", f"/v1/things/{FIRST + request}", headers={"Host": host})
         connection.getresponse().read()
         time.sleep(PAUSE)
-        seen.look()
         if host in seen.latencies:
             break
     connection.close()
     end = time.monotonic() + TOLD_WITHIN
     while host not in seen.latencies and time.monotonic() < end:
         time.sleep(ASKED_EVERY)
-        seen.look()

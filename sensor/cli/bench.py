@@ -11,7 +11,7 @@ from sensor.cli.options import json_option, load_settings, verbose_option
 MB = 1e6
 PLAIN_SCRIPTS = 20
 """Connections that the plain loop decodes: on all it would take minutes."""
-ATTACKS = 100
+ATTACKS = 30
 """Attacks whose alerts are waited for."""
 PEOPLE = 500
 """Persons of the shop whose days the saved questions are asked of."""
