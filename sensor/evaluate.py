@@ -53,7 +53,7 @@ ROUND = (
         Scenario(name, requests=requests, sources=sources, rate=rate, people=attack.people)
         for name, attack in ATTACKS.items()
         for requests, sources, rate in ((1_000, 1, 2.0), (2_000, 100, 2.0))
-        if sources == 1 or attack.divided
+        if sources in attack.sources
     ),
     Scenario("grid", hours=2.0, requests=20_000, sources=1_000, rate=10.0),
     Scenario("stuffing", hours=2.0, requests=10_000, sources=1_000, rate=5.0),

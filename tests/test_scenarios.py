@@ -41,7 +41,7 @@ def test_every_labelled_request_is_a_transaction_of_the_replay(http2, tmp_path):
 @pytest.mark.parametrize(
     ("name", "sources"),
     [
-        *((name, 60 if attack.divided else 1) for name, attack in ATTACKS.items()),
+        *((name, 60 if max(attack.sources) > 1 else 1) for name, attack in ATTACKS.items()),
         *((name, 1) for name in ("sweep", "grid", "spraying", "fuzzing", "signups", "hoarding")),
     ],
 )

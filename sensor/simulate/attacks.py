@@ -24,6 +24,7 @@ TOOL = ClientKind(
         "Content-Type: {type}",
         "Content-Length: {length}",
         "Connection: keep-alive",
+        "Authorization: {authorization}",
     ),
 )
 AGENTS = tuple(
@@ -60,6 +61,7 @@ class Step:
     status: int
     answer: dict
     body: dict | None = None
+    authorization: str = ""
 
 
 Steps = Callable[[Random, Shop, int], Iterator[Step]]
@@ -210,16 +212,26 @@ def checkout(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
         yield Step("POST", "/v1/checkout", "/v1/checkout", 201, {"order": random_uuid(rng)}, body)
 
 
+def replay(rng: Random, shop: Shop, requests: int) -> Iterator[Step]:
+    """The token of one person, stolen or sold, with which many look into the same basket."""
+    token = f"Bearer {opaque(rng, 32)}"
+    for _ in range(requests):
+        yield Step("GET", "/v1/cart", "/v1/cart", 200, {"items": []}, None, token)
+
+
+ONE, MANY, EITHER = (1,), (100,), (1, 100)
+
+
 @dataclass(frozen=True)
 class Attack:
-    """An attack by its name. detector: who must find it; endpoint: where; divided: whether many addresses can share it; people:
-    who must be there in an hour, for what is usual to be known."""
+    """An attack by its name. detector: who must find it; endpoint: where; sources: from how many addresses it makes sense;
+    people: who must be there in an hour, for what is usual to be known."""
 
     steps: Steps
     detector: str
     method: str
     endpoint: str
-    divided: bool = True
+    sources: tuple[int, ...] = EITHER
     people: int = 60
 
 
@@ -236,10 +248,11 @@ ATTACKS = {
     "scanning": Attack(scanning, "scanning", "", "/*"),
     "hoarding": Attack(hoarding, "hoarding", "POST", "/v1/cart/items"),
     "signups": Attack(signups, "flow_abuse", "POST", "/v1/register"),
-    "watching": Attack(watching, "watching", "GET", "/v1/inventory", divided=False),
-    "paging": Attack(paging, "excess", "GET", "/v1/products", divided=False),
+    "watching": Attack(watching, "watching", "GET", "/v1/inventory", sources=ONE),
+    "paging": Attack(paging, "excess", "GET", "/v1/products", sources=ONE),
     "checkout": Attack(checkout, "skipped_steps", "POST", "/v1/checkout", people=300),
-    "assignment": Attack(assignment, "mass_assignment", "POST", "/v1/products/{int}/reviews", divided=False),
+    "replay": Attack(replay, "token_replay", "GET", "/v1/cart", sources=MANY, people=300),
+    "assignment": Attack(assignment, "mass_assignment", "POST", "/v1/products/{int}/reviews", sources=ONE),
 }
 
 
@@ -266,7 +279,8 @@ def attack_scripts(
     for k, step in enumerate(ATTACKS[name].steps(rng, shop, requests)):
         body = b"" if step.body is None else json.dumps(step.body, separators=(",", ":")).encode()
         agent = {ROTATING: rng.choice(AGENTS), STEADY: own[k % sources], OPEN: OWN_NAME}[disguise]
-        request = TOOL.request(step.method, step.target, body, agent=agent)
+        token = {"authorization": step.authorization} if step.authorization else {}
+        request = TOOL.request(step.method, step.target, body, agent=agent, **token)
         answer = response(now, step.status, step.answer)
         shares[k % sources].append(
             Exchange(now, step.method, step.template, request, answer, int(rng.uniform(2, 30) * 1_000_000))
