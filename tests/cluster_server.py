@@ -9,7 +9,6 @@ there is one shard. What needs a Keeper is left out: a statement ON CLUSTER is o
 import pathlib
 import re
 import sys
-import tempfile
 
 from clickhouse_server import Handler, main
 
@@ -29,6 +28,6 @@ class ClusterHandler(Handler):
 
 
 if __name__ == "__main__":
-    configuration = pathlib.Path(tempfile.mkdtemp(prefix="tapwatch-cluster-")) / "config.xml"
+    configuration = pathlib.Path(sys.argv[1]).with_suffix(".xml")
     configuration.write_text(CONFIG)
     sys.exit(main(ClusterHandler, {"config-file": str(configuration)}))
