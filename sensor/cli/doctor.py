@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from sensor.cli.options import common, json_option, load_settings
+from sensor.core.inert import inert_json
 
 
 @click.command()
@@ -28,7 +29,7 @@ def doctor(interfaces, as_json, store_dsn, config_path):
     for finding in examine(config, list(interfaces or config.live.interfaces)):
         bad |= not finding.good
         if as_json:
-            click.echo(msgspec.json.encode(dataclasses.asdict(finding)))
+            click.echo(inert_json(msgspec.json.encode(dataclasses.asdict(finding))))
             continue
         click.echo(f"{'good' if finding.good else 'BAD '}  {finding.name}: {finding.text}")
         if not finding.good and finding.mend:

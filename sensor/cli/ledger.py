@@ -7,6 +7,7 @@ import sys
 import click
 
 from sensor.cli.options import common, config_option, json_option, load_settings, store_dsn_of, verbose_option
+from sensor.core.inert import inert_json
 
 KEY_HELP = "The key that must have signed it; otherwise the one that it names is believed."
 
@@ -86,7 +87,7 @@ def prove_command(file: str, text: str) -> None:
     from sensor.outputs.ledger import prove
 
     with pathlib.Path(file).open("rb") as opened:
-        click.echo(msgspec.json.encode(prove(opened, text.encode())))
+        click.echo(inert_json(msgspec.json.encode(prove(opened, text.encode()))))
 
 
 @ledger.command("check")
@@ -104,7 +105,7 @@ def check_command(proof, public_key: str | None) -> None:
 
     from sensor.outputs.ledger import check
 
-    click.echo(msgspec.json.encode(check(proof.read(), public_key)))
+    click.echo(inert_json(msgspec.json.encode(check(proof.read(), public_key))))
 
 
 @ledger.command("key")

@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from sensor.cli.options import common, figure_text, json_option, lines_file, load_settings
+from sensor.core.inert import inert_json
 
 
 @click.command()
@@ -67,7 +68,7 @@ def live(interfaces, expression, write, ring, count, duration, workers, memory, 
         finally:
             summary = sensor.finish()
     if as_json:
-        click.echo(msgspec.json.encode(summary))
+        click.echo(inert_json(msgspec.json.encode(summary)))
     else:
         _print(summary)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from sensor.cli.options import common, figure_text, json_option, lines_file, load_settings
 from sensor.cli.progress import Progress
+from sensor.core.inert import inert, inert_json
 
 LOSSES = (
     "truncated_frame", "malformed", "unknown_link", "unreadable", "too_many_layers", "encap_overflow", "bad_checksum",
@@ -67,7 +68,7 @@ def replay(captures, more, expression, count, each, workers, memory, transaction
             replayed.run(paths, each=each, count=count or 0, progress=progress.update)
         summary = replayed.summary(time.perf_counter() - begin)
     if as_json:
-        click.echo(msgspec.json.encode(summary))
+        click.echo(inert_json(msgspec.json.encode(summary)))
     elif summary["captures"]:
         _print(summary)
     if summary["problems"]:
@@ -97,4 +98,4 @@ def _print(summary: dict[str, Any]) -> None:
     for figure in summary["hygiene"]:
         click.echo(f"  {figure_text(figure)}")
     for alert in summary["raised"]:
-        click.echo(f"\n{alert['severity'].upper()} {alert['detector']} {alert['alert_id']}\n  {alert['explanation']}")
+        click.echo(f"\n{alert['severity'].upper()} {alert['detector']} {alert['alert_id']}\n  {inert(alert['explanation'])}")

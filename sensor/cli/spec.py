@@ -5,6 +5,7 @@ import sys
 import click
 
 from sensor.cli.options import common, host_option, json_option, store_dsn_of
+from sensor.core.inert import inert
 
 _WHAT = {
     "shadow": "called, and not documented",
@@ -39,7 +40,7 @@ def diff(document: str, host: str | None, as_json: bool, store_dsn: str | None, 
     """
     import dataclasses
 
-    from sensor.cli.tables import inert, print_json
+    from sensor.cli.tables import print_json
     from sensor.outputs.documents import read_document
     from sensor.outputs.specdiff import differences, hosts_of
     from sensor.store import open_store, queries

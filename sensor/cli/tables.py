@@ -8,27 +8,12 @@ from typing import IO, Any
 
 import click
 
+from sensor.core.inert import cell, inert, inert_json
+
 FRACTION = re.compile(r"\b(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+Z")
 """Parts of a second, which tables for people leave out."""
 READABLE = 48
 """Columns of text up to which a cell is not broken."""
-
-
-def inert(value: Any) -> str:
-    """A value as one line of printable text; control and format characters as \\x1b or \\u202e, so that none acts."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, dict):
-        value = ", ".join(f"{key}={item}" for key, item in value.items())
-    elif isinstance(value, (list, tuple)):
-        value = ", ".join(map(str, value))
-    return "".join(c if c.isprintable() else _escape(ord(c)) for c in str(value))
-
-
-def _escape(code: int) -> str:
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 1 << 16 else f"\\U{code:08x}"
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
@@ -69,13 +54,13 @@ def print_fields(fields: Sequence[tuple[str, Any]]) -> None:
 
 
 def print_json(rows: Iterable[dict[str, Any]]) -> None:
-    """One JSON object a line on stdout. JSON escapes control characters by itself."""
+    """One JSON object a line on stdout."""
     import msgspec
 
     encode = msgspec.json.Encoder().encode
     out = sys.stdout.buffer
     for row in rows:
-        out.write(encode(row) + b"\n")
+        out.write(inert_json(encode(row)) + b"\n")
     out.flush()
 
 
@@ -105,8 +90,8 @@ def _flat(value: Any) -> Any:
     if isinstance(value, (list, dict)):
         import msgspec
 
-        return msgspec.json.encode(value).decode()
-    return inert(value) if isinstance(value, str) else value
+        value = inert_json(msgspec.json.encode(value)).decode()
+    return cell(value) if isinstance(value, str) else value
 
 
 def _console(content_width: int, file: IO[str] | None = None) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from sensor.cli.options import common, load_settings
+from sensor.core.inert import inert, inert_json
 
 EVERY = 1.0
 """Seconds between two looks."""
@@ -32,7 +33,7 @@ def top(address: str | None, once: bool, as_json: bool, store_dsn: str | None, c
     time.sleep(EVERY)
     now = look(place)
     if as_json:
-        click.echo(msgspec.json.encode(now))
+        click.echo(inert_json(msgspec.json.encode(now)))
     elif once:
         _print(before, now)
     else:
@@ -76,8 +77,6 @@ def _picture(before: dict[str, Any], now: dict[str, Any]):
     from rich.console import Group
     from rich.text import Text
 
-    from sensor.cli.tables import inert
-
     seconds = max(0.1, now.get("made", 0) - before.get("made", 0))
     counters, earlier = now.get("counters", {}), before.get("counters", {})
 
@@ -110,8 +109,6 @@ def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]):
     from rich import box
     from rich.table import Table
     from rich.text import Text
-
-    from sensor.cli.tables import inert
 
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     for row in rows:

@@ -5,6 +5,8 @@ import pathlib
 import urllib.parse
 from typing import Any
 
+from sensor.core.inert import inert_json
+
 REFERENCES = 32
 """References in a row that are followed."""
 
@@ -19,7 +21,7 @@ def document_text(document: dict[str, Any], name: str) -> str:
         import yaml
 
         return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return inert_json(json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass")).decode() + "\n"
 
 
 def read_document(path: str) -> dict[str, Any]:

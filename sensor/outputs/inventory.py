@@ -7,13 +7,13 @@ import re
 from collections import defaultdict
 from typing import Any
 
+from sensor.core.inert import cell
+
 Row = dict[str, Any]
 COLUMNS = (
     "host", "method", "endpoint", "risk", "transactions", "clients", "auth", "sensitive_in_requests", "sensitive_in_responses",
     "findings", "status_2xx", "status_4xx", "status_5xx", "latency_us_p95", "first_seen", "last_seen",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First characters of what spreadsheets run (OWASP, CSV injection)."""
 MARKED = re.compile(r"([\\`*_{}\[\]()#+!|~-])")
 """What Markdown would understand."""
 
@@ -25,9 +25,8 @@ def _plain(value: Any) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A value for a spreadsheet: a formula becomes a text."""
-    text = _plain(value)
-    return "'" + text if isinstance(value, str) and text.startswith(FORMULA) else text
+    """A value for a spreadsheet."""
+    return cell(_plain(value)) if isinstance(value, (str, list)) else _plain(value)
 
 
 def _marked(value: Any) -> str:

@@ -132,14 +132,20 @@ def _joined_content(one: Row | None, other: Row | None) -> Row:
 
 
 def named_path(template: str) -> tuple[str, list[str]]:
-    """(the template with names for its parameters, these in order): `order_id` and `item_id` of `/orders/{int}/items/{int}`."""
+    """(the template with names for its parameters, these in order): `order_id` and `item_id` of `/orders/{int}/items/{int}`.
+
+    Braces that are no placeholder's came from the wire: they are written as they stand in a URL, and name nothing.
+    """
     segments, names = template.split("/"), []
     for k, segment in enumerate(segments):
         found = PLACEHOLDER.search(segment)
         if not found:
+            segments[k] = _without_braces(segment)
             continue
+        before_it, behind_it = _without_braces(segment[: found.start()]), _without_braces(segment[found.end() :])
         if found[1] not in CLASSES and found[1] not in names:  # the operator's own name
             names.append(found[1])
+            segments[k] = before_it + found[0] + behind_it
             continue
         before = next((s for s in reversed(segments[:k]) if s and "{" not in s), "path")
         stem = re.sub(r"\W+", "_", before).strip("_") or "path"
@@ -148,8 +154,12 @@ def named_path(template: str) -> tuple[str, list[str]]:
         while name in names:
             name += "_"
         names.append(name)
-        segments[k] = segment[: found.start()] + "{" + name + "}" + segment[found.end() :]
+        segments[k] = before_it + "{" + name + "}" + behind_it
     return "/".join(segments), names
+
+
+def _without_braces(text: str) -> str:
+    return text.replace("{", "%7B").replace("}", "%7D")
 
 
 def _base(endpoint: str) -> str:

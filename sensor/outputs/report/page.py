@@ -9,6 +9,7 @@ import jinja2
 import markupsafe
 import msgspec
 
+from sensor.core.inert import inert, inert_json
 from sensor.core.severities import SEVERITIES
 from sensor.outputs.report import plots
 from sensor.outputs.report.contents import Incident, Report
@@ -25,8 +26,9 @@ def page(report: Report, version: str) -> str:
         loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["number"] = lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    environment.filters["number"] = lambda value: markupsafe.Markup(f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"))
     environment.filters["since"] = plots.since
+    environment.finalize = lambda value: inert(value) if type(value) is str else value
     script = (FOLDER / "page.js").read_text("utf-8")
     rows = [_endpoint(row) for row in report.endpoints]
     return environment.get_template("page.html").render(
@@ -52,21 +54,16 @@ def _endpoint(row: dict) -> list:
     sensitive = sorted({*row["sensitive_in_responses"], *row["sensitive_in_requests"], *row["sensitive_in_urls"]})
     failed = row["status_4xx"] + row["status_5xx"]
     return [
-        row["risk"], _shown(row["host"]), _shown(row["method"]), _shown(row["endpoint"]), row["transactions"], row["clients"],
+        row["risk"], inert(row["host"]), inert(row["method"]), inert(row["endpoint"]), row["transactions"], row["clients"],
         f"{100 * failed / max(row['transactions'], 1):.0f} %", ", ".join(row["auth"]), ", ".join(sensitive),
         len(row["findings"]), row["alerts"],
     ]  # fmt: skip
 
 
-def _shown(text: str) -> str:
-    """Text from the wire as printable characters: what would turn or hide others is written out."""
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
-
-
 def _embedded(rows: list[list]) -> str:
     """JSON that nothing within an HTML script element can end or open."""
-    text = msgspec.json.encode(rows).decode()
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026").replace("\u2028", "\\u2028")
+    text = inert_json(msgspec.json.encode(rows)).decode()
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _plots_of(incident: Incident) -> list[str]:
@@ -91,5 +88,5 @@ def _kinds(report: Report) -> list[dict]:
     for row in report.findings:
         kind = kinds.setdefault(row["finding"], {"finding": row["finding"], "owasp": row["owasp"], "severity": row["severity"],
                                                 "evidence": row["evidence"], "places": []})  # fmt: skip
-        kind["places"].append(_shown(f"{row['method']} {row['host']}{row['endpoint']}"))
+        kind["places"].append(inert(f"{row['method']} {row['host']}{row['endpoint']}"))
     return list(kinds.values())
