@@ -55,7 +55,8 @@ from sensor.core.jit import kernel
 from sensor.core.records import FLOW, OPERATION
 from sensor.inventory.lexical import INT, LONGEST_WORD
 from sensor.inventory.refusals import REFUSED
-from sensor.inventory.secrets import EMAIL_SECRET, HARMLESS, is_among, name_hashes, plain_name_hash
+from sensor.inventory.secrets import is_among, name_hashes, plain_name_hash
+from sensor.inventory.sensitive import EMAIL_SECRET, HARMLESS
 from sensor.inventory.values import IN_BODY, IN_PATH, find_in
 
 TRACKS = 32_768

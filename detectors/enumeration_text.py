@@ -9,7 +9,7 @@ from detectors.combinations import IN_COMBINATION
 from detectors.enumeration_tracks import BY_FINGERPRINT, BY_PLACE, BY_TOKEN, TEXT, VOLUME_FLOOR
 from sensor.core.addresses import address_text
 from sensor.core.bits import counted_by_bits
-from sensor.inventory.secrets import SECRET_CLASSES
+from sensor.inventory.sensitive import SENSITIVE
 from sensor.inventory.values import IN_PATH, IN_QUERY
 
 
@@ -135,7 +135,7 @@ def _source(track: np.void) -> str:
 def _value_text(track: np.void, which: str) -> str:
     """First or last value for people; a sensitive one by its class alone."""
     if track["secret"]:
-        return f"{{{SECRET_CLASSES[int(track['secret'])]}}}"
+        return f"{{{SENSITIVE[int(track['secret'])]}}}"
     length = int(track[which + "_len"])
     text = printable(track[which + "_text"][: min(length, TEXT)].tobytes())
     return text + "…" if length > TEXT else text

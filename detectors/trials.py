@@ -10,7 +10,8 @@ from sensor.core.records import FLOW
 from sensor.inventory.endpoints import CAPACITY
 from sensor.inventory.lexical import INT
 from sensor.inventory.refusals import REFUSED
-from sensor.inventory.secrets import EMAIL_SECRET, OTP, PASSWORD, is_among, name_hashes
+from sensor.inventory.secrets import is_among, name_hashes
+from sensor.inventory.sensitive import EMAIL_SECRET, OTP, PASSWORD
 from sensor.inventory.values import IN_PATH
 
 USERS = name_hashes(

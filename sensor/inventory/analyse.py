@@ -15,7 +15,6 @@ from sensor.inventory.merging import TemplateChange, learn_templates
 from sensor.inventory.operations import OPERATION_LIMIT
 from sensor.inventory.parameters import describe, note_parameters
 from sensor.inventory.patterns import Patterns, join_hosts, new_patterns, room_of_hosts
-from sensor.inventory.personal import MOST_DIGITS
 from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, quantile
 from sensor.inventory.proxies import networks_of, resolve_clients
 from sensor.inventory.refusals import Refusals
@@ -35,7 +34,7 @@ AGAIN = 1.1
 ANSWERED = 8_192
 """Values of responses that are looked at together."""
 REDIRECTED_TO = 400
-TARGETS = ("path", "query", "referer")
+TARGETS = ("path", "query", "referer", "user_agent", "forwarded_for")
 
 
 class Inventory:
@@ -60,7 +59,6 @@ class Inventory:
         self._patterns = patterns or new_patterns()
         self._stack = np.zeros(DEPTH, np.uint64)
         self._lengths = np.zeros(BODY_DEPTH, np.int64)
-        self._digits = np.zeros(MOST_DIGITS, np.int64)
         self._answers = np.empty(ANSWERED, VALUE)
         self._answer_text = np.empty(ANSWERED * ROOM_PER_VALUE + NAME_LIMIT + SLACK, np.uint8)
         self._told_seen = np.zeros(len(self.table.parameters.rows), np.uint64)
@@ -84,7 +82,7 @@ class Inventory:
     def analyse(self, batch: Batch) -> tuple[Batch, np.ndarray, dict[str, np.ndarray]]:
         """The batch with endpoints and without secrets, its values (VALUE[n]), and where its targets stood on the wire.
 
-        The last maps each `_at` and `_len` field of path, query and referer to its values before redaction. Arena and
+        The last maps each `_at` and `_len` field of TARGETS to its values before redaction. Arena and
         values are used again by the next call: memory touched anew for every batch would cost as much as the work.
         """
         rows = batch.rows
@@ -114,7 +112,6 @@ class Inventory:
                 batch.bodies,
                 self._stack,
                 self._lengths,
-                self._digits,
                 *self._key,
                 values,
                 count,
@@ -134,7 +131,7 @@ class Inventory:
         """Learn the header fields and cookies of requests."""
         taken = 0
         while taken < len(batch.rows):
-            taken, count = read_fields(batch.arena, batch.rows, taken, self._answers, self._digits)
+            taken, count = read_fields(batch.arena, batch.rows, taken, self._answers)
             key_secrets(self._answers, 0, count, *self._key)
             note_parameters(self.table.parameters, self.table.rows, batch.rows, batch.arena, self._answers[:count])
 
@@ -148,7 +145,7 @@ class Inventory:
         while taken < len(rows):
             part, values, text = rows[taken:], self._answers, self._answer_text
             scratch = len(text) - NAME_LIMIT - SLACK
-            done, count = read_answers(batch.bodies, part, values, text, scratch, self._lengths, self._digits)
+            done, count = read_answers(batch.bodies, part, values, text, scratch, self._lengths)
             key_secrets(values, 0, count, *self._key)
             note_parameters(self.table.parameters, self.table.rows, part, text, values[:count])
             taken += done

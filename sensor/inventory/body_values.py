@@ -12,10 +12,12 @@ from sensor.core.quoted import QUOTE, string_end
 from sensor.core.records import MEDIA
 from sensor.core.wide import copy, load_le64
 from sensor.inventory.lexical import DIGIT, INT, KIND, LITERAL, TEXT, classify_value, decimal
-from sensor.inventory.personal import BEGIN_KEY, CARD_DIGITS, body_name_hash, class_by_prefix, class_by_value, exposed_class
-from sensor.inventory.secrets import CARD, HARMLESS, NAME_LIMIT, SECRET_CLASSES, name_hash, secret_by_name, secret_by_value
+from sensor.inventory.personal import body_name_hash, exposed_class
+from sensor.inventory.secrets import NAME_LIMIT, name_hash, secret_by_name, secret_by_value
+from sensor.inventory.sensitive import CARD, HARMLESS
 from sensor.inventory.shapes import CLOSE, CLOSE_LIST, COMMA, OPEN, OPEN_LIST, colon_behind
 from sensor.inventory.targets import CLASS_LENGTHS, CLASS_TEXTS
+from sensor.inventory.value_forms import BEGIN_KEY, CARD_DIGITS, class_by_prefix, class_by_value
 from sensor.inventory.values import (
     AMPERSAND,
     EQUALS,
@@ -37,7 +39,6 @@ DEPTH = 8
 TEXT_BYTES = 64
 ROOM_PER_VALUE = TEXT_BYTES + NAME_LIMIT
 DOT = 46
-LITERAL_SECRETS = len(SECRET_CLASSES)
 WORD_BYTE = np.zeros(256, np.uint8)
 WORD_BYTE[list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@._+-%")] = 1
 """What the words of a text are made of."""
@@ -45,11 +46,8 @@ M_JSON, M_FORM, M_TEXT, M_XML = MEDIA["json"], MEDIA["form"], MEDIA["text"], MED
 
 
 @kernel
-def note_leaf(values, count, row, location, bodies, at, end, quoted, leaf, leaf_end, arena, name, name_len, used, digits):
-    """Append the value bodies[at:end] of the key path arena[name:]; leaf: its last key, in bodies. (count, used)
-
-    digits: int64[MOST_DIGITS], to work with.
-    """
+def note_leaf(values, count, row, location, bodies, at, end, quoted, leaf, leaf_end, arena, name, name_len, used):
+    """Append the value bodies[at:end] of the key path arena[name:]; leaf: its last key, in bodies. (count, used)"""
     kind = classify_value(bodies, at, end - at)
     if not quoted and kind != INT:
         kind = np.int64(LITERAL)  # true, false, null and numbers with fractions
@@ -60,7 +58,7 @@ def note_leaf(values, count, row, location, bodies, at, end, quoted, leaf, leaf_
     value["row"] = row
     value["kind"] = kind
     value["secret"] = secret
-    value["exposed"] = exposed_class(bodies, at, end - at, kind, quoted, body_name_hash(bodies, leaf, leaf_end - leaf), digits)
+    value["exposed"] = exposed_class(bodies, at, end - at, kind, quoted, body_name_hash(bodies, leaf, leaf_end - leaf))
     value["location"] = location
     value["weight"] = 1
     value["slot"] = name_hash(arena, name, name_len)
@@ -123,11 +121,11 @@ def end_of_bare(text, at, end):
 
 
 @kernel
-def read_json_values(bodies, at, end, row, location, limit, values, count, arena, used, scratch, lengths, digits):
+def read_json_values(bodies, at, end, row, location, limit, values, count, arena, used, scratch, lengths):
     """Leaves of the JSON text bodies[at:end]: (number of values, bytes of the arena used).
 
     limit: values at the most; scratch: offset in the arena with room for a key path; lengths: int64[DEPTH], its length at each
-    depth; digits: int64[MOST_DIGITS].
+    depth.
     """
     depth, first, muted, lists = np.int64(0), count, np.int64(0), U(0)
     length, leaf, leaf_end = np.int64(0), np.int64(at), np.int64(at)
@@ -175,7 +173,6 @@ def read_json_values(bodies, at, end, row, location, limit, values, count, arena
                     scratch,
                     length,
                     used,
-                    digits,
                 )
             at = max(stop + 1, at + 1) if quoted else max(stop, at + 1)
             continue
@@ -184,7 +181,7 @@ def read_json_values(bodies, at, end, row, location, limit, values, count, arena
 
 
 @kernel
-def read_form_values(bodies, at, end, row, values, count, arena, used, scratch, digits):
+def read_form_values(bodies, at, end, row, values, count, arena, used, scratch):
     """Fields of the form bodies[at:end]: (number of values, bytes of the arena used)."""
     first = count
     while at < end and count - first < VALUES_OF_BODY:
@@ -193,25 +190,23 @@ def read_form_values(bodies, at, end, row, values, count, arena, used, scratch, 
         if equals + 1 < stop and equals > at:
             length = enter_key(arena, scratch, np.int64(0), bodies, at, equals)
             count, used = note_leaf(
-                values, count, row, IN_BODY, bodies, equals + 1, stop, True, at, equals, arena, scratch, length, used, digits
+                values, count, row, IN_BODY, bodies, equals + 1, stop, True, at, equals, arena, scratch, length, used
             )
         at = stop + 1
     return count, used
 
 
 @kernel
-def read_body_values(bodies, row, index, values, count, arena, used, scratch, lengths, digits):
+def read_body_values(bodies, row, index, values, count, arena, used, scratch, lengths):
     """Values of one request's body, where its sample can be read: (number of values, bytes of the arena used)."""
     if row["request_body_len"] == 0 or row["request_coding"] != 0:
         return count, used
     at = np.int64(row["request_body_at"])
     end = at + min(np.int64(row["request_body_len"]), SCANNED)
     if row["request_media"] == M_JSON:
-        return read_json_values(
-            bodies, at, end, index, IN_BODY, VALUES_OF_BODY, values, count, arena, used, scratch, lengths, digits
-        )
+        return read_json_values(bodies, at, end, index, IN_BODY, VALUES_OF_BODY, values, count, arena, used, scratch, lengths)
     if row["request_media"] == M_FORM:
-        return read_form_values(bodies, at, end, index, values, count, arena, used, scratch, digits)
+        return read_form_values(bodies, at, end, index, values, count, arena, used, scratch)
     return count, used
 
 
@@ -221,7 +216,7 @@ def note_word(values, count, row, bodies, at, end, lexical, exposed):
     value = values[count]
     value["row"] = row
     value["kind"] = lexical
-    value["secret"] = exposed if exposed < LITERAL_SECRETS else HARMLESS
+    value["secret"] = exposed
     value["exposed"] = exposed
     value["location"] = IN_RESPONSE
     value["weight"] = 1
@@ -236,7 +231,7 @@ def note_word(values, count, row, bodies, at, end, lexical, exposed):
 
 
 @kernel
-def read_words(bodies, at, end, row, limit, values, count, digits):
+def read_words(bodies, at, end, row, limit, values, count):
     """What is sensitive in a text, and long numbers that are not: a share of these passes for cards by chance. Their count."""
     first = count
     while at < end and count - first < limit:
@@ -251,7 +246,7 @@ def read_words(bodies, at, end, row, limit, values, count, digits):
             if load_le64(bodies, begin) == BEGIN_KEY:
                 exposed = class_by_prefix(bodies, begin, end - begin)
             else:
-                exposed = class_by_value(bodies, begin, stop - begin, lexical, digits)
+                exposed = class_by_value(bodies, begin, stop - begin, lexical)
             if exposed != HARMLESS or (lexical == INT and stop - begin >= CARD_DIGITS):
                 count = note_word(values, count, row, bodies, begin, stop, lexical, exposed)
         at += 1
@@ -259,7 +254,7 @@ def read_words(bodies, at, end, row, limit, values, count, digits):
 
 
 @kernel
-def read_answers(bodies, rows, values, arena, scratch, lengths, digits):
+def read_answers(bodies, rows, values, arena, scratch, lengths):
     """Values of the samples of served responses, as many as there is room for: (rows taken, values).
 
     values: VALUE[>= VALUES_OF_ANSWER]; arena: uint8[scratch + NAME_LIMIT + SLACK] with room for ROOM_PER_VALUE bytes a value.
@@ -275,8 +270,8 @@ def read_answers(bodies, rows, values, arena, scratch, lengths, digits):
         end = at + min(np.int64(row["response_body_len"]), ANSWER_SCANNED)
         if row["response_media"] == M_JSON:
             count, used = read_json_values(
-                bodies, at, end, index, IN_RESPONSE, VALUES_OF_ANSWER, values, count, arena, used, scratch, lengths, digits
+                bodies, at, end, index, IN_RESPONSE, VALUES_OF_ANSWER, values, count, arena, used, scratch, lengths
             )
         elif row["response_media"] == M_TEXT or row["response_media"] == M_XML:
-            count = read_words(bodies, at, end, index, VALUES_OF_ANSWER, values, count, digits)
+            count = read_words(bodies, at, end, index, VALUES_OF_ANSWER, values, count)
     return np.int64(rows.shape[0]), count

@@ -11,7 +11,8 @@ from sensor.core.words import begins_with, words_table
 from sensor.inventory.lexical import TEXT, classify_value
 from sensor.inventory.parameters import SERVED_FROM, SERVED_TO
 from sensor.inventory.personal import body_name_hash, exposed_class
-from sensor.inventory.secrets import API_KEY, HARMLESS, name_hash, secret_by_name, secret_by_value
+from sensor.inventory.secrets import name_hash, secret_by_name, secret_by_value
+from sensor.inventory.sensitive import API_KEY, HARMLESS
 from sensor.inventory.targets import note_value
 from sensor.inventory.values import IN_COOKIE, IN_HEADER, VALUES_OF_FIELDS
 
@@ -27,7 +28,7 @@ def ends_as_key(arena, name, end):
 
 
 @kernel
-def note_named(values, count, row, location, weight, arena, name, name_len, at, end, sent, digits):
+def note_named(values, count, row, location, weight, arena, name, name_len, at, end, sent):
     """Append the value arena[at:end] of a field or cookie; `sent`: its bytes on the wire, of which these may be a part."""
     kind = classify_value(arena, at, end - at) if sent == end - at else np.int64(TEXT)
     slot = name_hash(arena, name, name_len)
@@ -39,7 +40,7 @@ def note_named(values, count, row, location, weight, arena, name, name_len, at, 
     note_value(values, count, row, kind, secret, location, slot, arena, at, end)
     value = values[count]
     if secret == HARMLESS:
-        value["exposed"] = exposed_class(arena, at, end - at, kind, True, body_name_hash(arena, name, name_len), digits)
+        value["exposed"] = exposed_class(arena, at, end - at, kind, True, body_name_hash(arena, name, name_len))
     value["weight"] = weight
     value["name_at"] = name
     value["name_len"] = name_len
@@ -48,7 +49,7 @@ def note_named(values, count, row, location, weight, arena, name, name_len, at, 
 
 
 @kernel
-def read_packed(arena, at, end, row, weight, values, count, limit, digits):
+def read_packed(arena, at, end, row, weight, values, count, limit):
     """The packed fields arena[at:end] of one request: the number of values. What is there twice counts once."""
     first = count
     while at + PACKED_PREFIX < end and count < limit:
@@ -62,7 +63,7 @@ def read_packed(arena, at, end, row, weight, values, count, limit, digits):
             break
         if at > value:
             where = IN_COOKIE if mark & PACKED_COOKIE else IN_HEADER
-            count = note_named(values, count, row, where, weight, arena, name, length, value, at, sent, digits)
+            count = note_named(values, count, row, where, weight, arena, name, length, value, at, sent)
             for k in range(first, count - 1):
                 if values[k]["slot"] == values[count - 1]["slot"] and values[k]["location"] == where:
                     values[count - 1]["weight"] = 0
@@ -70,10 +71,10 @@ def read_packed(arena, at, end, row, weight, values, count, limit, digits):
 
 
 @kernel
-def read_fields(arena, rows, first, values, digits):
+def read_fields(arena, rows, first, values):
     """Values of the header fields and cookies of served rows from rows[first] on, while there is room: (next row, values).
 
-    Only rows that are looked at. values: VALUE[>= VALUES_OF_FIELDS]; digits: int64[MOST_DIGITS].
+    Only rows that are looked at. values: VALUE[>= VALUES_OF_FIELDS].
     """
     count = np.int64(0)
     for index in range(first, rows.shape[0]):
@@ -84,5 +85,5 @@ def read_fields(arena, rows, first, values, digits):
             return np.int64(index), count
         at = np.int64(row["fields_at"])
         end = at + np.int64(row["fields_len"])
-        count = read_packed(arena, at, end, index, row["looked"], values, count, count + VALUES_OF_FIELDS, digits)
+        count = read_packed(arena, at, end, index, row["looked"], values, count, count + VALUES_OF_FIELDS)
     return np.int64(rows.shape[0]), count

@@ -14,7 +14,7 @@ from sensor.core.placeholders import CLASSES
 from sensor.inventory.few_words import LETTERS, WORDS, merge_few, note_few, told_words
 from sensor.inventory.lexical import INT
 from sensor.inventory.loglog import add_hash, estimate
-from sensor.inventory.personal import BY_CHANCE, EXPOSED_CLASSES
+from sensor.inventory.sensitive import BY_CHANCE, SENSITIVE
 from sensor.inventory.values import IN_COOKIE, IN_HEADER, IN_PATH, IN_RESPONSE, LOCATIONS
 
 CAPACITY = 65_536
@@ -45,8 +45,8 @@ PARAMETER = np.dtype([
     ("kinds", "<u4"),       # bits of lexical.CLASSES
     ("low", "<i8"), ("high", "<i8"),  # of INT values
     ("shortest", "<u4"), ("longest", "<u4"),  # bytes
-    ("secret", "u1"),       # class in secrets.SECRET_CLASSES that some value may be, 0 harmless: nothing of it is shown
-    ("exposed", "u1"), ("votes", "<u4"),  # class in personal.EXPOSED_CLASSES that most of its values are, and its majority
+    ("secret", "u1"),       # class in sensitive.SENSITIVE that some value may be, 0 harmless: nothing of it is shown
+    ("exposed", "u1"), ("votes", "<u4"),  # class in sensitive.SENSITIVE that most of its values are, and its majority
     ("showing", "<u4"),     # values of that class
     ("words", "u1"), ("newest", "<u8"),  # few words that it takes, WORDS + 1 for more; `seen` when the last was new
     ("registers", "u1", (REGISTERS,)),  # of the values' hashes
@@ -230,7 +230,7 @@ def sensitive_class(entry: np.void) -> str:
         name = entry["name"][: entry["name_len"]].tobytes().lower()
         if 2 * showing < seen or (showing == 1 and any(word in name for word in OTHER_NUMBERS)):
             return ""
-    return EXPOSED_CLASSES[int(entry["exposed"])]
+    return SENSITIVE[int(entry["exposed"])]
 
 
 def shown_name(name: str) -> str:

@@ -12,16 +12,13 @@ from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN, SEEN, name_hash_
 from sensor.inventory.lexical import SLUG
 from sensor.inventory.operations import copy_procedure, is_grpc, resolve_persisted, write_operation
 from sensor.inventory.profile import profile_row, transactions_meant
+from sensor.inventory.redaction import has_secret_word, is_plain_url, redact_path, redact_query, redact_url, redact_words
 from sensor.inventory.secrets import NAME_LIMIT
 from sensor.inventory.shapes import NO_SHAPE, json_shape, vote
 from sensor.inventory.targets import (
     CLASS_LENGTHS,
     CLASS_TEXTS,
-    is_plain_url,
     read_query,
-    redact_path,
-    redact_query,
-    redact_url,
     write_template,
 )
 from sensor.inventory.values import VALUES_OF_BODY
@@ -102,14 +99,26 @@ def key_secrets(values, first, count, key0, key1):
 
 
 @kernel
-def analyse_rows(
-    table, patterns, rows, first_row, arena, used, scratch, bodies, stack, lengths, digits, key0, key1, values, count
-):
+def redact_texts(arena, row, used):
+    """Replace secrets among the words of what clients write as they like: bytes of the arena in use."""
+    at, end = np.int64(row["user_agent_at"]), np.int64(row["user_agent_at"]) + np.int64(row["user_agent_len"])
+    if has_secret_word(arena, at, end):
+        to = redact_words(arena, at, end, used)
+        row["user_agent_at"], row["user_agent_len"], used = used, to - used, to
+    at, end = np.int64(row["forwarded_for_at"]), np.int64(row["forwarded_for_at"]) + np.int64(row["forwarded_for_len"])
+    if has_secret_word(arena, at, end):
+        to = redact_words(arena, at, end, used)
+        row["forwarded_for_at"], row["forwarded_for_len"], used = used, to - used, to
+    return used
+
+
+@kernel
+def analyse_rows(table, patterns, rows, first_row, arena, used, scratch, bodies, stack, lengths, key0, key1, values, count):
     """Fill in endpoint and template of rows[first_row:], profile them, and replace secrets.
 
     Returns (the row at which it is time to learn, or their number; bytes used; number of values). arena: has room behind
-    `used` for the worst case; scratch: offset behind that, room for one template; bodies: samples; stack, lengths,
-    digits: as json_shape and read_json_values want.
+    `used` for the worst case; scratch: offset behind that, room for one template; bodies: samples; stack and lengths: as
+    json_shape and read_json_values want.
     """
     learned = table.learned
     batch = np.uint32(table.control[1])
@@ -133,7 +142,7 @@ def analyse_rows(
         if key >= 0 and row["auth"] == 0:
             row["auth"] = A_API_KEY
             row["credential"] = siphash(arena, np.int64(values[key]["at"]), np.int64(values[key]["len"]), key0, key1)
-        count, used = read_body_values(bodies, row, index, values, count, arena, used, scratch + length, lengths, digits)
+        count, used = read_body_values(bodies, row, index, values, count, arena, used, scratch + length, lengths)
         key_secrets(values, first, count, key0, key1)
         if row["method_len"] == 0 or row["path_len"] == 0:
             count = first  # a request of which too little was seen belongs to no endpoint
@@ -162,6 +171,7 @@ def analyse_rows(
             if not is_plain_url(arena, referer, referer_end):
                 to = redact_url(arena, referer, referer_end, used)
                 row["referer_at"], row["referer_len"], used = used, to - used, to
+        used = redact_texts(arena, row, used)
     return np.int64(rows.shape[0]), used, count
 
 

@@ -5,12 +5,24 @@ import numpy as np
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.core.wide import padded
-from sensor.inventory.lexical import EMAIL, INT, JWT, luhn_valid
+from sensor.inventory.lexical import INT, luhn_valid
+from sensor.inventory.sensitive import (
+    API_KEY,
+    CARD,
+    CVV,
+    HARMLESS,
+    IBAN,
+    OTP,
+    PASSWORD,
+    SECRET,
+    SENSITIVE,
+    SESSION,
+    SIGNATURE,
+    SSN,
+    TOKEN,
+)
+from sensor.inventory.value_forms import class_by_value
 
-HARMLESS, PASSWORD, TOKEN, API_KEY, SESSION, SECRET, SIGNATURE, OTP, CARD, CVV, IBAN, SSN, JWT_SECRET, EMAIL_SECRET = range(14)
-SECRET_CLASSES = (
-    "", "password", "token", "api_key", "session", "secret", "signature", "otp", "card", "cvv", "iban", "ssn", "jwt", "email",
-)  # fmt: skip
 NAMES = {
     PASSWORD: (
         "password", "passwd", "pwd", "pass", "passphrase", "passcode", "pin", "old_password", "new_password", "pw", "passwort",
@@ -64,14 +76,10 @@ def secret_by_name(hashed):
 
 @kernel
 def secret_by_value(buffer, at, length, lexical):
-    """Class that a value shows whatever it is called: a card number, a JWT, an e-mail address."""
+    """Class that a value of a URL shows whatever it is called; any long number with Luhn's check digit may be a card's."""
     if lexical == INT and luhn_valid(buffer, at, length):
         return np.int64(CARD)
-    if lexical == JWT:
-        return np.int64(JWT_SECRET)
-    if lexical == EMAIL:
-        return np.int64(EMAIL_SECRET)
-    return np.int64(HARMLESS)
+    return class_by_value(buffer, at, length, lexical)
 
 
 def plain_name_hash(name: bytes) -> int:
@@ -107,6 +115,6 @@ for _class, _names in NAMES.items():
             _slot = (_slot + 1) & (SLOTS - 1)
         NAME_HASH[_slot], NAME_CLASS[_slot] = _hash, _class
 
-PLACEHOLDERS = padded(b"".join(f"{{{name}}}".encode().ljust(16, b"\0") for name in SECRET_CLASSES))
-"""`{class}` of each secret class, 16 bytes apart."""
-PLACEHOLDER_LENGTHS = np.array([len(name) + 2 for name in SECRET_CLASSES])
+PLACEHOLDERS = padded(b"".join(f"{{{name}}}".encode().ljust(16, b"\0") for name in SENSITIVE))
+"""`{class}` of each class in sensitive.SENSITIVE, 16 bytes apart."""
+PLACEHOLDER_LENGTHS = np.array([len(name) + 2 for name in SENSITIVE])

@@ -21,23 +21,14 @@ from sensor.inventory.lexical import (
     decimal,
 )
 from sensor.inventory.patterns import NO_TEMPLATE, find_template, is_kept, is_placeholder, split_path
-from sensor.inventory.secrets import (
-    HARMLESS,
-    PLACEHOLDER_LENGTHS,
-    PLACEHOLDERS,
-    SESSION,
-    name_hash,
-    secret_by_name,
-    secret_by_value,
-)
+from sensor.inventory.secrets import name_hash, secret_by_name, secret_by_value
+from sensor.inventory.sensitive import HARMLESS
 from sensor.inventory.values import AMPERSAND, EQUALS, IN_PATH, IN_QUERY, VALUES_OF_PATH, VALUES_OF_QUERY, find_in
 
 TEMPLATE_LIMIT = 512
 SLASH, SEMICOLON, DOT, QUESTION, AT, COLON = 47, 59, 46, 63, 64, 58
 CLASS_TEXTS = padded(b"".join(f"{{{name}}}".encode().ljust(16, b"\0") for name in CLASSES))
 CLASS_LENGTHS = np.array([len(name) + 2 for name in CLASSES])
-PLAIN = np.array([chr(c) not in "?#@;%y0123456789" for c in range(256)])
-"""Bytes of a URL that are no sign of a secret."""
 REST = padded(b"/{rest}")
 
 
@@ -64,6 +55,19 @@ def segment_class(arena, at, end):
         if kind != LITERAL and kind != TEXT:
             return kind, dot
     return np.int64(LITERAL), end
+
+
+@kernel
+def segment_secret(arena, at, end, kind, part):
+    """(class, end of the part that it holds for, class as a secret) of a segment of such a class, secrets among names too."""
+    secret = secret_by_value(arena, at, part - at, kind)
+    if kind == LITERAL and secret == HARMLESS:
+        dot = stem_of(arena, at, end)
+        if dot < end:
+            secret, part = secret_by_value(arena, at, dot - at, kind), dot
+            if secret == HARMLESS:
+                part = end
+    return (np.int64(SLUG) if kind == LITERAL and secret != HARMLESS else kind), part, secret
 
 
 @kernel
@@ -107,12 +111,14 @@ def write_known(arena, to, row, values, count, patterns, known, segments):
         begin, stop = patterns.path[segment, 0], patterns.path[segment, 1]
         matrix = find_in(arena, begin, stop, SEMICOLON)
         secret_seen |= matrix < stop
-        if is_placeholder(patterns, segment) and count - first < VALUES_OF_PATH:
-            kind = classify_value(arena, begin, matrix - begin)
-            secret = secret_by_value(arena, begin, matrix - begin, kind)
-            secret_seen |= secret != HARMLESS
+        if not is_placeholder(patterns, segment):
+            continue
+        kind, part = segment_class(arena, begin, matrix)
+        kind, part, secret = segment_secret(arena, begin, matrix, kind, part)
+        secret_seen |= secret != HARMLESS
+        if count - first < VALUES_OF_PATH:
             kind = SLUG if kind == LITERAL else kind
-            count = note_value(values, count, row, kind, secret, IN_PATH, U(segment), arena, begin, matrix)
+            count = note_value(values, count, row, kind, secret, IN_PATH, U(segment), arena, begin, part)
     return length, count, secret_seen
 
 
@@ -145,6 +151,7 @@ def write_template(arena, at, end, to, row, values, count, learned, host, patter
                 and not is_kept(patterns, host, arena, start, to - start)
             ):
                 kind, part = np.int64(SLUG), matrix
+        kind, part, secret = segment_secret(arena, begin, matrix, kind, part)
         if kind == LITERAL:
             copy(arena, to, arena, begin, matrix - begin)
             to += matrix - begin
@@ -153,7 +160,6 @@ def write_template(arena, at, end, to, row, values, count, learned, host, patter
             to += CLASS_LENGTHS[kind]
             copy(arena, to, arena, part, matrix - part)
             to += matrix - part
-            secret = secret_by_value(arena, begin, part - begin, kind)
             secret_seen |= secret != HARMLESS
             if count - first < VALUES_OF_PATH:
                 count = note_value(values, count, row, kind, secret, IN_PATH, U(segment), arena, begin, part)
@@ -189,113 +195,3 @@ def read_query(arena, at, end, row, values, count):
             secret_seen = secret_by_value(arena, at, stop - at, classify_value(arena, at, stop - at)) != HARMLESS
         at = stop + 1
     return count, secret_seen, key
-
-
-@kernel
-def put_placeholder(arena, to, secret):
-    """Write `{class}`: the offset behind it."""
-    copy(arena, to, PLACEHOLDERS, secret * 16, PLACEHOLDER_LENGTHS[secret])
-    return to + PLACEHOLDER_LENGTHS[secret]
-
-
-@kernel
-def redact_path(arena, at, end, to):
-    """Copy a path without its secrets: the offset behind the copy."""
-    while at < end:
-        if arena[at] == SLASH:
-            arena[to] = SLASH
-            to += 1
-            at += 1
-        stop = find_in(arena, at, end, SLASH)
-        matrix = find_in(arena, at, stop, SEMICOLON)
-        kind, part = segment_class(arena, at, matrix)
-        secret = secret_by_value(arena, at, part - at, kind)
-        if secret != HARMLESS:
-            to = put_placeholder(arena, to, secret)
-            copy(arena, to, arena, part, matrix - part)
-            to += matrix - part
-        else:
-            copy(arena, to, arena, at, matrix - at)
-            to += matrix - at
-        equals = find_in(arena, matrix, stop, EQUALS)
-        if equals < stop:  # a matrix parameter with a value: where servers put session ids
-            arena[to] = SEMICOLON
-            to = put_placeholder(arena, to + 1, SESSION)
-        else:
-            copy(arena, to, arena, matrix, stop - matrix)
-            to += stop - matrix
-        at = stop
-    return to
-
-
-@kernel
-def redact_query(arena, at, end, to):
-    """Copy a query string, values of secrets replaced by their class: the offset behind the copy."""
-    while at < end:
-        stop = find_in(arena, at, end, AMPERSAND)
-        equals = find_in(arena, at, stop, EQUALS)
-        secret = np.int64(HARMLESS)
-        value = min(equals + 1, stop)
-        if equals < stop:
-            secret = secret_by_name(name_hash(arena, at, equals - at))
-        if secret == HARMLESS:
-            begin = value if equals < stop else at
-            secret = secret_by_value(arena, begin, stop - begin, classify_value(arena, begin, stop - begin))
-            value = begin
-        if secret != HARMLESS and stop > value:
-            copy(arena, to, arena, at, value - at)
-            to = put_placeholder(arena, to + value - at, secret)
-        else:
-            copy(arena, to, arena, at, stop - at)
-            to += stop - at
-        if stop < end:
-            arena[to] = AMPERSAND
-            to += 1
-        at = stop + 1
-    return to
-
-
-@kernel
-def is_plain_url(arena, at, end):
-    """Whether a URL has nothing in which a secret could stand: no query, fragment, user information, matrix or encoded
-    part, no run of 12 digits, and no `ey`, with which every JWT begins."""
-    run = 0
-    for k in range(at, end):
-        byte = arena[k]
-        if PLAIN[byte]:
-            run = 0
-        elif 48 <= byte <= 57:
-            run += 1
-            if run == 12:
-                return False
-        elif byte == 121:
-            run = 0
-            if k > at and arena[k - 1] == 101:
-                return False
-        else:
-            return False
-    return True
-
-
-@kernel
-def redact_url(arena, at, end, to):
-    """Copy a referring URL without secrets: user information goes, path and query as above, the fragment goes too."""
-    end = find_in(arena, at, end, 35)
-    question = find_in(arena, at, end, QUESTION)
-    colon = find_in(arena, at, question, COLON)
-    path = at
-    if colon + 2 < question and arena[colon + 1] == SLASH and arena[colon + 2] == SLASH:
-        path = find_in(arena, colon + 3, question, SLASH)
-        mark = path - 1
-        while mark > colon + 2 and arena[mark] != AT:
-            mark -= 1
-        host = mark + 1 if mark > colon + 2 else colon + 3
-        copy(arena, to, arena, at, colon + 3 - at)
-        to += colon + 3 - at
-        copy(arena, to, arena, host, path - host)
-        to += path - host
-    to = redact_path(arena, path, question, to)
-    if question < end:
-        arena[to] = QUESTION
-        to = redact_query(arena, question + 1, end, to + 1)
-    return to

@@ -7,8 +7,8 @@ from sensor.core.jit import kernel
 VALUE = np.dtype([
     ("row", "<u4"),       # row of the batch
     ("kind", "u1"),       # class in lexical.CLASSES
-    ("secret", "u1"),     # class in secrets.SECRET_CLASSES that it may be: it is not to be shown
-    ("exposed", "u1"),    # class in personal.EXPOSED_CLASSES that it is taken for
+    ("secret", "u1"),     # class in sensitive.SENSITIVE that it may be: it is not to be shown
+    ("exposed", "u1"),    # class in sensitive.SENSITIVE that it is taken for
     ("location", "u1"),   # IN_PATH, IN_QUERY, IN_BODY, IN_RESPONSE, IN_HEADER, IN_COOKIE
     ("weight", "u1"),     # requests for which it stands, where only some are looked at
     ("slot", "<u8"),      # what parameter: number of the path's segment, or hash of the name or key path
