@@ -4,7 +4,7 @@ import numpy as np
 
 from detectors.attempts_state import FAILURE, SUCCESS
 from detectors.owners import identity
-from detectors.trials import start_trial
+from detectors.trials import outcomes, start_trial
 from detectors.ways import way_of
 from sensor.core.bits import address_hash, distinct_bits
 from sensor.core.bundle import Bundle
@@ -21,17 +21,23 @@ of eight visits seven, which of a step that half of the clients take happens onc
 KEPT = 2 * 3_600_000_000_000
 """ns of silence after which nobody remembers what somebody did before."""
 HOUR = 3_600_000_000_000
+EXCUSED = 3
+"""Tries of a person whose card is declined; who goes on after so many is counted again."""
 PUT_POST_PATCH = 80  # `P`
 F_PAYMENT = FLOW["payment"]
 PROGRAMS = np.zeros(len(AUTH), np.uint8)
 PROGRAMS[[AUTH["api_key"], AUTH["basic"], AUTH["aws"], AUTH["digest"]]] = 1
 """Credentials of programs, which have no steps to take."""
 
+DECLINED = outcomes((400, 402, 403, 422)) == FAILURE
+
 VISITOR = np.dtype([
-    ("key", "<u8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("steps", "<u8"), ("taught", "<u8"), ("refused", "u1"),
+    ("key", "<u8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("steps", "<u8"), ("taught", "<u8"), ("spare", "<u4"),
+    ("refused", "u1"), ("excused", "u1"),
 ])  # fmt: skip
 """Somebody at a host, by address or by who he says he is. steps: bits of endpoints that served him since he paid last;
-taught: the same of those whose usual steps he had a part in; refused: a payment was, since then."""
+taught: the same of those whose usual steps he had a part in; spare: requests that are of no visit yet, where several
+share an address; refused: a payment was, since then; excused: how often a payment was no trial for that."""
 GOAL = np.dtype([("generation", "<u4"), ("since", "<i8"), ("kinds", "<u8"), ("visits", "<f8"), ("having", "<f8", (64,))])
 """An endpoint where something is paid: visits of the last hours, older ones counting less, and those with each step before;
 kinds: bits of hashes of the orders of header fields that came without any step within the hour."""
@@ -60,7 +66,9 @@ def visitor_of(visitors, who, host, ts):
         visitor["raised_ts"] = 0
         visitor["steps"] = 0
         visitor["taught"] = 0
+        visitor["spare"] = 0
         visitor["refused"] = 0
+        visitor["excused"] = 0
         visitor["last_ts"] = ts
     visitor["last_ts"] = max(visitor["last_ts"], ts)
     return visitor
@@ -110,6 +118,42 @@ def teach(goal, steps, fingerprint):
 
 
 @kernel
+def is_program(row):
+    """Whether a request is a program's, which has no steps to take: it bears a program's credential and no session. A key
+    beside the cookie of a basket is but a line that anybody can write."""
+    return PROGRAMS[row["auth"]] != 0 and row["session"] == U(0)
+
+
+@kernel
+def is_declined(row):
+    """Whether a payment was refused as cards are, which another detector counts (detectors/card_testing.py)."""
+    return row["refused"] == REFUSED or DECLINED[min(np.int64(row["status"]), DECLINED.shape[0] - 1)] != 0
+
+
+@kernel
+def takes_again(address, person):
+    """Whether this payment is the next try of somebody whose card was declined: EXCUSED times at the most."""
+    again = address["refused"] != 0 or person["refused"] != 0
+    address["refused"] = 0
+    person["refused"] = 0
+    if again and max(address["excused"], person["excused"]) < EXCUSED:
+        address["excused"] += np.uint8(1)
+        person["excused"] = max(person["excused"], address["excused"])
+        return True
+    return False
+
+
+@kernel
+def end_visit(address, person, bit, visit):
+    """Somebody paid. Of an address the steps stay while its requests are more than this visit's: they are those of others."""
+    address["spare"] -= min(address["spare"], np.uint32(visit))
+    if address["spare"] == 0:
+        address["steps"] = bit
+    if person["key"] != address["key"]:
+        person["steps"] = bit
+
+
+@kernel
 def trials_of_steps(state, rows, arena, endpoints, trials):
     """What was paid, to trials[:]: their number. Outcome: FAILURE without half of the steps that are usual there."""
     count = 0
@@ -118,7 +162,7 @@ def trials_of_steps(state, rows, arena, endpoints, trials):
         served = 200 <= row["status"] < 400 and row["refused"] != REFUSED
         writes = row["method_len"] > 0 and arena[np.int64(row["method_at"])] == PUT_POST_PATCH
         pays = row["flow"] == F_PAYMENT and writes
-        if row["endpoint"] == 0 or not (served or pays) or PROGRAMS[row["auth"]]:
+        if row["endpoint"] == 0 or not (served or pays) or is_program(row):
             continue
         host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
         address = visitor_of(state.visitors, address_hash(row), host, row["ts"])
@@ -127,18 +171,16 @@ def trials_of_steps(state, rows, arena, endpoints, trials):
         bit = U(1) << (mix(U(row["endpoint"])) & U(63))
         steps = address["steps"] | person["steps"]
         if not pays:
+            address["spare"] += np.uint32(1)
             address["steps"] |= bit
             person["steps"] |= bit
             continue
         if not served:
-            address["refused"] = 1
-            person["refused"] = 1
+            if is_declined(row):
+                address["refused"] = 1
+                person["refused"] = 1
             continue
-        tries = (
-            address["refused"] or person["refused"]
-        )  # cards, which another detector counts; or a person whose card was refused
-        address["refused"] = 0
-        person["refused"] = 0
+        tries = takes_again(address, person)
         goal = state.goals[row["endpoint"]]
         pass_time(goal, endpoints[row["endpoint"]]["generation"], row["ts"])
         usual = usual_steps(goal)
@@ -150,6 +192,5 @@ def trials_of_steps(state, rows, arena, endpoints, trials):
         if not (address["taught"] & bit) and not (usual != U(0) and skips):
             address["taught"] |= bit
             teach(goal, steps, row["fingerprint"])
-        address["steps"] = bit
-        person["steps"] = bit
+        end_visit(address, person, bit, max(distinct_bits(usual), 1))
     return count

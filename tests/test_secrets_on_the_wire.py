@@ -27,6 +27,8 @@ SECRETS = {
     "token": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
     "dni": "12345678Z",
     "resident": "11010519491231002X",
+    "encoded_phone": "%2b4915123456780",
+    "encoded_email": "john.doe%40example.org",
 }
 HARMLESS = {
     "order": "1000200030004",

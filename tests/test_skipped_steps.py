@@ -56,7 +56,7 @@ def test_who_pays_without_the_steps_is_one_alert(count):
     [
         [],
         direct(12, status=402),  # refused: no payment
-        [row | {"status": 402 if k % 24 < 12 else 201} for k, row in enumerate(direct(12))],  # cards are tried
+        [row | {"status": 402 if k % 24 < 12 else 201} for k, row in enumerate(direct(12, times=6))],  # cards are tried
         direct(12, auth="api_key", credential=5),  # a partner's program
         direct(12, times=6, at=START),  # nothing is known yet
         [row for k in range(20) for row in buyer("198.51.100.1", START + (20 + k) * MINUTE)],  # an office buys all day
@@ -68,6 +68,32 @@ def test_who_pays_without_the_steps_is_one_alert(count):
     ids=["nobody", "refused", "cards", "program", "unknown", "office", "most steps", "few"],
 )
 def test_what_skips_nothing(rows):
+    assert found(people(), rows) == []
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [
+            row | {"session": 7 + k % 12}
+            for k, row in enumerate(direct(12, times=12, auth="api_key", credential=5, fingerprint=9))
+        ],
+        [row | {"status": 404 if k % 24 < 12 else 201} for k, row in enumerate(direct(12, times=24, fingerprint=9))],
+        [row | {"status": 402 if k % 24 < 12 else 201} for k, row in enumerate(direct(12, times=24, fingerprint=9))],
+    ],
+    ids=["a key that nobody asked for", "payments that fail", "cards again and again"],
+)
+def test_what_hides_nothing(rows):
+    (alert,) = found(people(), rows)
+    assert alert.actors == 12
+
+
+def test_people_behind_one_address_who_pay_one_after_the_other():
+    """Twenty of them look around at the same time, without sessions; then they pay in turn."""
+    rows = []
+    for k in range(20):
+        visit = buyer("198.51.100.1", START + 40 * MINUTE + k * SECOND)
+        rows += [*visit[:-1], visit[-1] | {"ts": START + 45 * MINUTE + k * 10 * SECOND}]
     assert found(people(), rows) == []
 
 

@@ -33,7 +33,7 @@ PREFIX_MASK = np.array([word(b"\xff" * len(prefix)) for _, prefix in _PREFIXES],
 PREFIX_CLASS = np.array([code for code, _ in _PREFIXES], np.uint8)
 BEGIN_KEY = word(b"-----BEG")
 PRIVATE = padded(b"PRIVATE KEY")
-SPACE, DASH, DOT = 32, 45, 46
+SPACE, DASH, DOT, PERCENT, DIGIT_2, LETTER_B, CASE = 32, 45, 46, 37, 50, 98, 32
 DNI_LETTERS = np.frombuffer(b"TRWAGMYFPDXBNJZSQVHLCKE", np.uint8)
 CN_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
 CN_DIGITS = np.frombuffer(b"10X98765432", np.uint8)
@@ -197,13 +197,24 @@ def class_by_prefix(text, at, length):
 
 
 @kernel
+def is_encoded_phone(text, at, length):
+    """A telephone number as URLs bear it: `+` as %2B, then 8 to 15 digits (E.164)."""
+    if not 11 <= length <= 18 or text[at] != PERCENT or text[at + 1] != DIGIT_2 or text[at + 2] | CASE != LETTER_B:
+        return False
+    for k in range(3, length):
+        if not KIND[text[at + k]] & DIGIT:
+            return False
+    return True
+
+
+@kernel
 def class_by_value(text, at, length, lexical):
     """What a value shows whatever it is called. lexical: its class in lexical.CLASSES."""
     if lexical == JWT:
         return np.int64(JWT_SECRET)
     if lexical == EMAIL:
         return np.int64(EMAIL_SECRET)
-    if lexical == PHONE:
+    if lexical == PHONE or is_encoded_phone(text, at, length):
         return np.int64(TELEPHONE)
     if length < 9 or lexical == NUMBER:
         return np.int64(HARMLESS)
