@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 FOLDER = pathlib.Path(__file__).parent / "schema"
 _PIECES = re.compile(r"'(?:\\.|[^'\\])*'|--[^\n]*|[^;'-]+|[;-]|'", re.DOTALL)
 _VIEW = re.compile(
-    r"CREATE MATERIALIZED VIEW IF NOT EXISTS \w+ /\*ON CLUSTER\*/ TO (?P<table>\w+)/\*_local\*/ AS\n(?P<query>SELECT.+)",
+    r"CREATE MATERIALIZED VIEW IF NOT EXISTS \w+ /\*ON CLUSTER\*/ TO (?P<table>\w+)/\*_local\*/ AS\n"
+    r"(?P<query>SELECT.+?)(\nCOMMENT '[^']*')?$",
     re.DOTALL,
 )
 _HISTORY = """CREATE TABLE IF NOT EXISTS schema_migrations /*ON CLUSTER*/

@@ -54,7 +54,8 @@ SELECT
     quantilesTDigestStateIf(0.5, 0.95, 0.99)(assumeNotNull(t.latency_us), t.latency_us IS NOT NULL) AS latency_us,
     max(t.inserted_at) AS inserted_at
 FROM transactions/*_local*/ AS t
-GROUP BY minute, sensor, host, method, endpoint;
+GROUP BY minute, sensor, host, method, endpoint
+COMMENT 'Adds to endpoint_minutes with every insert of transactions';
 
 CREATE VIEW IF NOT EXISTS endpoint_activity /*ON CLUSTER*/ AS
 WITH quantilesTDigestMerge(0.5, 0.95, 0.99)(m.latency_us) AS latencies
@@ -85,3 +86,63 @@ COMMENT 'What was asked of each endpoint by the minute, over all sensors: counts
 -- A block of the writer is a part of one file (17 MB before compression): with a file for each column, half of the time of an
 -- insert went to opening and filling them. What merges make of such parts has a file for each column again.
 ALTER TABLE transactions/*_local*/ /*ON CLUSTER*/ MODIFY SETTING min_bytes_for_wide_part = 67108864;
+
+-- What log-ins tell of attacks (Herley and Schechter 2019): with s of an hour's share of successes and s0 that of the least attacked
+-- hour, 1 - s / s0 of the attempts are attack.
+CREATE VIEW IF NOT EXISTS attack_share /*ON CLUSTER*/ AS
+SELECT
+    host,
+    endpoint,
+    hour,
+    attempts,
+    success,
+    1 - success / max(success) OVER (PARTITION BY host, endpoint) AS attack_share
+FROM
+(
+    SELECT
+        m.host AS host,
+        m.endpoint AS endpoint,
+        toStartOfHour(m.minute) AS hour,
+        sum(m.transactions) - sum(m.unanswered) AS attempts,
+        1 - (sum(m.status_4xx) + sum(m.status_5xx) + sum(m.refused)) / attempts AS success
+    FROM endpoint_minutes AS m
+    WHERE m.method = 'POST'
+    GROUP BY host, endpoint, hour
+    HAVING attempts >= 10
+)
+COMMENT 'Share of attack among the POST requests of an endpoint by the hour, of hours with 10 at least; of use for log-ins';
+
+-- A key is required where every run that saw such bodies says so: a run in which it never came has no row for it.
+CREATE OR REPLACE VIEW schema_fields /*ON CLUSTER*/ AS
+SELECT
+    f.host AS host,
+    f.method AS method,
+    f.endpoint AS endpoint,
+    f.side AS side,
+    f.status AS status,
+    f.path AS path,
+    f.type AS type,
+    min(f.integers) AS integers,
+    toUInt8(min(f.required) AND (count() = any(r.runs) OR f.path LIKE '%.%' OR f.path LIKE '%[%')) AS required,
+    sum(f.bodies) AS bodies,
+    greatest(any(r.total), sum(f.total)) AS total,
+    sum(f.partial) AS partial,
+    min(f.first_seen) AS first_seen,
+    max(f.last_seen) AS last_seen
+FROM schema_field_versions AS f FINAL
+LEFT JOIN
+(
+    SELECT host, method, endpoint, side, status, count() AS runs, sum(looked_at) AS total
+    FROM
+    (
+        SELECT host, method, endpoint, side, status, max(s.total) AS looked_at
+        FROM schema_field_versions AS s FINAL
+        WHERE s.path = ''
+        GROUP BY host, method, endpoint, side, status, s.sensor, s.source
+    )
+    GROUP BY host, method, endpoint, side, status
+) AS r ON r.host = f.host AND r.method = f.method AND r.endpoint = f.endpoint AND r.side = f.side AND r.status = f.status
+GROUP BY f.host, f.method, f.endpoint, f.side, f.status, f.path, f.type
+COMMENT 'Keys of JSON bodies over all runs; a key is required where every run that saw such bodies says so';
+
+ALTER TABLE schema_migrations /*ON CLUSTER*/ COMMENT COLUMN IF EXISTS applied_at 'when it was applied';
