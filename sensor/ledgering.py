@@ -18,7 +18,10 @@ GROWN = 2
 """An alert that goes on is written again once it has so many times the transactions that it had."""
 LASTING = ("detector", "owasp", "host", "method", "endpoint")
 """Of an alert: what stays as it was while it grows."""
-TOLD = (*LASTING, "severity", "actor", "actors", "sources", "explanation", "threshold", "first_seen", "last_seen", "raised_at")
+TOLD = (
+    *LASTING, "severity", "confidence", "actor", "actors", "sources", "explanation", "threshold", "first_seen", "last_seen",
+    "raised_at",
+)  # fmt: skip
 """Of an alert: what must be the same in the store where as many transactions are told."""
 TIMES = ("first_seen", "last_seen", "raised_at", "ts")
 

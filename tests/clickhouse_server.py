@@ -109,12 +109,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server:
     """The server as a process of its own, for tests. It keeps its port and its data when it is killed and started again."""
 
-    def __init__(self, folder: pathlib.Path, *prefix: str, script: str = __file__):
-        self.folder, self.port, self.prefix, self.script = folder, 0, prefix, script
+    def __init__(self, folder: pathlib.Path, *prefix: str, script: str = __file__, grants: tuple[str, ...] = ()):
+        self.folder, self.port, self.prefix, self.script, self.grants = folder, 0, prefix, script, grants
         self.start()
 
     def start(self):
-        command = [*self.prefix, sys.executable, self.script, str(self.folder), "--port", str(self.port)]
+        command = [
+            *self.prefix,
+            sys.executable,
+            self.script,
+            str(self.folder),
+            "--port",
+            str(self.port),
+            *(f"--grant={one}" for one in self.grants),
+        ]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 
@@ -136,12 +144,30 @@ class Server:
         return [json.loads(line) for line in urllib.request.urlopen(asked).read().splitlines()]
 
 
+def restricted(folder: pathlib.Path, grants: list[str]) -> str:
+    """A configuration beside the folder, whose only user may do this much."""
+    users = folder.with_suffix(".users.xml")
+    # The embedded engine says USE before each query, also of the database that there always is.
+    queries = "".join(f"<query>{one}</query>" for one in ("GRANT SHOW DATABASES ON default.*", *grants))
+    users.write_text(
+        "<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users><default><password/><networks><ip>::/0</ip>"
+        f"</networks><profile>default</profile><quota>default</quota><grants>{queries}</grants></default></users></clickhouse>"
+    )
+    config = folder.with_suffix(".xml")
+    config.write_text(f"<clickhouse><users_config>{users}</users_config></clickhouse>")
+    return str(config)
+
+
 def main(handler: type[Handler] = Handler, options: dict[str, str] | None = None):
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--grant", action="append", default=[], help="what the user may do; everything where none is given")
     given = parser.parse_args()
-    handler.engine = get_client(interface="chdb", path=given.folder, chdb_options={"session_timezone": "UTC"} | (options or {}))
+    chosen = {"session_timezone": "UTC"} | (options or {})
+    if given.grant:
+        chosen["config-file"] = restricted(pathlib.Path(given.folder), given.grant)
+    handler.engine = get_client(interface="chdb", path=given.folder, chdb_options=chosen)
     threading.Thread(target=lambda: os._exit(len(sys.stdin.read())), daemon=True).start()  # it ends with the tests
     server = http.server.ThreadingHTTPServer(("127.0.0.1", given.port), handler)
     print(server.server_address[1], flush=True)

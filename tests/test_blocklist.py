@@ -2,10 +2,12 @@
 
 import csv
 import datetime
+import importlib
 import io
 import ipaddress
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +20,7 @@ from click.testing import CliRunner
 from sensor.cli import main
 from sensor.following import run
 from sensor.outputs.blocklist.forms import FORMATS
-from sensor.outputs.blocklist.rules import Entry, decide
+from sensor.outputs.blocklist.rules import ONLY_REFUSING, Entry, Feed, decide, within
 
 NOW = datetime.datetime(2026, 3, 3, 12, tzinfo=datetime.UTC)
 
@@ -36,7 +38,12 @@ def decided(*alerts, radius=None, own=(), allowed=(), hours=24.0, least=0.5, mos
 def test_an_entry_says_until_when_how_sure_and_why():
     (entry,) = decided(alert("198.51.100.7")).entries
     until = datetime.datetime(2026, 3, 4, 11, tzinfo=datetime.UTC)
-    assert entry == Entry("198.51.100.7", "block", until, 0.95, "scanning", "a" * 16, 0)
+    raised = datetime.datetime(2026, 3, 3, 11, tzinfo=datetime.UTC)
+    assert entry == Entry("198.51.100.7", "block", until, 0.95, "scanning", "a" * 16, 0, raised)
+    because = f"scanning {'a' * 16}: block until 2026-03-04T11:00:00Z, confidence 0.95, radius 0"
+    assert entry.because == because
+    for form in ("nftables", "nginx", "haproxy", "haproxy-acl", "envoy", "crowdsec", "stix"):
+        assert because in FORMATS[form]([entry], NOW), form
 
 
 @pytest.mark.parametrize(
@@ -94,6 +101,41 @@ MANY = [
 ]
 
 
+REFUSED = within(Feed(MANY, []), "envoy").entries
+
+
+@pytest.mark.parametrize("form", ONLY_REFUSING)
+def test_what_a_format_cannot_say_is_listed(form):
+    feed = within(Feed(MANY, [("192.0.2.1", "is private or local")]), form)
+    assert [entry.action for entry in feed.entries] == ["block"] * 2 and len(feed.left_out) == 3
+    assert sum("slowed down" in why for _, why in feed.left_out) == 2
+    assert within(Feed(MANY, []), "nginx") == Feed(MANY, [])
+
+
+@pytest.mark.filterwarnings("ignore")  # of the packages' own
+def test_published_readers_take_them():
+    """Envoy's own message types; the validator of OASIS for STIX."""
+    rbac = importlib.import_module("envoy_data_plane.envoy.extensions.filters.http.rbac.v3").Rbac
+    for entries in (REFUSED, []):
+        typed = json.loads(FORMATS["envoy"](entries, NOW))["typed_config"]
+        read = rbac.from_dict({"rules": typed["rules"]})
+        named = [
+            one.remote_ip.address_prefix
+            for policy in read.rules.policies.values()
+            for one in policy.principals
+            if one.remote_ip
+        ]
+        assert named == [entry.address for entry in entries]
+    stix = importlib.import_module("stix2validator")
+    found = stix.validate_string(FORMATS["stix"](MANY, NOW), stix.ValidationOptions(version="2.1"))
+    assert found.is_valid, [str(error) for error in found.errors]
+    later = FORMATS["stix"](MANY, NOW + datetime.timedelta(hours=1))
+    created = [
+        [(one["id"], one["created"]) for one in json.loads(text)["objects"]] for text in (FORMATS["stix"](MANY, NOW), later)
+    ]
+    assert created[0] == created[1]
+
+
 def test_formats_say_the_same():
     rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](MANY, NOW))))
     assert [row["address"] for row in rows] == [entry.address for entry in MANY]
@@ -103,13 +145,12 @@ def test_formats_say_the_same():
     assert {(one["value"], one["type"], one["duration"]) for one in decisions} == {
         (entry.address, "ban" if entry.action == "block" else "throttle", "18000s") for entry in MANY
     }
-    sets = [json.loads(line) for line in FORMATS["aws-waf"](MANY, NOW).splitlines()]
-    assert [one["Addresses"] for one in sets] == [["198.51.100.2/32"], ["2001:db8::2/128"]]
-    envoy = json.loads(FORMATS["envoy"](MANY, NOW))["typed_config"]["rules"]["policies"]["tapwatch"]
-    assert [(one["remote_ip"]["address_prefix"], one["remote_ip"]["prefix_len"]) for one in envoy["principals"]] == [
-        ("198.51.100.2", 32), ("2001:db8::2", 128),
-    ]  # fmt: skip
-    assert FORMATS["haproxy-acl"](MANY, NOW) == "198.51.100.2\n2001:db8::2\n"
+    for form, address in (("aws-waf", "198.51.100.2/32"), ("aws-waf-v6", "2001:db8::2/128")):
+        ip_set = json.loads(FORMATS[form](REFUSED, NOW))
+        assert ip_set["Addresses"] == [address]
+        assert re.fullmatch(r"[\w+=:#@/\-,.][\w+=:#@/\-,.\s]{0,254}[\w+=:#@/\-,.]", ip_set["Description"])  # AWS's own pattern
+    lines = FORMATS["haproxy-acl"](REFUSED, NOW).splitlines()
+    assert [line for line in lines if not line.startswith("#")] == ["198.51.100.2", "2001:db8::2"]
     bundle = json.loads(FORMATS["stix"](MANY, NOW))
     assert len({one["id"] for one in bundle["objects"]}) == len(MANY) and bundle["type"] == "bundle"
     assert all(one["valid_from"] < one["valid_until"] for one in bundle["objects"])

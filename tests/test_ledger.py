@@ -222,7 +222,7 @@ def alert(number, transactions, **more):
     return {
         "alert_id": f"{number:016x}", "sensor": "tapwatch", "detector": "d", "owasp": "o", "host": "h", "method": "GET", "endpoint": "/",
         "severity": "high", "actor": "a", "actors": 1, "sources": ["192.0.2.1"], "explanation": "e", "threshold": 1.0, "transactions": transactions,
-        "first_seen": 0, "last_seen": 0, "raised_at": 0,
+        "first_seen": 0, "last_seen": 0, "raised_at": 0, "confidence": 0.75,
     } | more  # fmt: skip
 
 
@@ -253,6 +253,7 @@ def test_a_store_that_says_otherwise_is_told(tmp_path):
     assert told(alert(1, 10, sources=[]), alert(2, 10), alert(3, 10)) == [
         "Alert 0000000000000001 has another sources in the store than in the ledger."
     ]
+    assert "another confidence" in told(alert(1, 10, confidence=0.1), alert(2, 10), alert(3, 10))[0]
     assert "fewer" in told(alert(1, 9), alert(2, 10), alert(3, 10))[0]
     assert "another endpoint" in told(alert(1, 50, endpoint="/x"), alert(2, 10), alert(3, 10))[0]
     assert told(alert(1, 10), alert(2, 10), alert(3, 10), alert(9, 1, sensor="another")) == []

@@ -148,7 +148,7 @@ def export_tests(
     default="csv",
     show_default=True,
     metavar="NAME",
-    help="csv, json, nftables, nginx (map), haproxy (map), haproxy-acl, envoy, aws-waf, crowdsec or stix (2.1).",
+    help="csv, json, nftables, nginx (map), haproxy (map), haproxy-acl, envoy, aws-waf, aws-waf-v6, crowdsec or stix (2.1).",
 )
 @click.option(
     "--hours",
@@ -204,13 +204,13 @@ def export_blocklist(
     """
     from sensor.following import follow_feed
     from sensor.outputs.blocklist.forms import FORMATS
-    from sensor.outputs.blocklist.rules import Feed, decide
+    from sensor.outputs.blocklist.rules import ONLY_REFUSING, Feed, decide, within
     from sensor.store import open_store, queries
 
     _check_format(form, FORMATS)
     if (follow and not output) or (then and not follow):
         raise click.UsageError("--follow wants a file to write (-o FILE), and --then goes with --follow.")
-    if block_as != "block" and form in ("envoy", "haproxy-acl", "aws-waf"):
+    if block_as != "block" and form in ONLY_REFUSING:
         raise click.UsageError(f"{form} can only refuse; --block-as goes with the formats that tell the action.")
     try:
         allowed = [ipaddress.ip_network(text, strict=False) for text in allow]
@@ -222,7 +222,7 @@ def export_blocklist(
             alerts = queries.alerts(store, detector=detector)
             now = queries.newest(store)
             radius, own = queries.others_behind(store, alerts), queries.servers(store)
-        found = decide(alerts, radius, own, allowed, now, hours, min_confidence, max_radius, block_as)
+        found = within(decide(alerts, radius, own, allowed, now, hours, min_confidence, max_radius, block_as), form)
         return found, FORMATS[form](found.entries, now)
 
     if follow and output:

@@ -24,6 +24,18 @@ def print_schema(cluster: str | None, store_dsn: str | None, config_path: str | 
     click.echo(schema_text(parse(dsn).database if dsn else DATABASE, cluster), nl=False)
 
 
+@schema.command("roles")
+@_cluster
+@common
+def print_roles(cluster: str | None, store_dsn: str | None, config_path: str | None) -> None:
+    """Print roles with the least that sensors, analysts and dashboards need on a ClickHouse server, as SQL."""
+    from sensor.store.dsn import DATABASE, parse
+    from sensor.store.migrations import roles_text
+
+    dsn = store_dsn_of(store_dsn, config_path)
+    click.echo(roles_text(parse(dsn).database if dsn else DATABASE, cluster), nl=False)
+
+
 @schema.command("apply")
 @_cluster
 @common

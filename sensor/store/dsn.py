@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -11,6 +12,12 @@ DATABASE = "tapwatch"
 FORMS = "chdb:///absolute/directory, chdb://:memory:, clickhouse://user:password@host:8123/database or http(s)://…"
 _HTTP_PORT, _HTTPS_PORT = 8123, 8443
 _NATIVE_PORTS = (9000, 9440)
+OPTIONS_OF_DRIVER = ("verify", "ca_cert", "client_cert", "client_cert_key", "http_proxy", "https_proxy")
+TIMES = {"connect_timeout": "connect_timeout", "timeout": "send_receive_timeout"}
+"""In seconds."""
+OPTIONS = (*OPTIONS_OF_DRIVER, *TIMES, "secure", "password_file")
+"""Parameters of a server's DSN. What stands in `ps` for all to see is better left to password_file, or to the environment:
+TAPWATCH_STORE_PASSWORD, TAPWATCH_STORE_PASSWORD_FILE."""
 
 
 class Target(NamedTuple):
@@ -57,6 +64,26 @@ def _embedded(rest: str) -> Target:
     return Target(f"chdb://{path}", path, DATABASE, {})
 
 
+def _seconds(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,5}", text):
+        raise StoreError(f"A timeout of the store must be a number of seconds, not {text!r}.")
+    return int(text)
+
+
+def _password(given: str | None, file: str | None) -> str:
+    """The password of the DSN, of a file, or of the environment."""
+    if given:
+        return unquote(given)
+    file = file or os.environ.get("TAPWATCH_STORE_PASSWORD_FILE")
+    if not file:
+        return os.environ.get("TAPWATCH_STORE_PASSWORD", "")
+    try:
+        return pathlib.Path(file).read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise StoreError(f"The password file {file} cannot be read: {reason}.") from None
+
+
 def _server(dsn: str, scheme: str) -> Target:
     try:
         parts = urlsplit(dsn)
@@ -64,6 +91,9 @@ def _server(dsn: str, scheme: str) -> Target:
     except ValueError:
         raise StoreError(f"The host or port of the store is not understood; use {FORMS}.") from None
     options = dict(parse_qsl(parts.query))
+    for name in options:
+        if name not in OPTIONS:
+            raise StoreError(f"A store has no parameter {name!r}; there are: {', '.join(OPTIONS)}.")
     secure = scheme in ("https", "clickhouses") or port in (443, _HTTPS_PORT) or options.pop("secure", "") in ("1", "true")
     if port in _NATIVE_PORTS:
         usual = _HTTPS_PORT if secure else _HTTP_PORT
@@ -73,11 +103,12 @@ def _server(dsn: str, scheme: str) -> Target:
     port = port or (_HTTPS_PORT if secure else _HTTP_PORT)
     database = unquote(parts.path.strip("/")) or DATABASE
     arguments: dict[str, Any] = {
-        **{key: value for key, value in options.items() if key in ("verify", "ca_cert", "client_cert", "client_cert_key")},
+        **{key: value for key, value in options.items() if key in OPTIONS_OF_DRIVER},
+        **{key: _seconds(options[name]) for name, key in TIMES.items() if name in options},
         "host": parts.hostname,
         "port": port,
         "interface": "https" if secure else "http",
         "username": unquote(parts.username or "default"),
-        "password": unquote(parts.password or ""),
+        "password": _password(parts.password, options.get("password_file")),
     }
     return Target(f"{scheme}://{parts.hostname}:{port}/{database}", None, database, arguments)

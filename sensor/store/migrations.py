@@ -71,11 +71,20 @@ def schema_text(database: str = "tapwatch", cluster: str | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
+def roles_text(database: str = "tapwatch", cluster: str | None = None) -> str:
+    """SQL that makes the roles of `tapwatch schema roles`."""
+    text = localise((FOLDER.parent / "roles.sql").read_text("utf-8"), cluster)
+    return re.sub(r"\btapwatch\.", f"`{database}`.", text)
+
+
 def migrate(store: "Store", cluster: str | None = None) -> list[str]:
     """Create the database and apply what is missing; the names of the files applied.
 
-    Raises StoreError when the database is newer than this program or its history was edited.
+    Nothing is run where nothing is missing: a sensor needs no right to create tables then. Raises StoreError when the database
+    is newer than this program or its history was edited.
     """
+    if _is_current(store):
+        return []
     store.command(localise(f"CREATE DATABASE IF NOT EXISTS `{store.database}` /*ON CLUSTER*/", cluster), use_database=False)
     known = cluster_of(store)
     if cluster is not None and known is None:
@@ -104,6 +113,21 @@ def migrate(store: "Store", cluster: str | None = None) -> list[str]:
         )
         done.append(migration.name)
     return done
+
+
+def _is_current(store: "Store") -> bool:
+    """Whether a database is there whose schema is that of this program."""
+    there = "SELECT 1 FROM system.tables WHERE database = {db:String} AND name = 'schema_migrations'"
+    try:
+        if not store.rows(there, {"db": store.database}):
+            return False
+    except StoreError as error:
+        if str(error) == EMPTY.format(store.name):
+            return False
+        raise
+    applied = _applied(store)
+    _check_history(applied, store.name)
+    return {migration.version for migration in migrations()} <= set(applied)
 
 
 def counted_before(statement: str, cluster: str | None) -> list[str]:

@@ -153,10 +153,8 @@ class Store:
         if self._target.path is not None:
             options = self._options | ({"mode": mode} if mode else {})
             return get_client(interface="chdb", path=self._target.path, chdb_options=options)
-        client = get_client(
-            **self._target.arguments, autogenerate_session_id=False, query_retries=1, connect_timeout=CONNECTED_WITHIN,
-            send_receive_timeout=self._timeout,
-        )  # fmt: skip
+        patience = {"connect_timeout": CONNECTED_WITHIN, "send_receive_timeout": self._timeout}
+        client = get_client(**(patience | self._target.arguments), autogenerate_session_id=False, query_retries=1)
         known = client.server_settings.get("readonly")
         if mode and known is not None and known.value == "0":
             client.set_client_setting("readonly", 2)

@@ -20,6 +20,8 @@ NEVER = tuple(
 """Networks that no feed may name: private, local, shared by carriers, multicast."""
 BLOCK_FROM = 0.9
 """Confidence from which on an address that nobody else uses is to be blocked; others are to be slowed down."""
+ONLY_REFUSING = ("haproxy-acl", "envoy", "aws-waf", "aws-waf-v6")
+"""Formats that can say nothing but no."""
 BLOCK, THROTTLE, CHALLENGE, DECOY = ACTIONS = ("block", "throttle", "challenge", "decoy")
 """What a gateway is to do: refuse; slow down; ask for proof of a person; send to a copy that leads nowhere."""
 
@@ -37,6 +39,16 @@ class Entry:
     alert_id: str
     radius: int
     """others who used the address in the last seven days and were in no alert: the blast radius"""
+    raised: datetime.datetime = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    """when its alert was; not told in CSV and JSON"""
+
+    @property
+    def because(self) -> str:
+        """What it rests on, in one line."""
+        return (
+            f"{self.detector} {self.alert_id}: {self.action} until {self.expires:%Y-%m-%dT%H:%M:%SZ}, "
+            f"confidence {self.confidence:.2f}, radius {self.radius}"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +89,19 @@ def decide(
                 continue
             hit = radius.get(address, 0)
             action = block_as if row["confidence"] >= BLOCK_FROM and hit == 0 else THROTTLE
-            entries[address] = Entry(address, action, expires, row["confidence"], row["detector"], row["alert_id"], hit)
+            entries[address] = Entry(
+                address, action, expires, row["confidence"], row["detector"], row["alert_id"], hit, _time(row["raised_at"])
+            )
     return Feed(sorted(entries.values(), key=_order), sorted(left_out.items()))
+
+
+def within(feed: Feed, form: str) -> Feed:
+    """The feed as a format can say it: what it cannot is left out, and listed."""
+    if form not in ONLY_REFUSING:
+        return feed
+    why = f"is only to be slowed down, and {form} can but refuse"
+    slower = [(entry.address, why) for entry in feed.entries if entry.action == THROTTLE]
+    return Feed([entry for entry in feed.entries if entry.action != THROTTLE], sorted([*feed.left_out, *slower]))
 
 
 def _why_not(address, row, radius, own, allowed, expired, min_confidence, max_radius) -> str:
