@@ -1,7 +1,9 @@
 """The manual: its pages are there, follow from the program, and every command in them works."""
 
+import contextlib
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -64,6 +66,33 @@ def test_the_man_page_is_roff_without_lines_that_roff_would_misread():
     text = CliRunner().invoke(main, ["manual", "--man"]).output
     requests = {line.split()[0] for line in text.splitlines() if line.startswith(".")}
     assert requests <= {".TH", ".SH", ".TP", ".B"} and all(f"\n.B {name}\n" in text for name in COMMANDS)
+
+
+def leaves(command, *words):
+    """(words, command) of all commands that do something."""
+    if not isinstance(command, click.Group):
+        return [(words, command)]
+    context = click.Context(command)
+    return [
+        leaf for name in command.list_commands(context) for leaf in leaves(command.get_command(context, name), *words, name)
+    ]
+
+
+def test_every_command_shows_how_it_is_called():
+    """And each of these calls has words and options that there are."""
+    found = leaves(main)
+    assert len(found) >= 36
+    for words, command in found:
+        examples = [line.strip() for line in (command.help or "").splitlines() if line.strip().startswith("tapwatch ")]
+        own = [line for line in examples if line.split()[1 : len(words) + 1] == list(words)]
+        assert own, words
+        for line in own:
+            call = shlex.split(re.split(r" && | > | \| ", line)[0])[len(words) + 1 :]
+            with contextlib.suppress(click.FileError):  # a file that the call would read
+                try:
+                    command.make_context(words[-1], call)
+                except click.BadParameter as error:
+                    assert "No such file" in str(error) or "does not exist" in str(error), (line, error)
 
 
 @pytest.mark.parametrize("name", ["deploying", "sizing", "privacy", "extending"])

@@ -22,6 +22,9 @@ def actors(
     """Who acts: API token, session or address, most active first, and with what intent, by how it behaves.
 
     An intent is told from 5 requests on, unless it is less likely than 60 %; --json tells what speaks for it.
+
+    \b
+    tapwatch actors --intent bad_automation
     """
     from sensor.cli.tables import print_json, print_table
     from sensor.store import open_store, queries

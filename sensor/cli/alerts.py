@@ -23,7 +23,12 @@ def alerts(
     severity: str | None, detector: str | None, host: str | None, since: str | None, until: str | None,
     as_json: bool, store_dsn: str | None, config_path: str | None,
 ) -> None:  # fmt: skip
-    """Alerts, in the order in which they were raised."""
+    """Alerts, in the order in which they were raised.
+
+    \b
+    tapwatch alerts
+    tapwatch alerts --json
+    """
     from sensor.cli.tables import print_json, print_table
     from sensor.store import open_store, queries
 

@@ -18,7 +18,11 @@ _CLIENTS = 3
 def encrypted(
     since: str | None, until: str | None, limit: int, as_json: bool, store_dsn: str | None, config_path: str | None
 ) -> None:
-    """TLS services: the names that clients ask for (SNI), and what these clients are (JA4), busiest first."""
+    """TLS services: the names that clients ask for (SNI), and what these clients are (JA4), busiest first.
+
+    \b
+    tapwatch encrypted --json
+    """
     from sensor.cli.tables import print_json, print_table
     from sensor.store import open_store, queries
 

@@ -26,7 +26,12 @@ def endpoints(
     host: str | None, since: str | None, until: str | None, history: bool, as_json: bool, store_dsn: str | None,
     config_path: str | None,
 ) -> None:  # fmt: skip
-    """API endpoints that are really called, most called first."""
+    """API endpoints that are really called, most called first.
+
+    \b
+    tapwatch endpoints
+    tapwatch endpoints --history
+    """
     from sensor.cli.tables import print_json, print_table
     from sensor.store import open_store, queries
 

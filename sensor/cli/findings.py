@@ -16,7 +16,12 @@ _COLUMNS = ("severity", "finding", "owasp", "host", "method", "endpoint", "evide
 def findings(
     host: str | None, severity: str | None, finding: str | None, as_json: bool, store_dsn: str | None, config_path: str | None
 ) -> None:
-    """What is wrong with how endpoints are run: data without authentication, secrets in URLs, stack traces, …"""
+    """What is wrong with how endpoints are run: data without authentication, secrets in URLs, stack traces, …
+
+    \b
+    tapwatch findings
+    tapwatch findings --json
+    """
     from sensor.cli.tables import print_json, print_table
     from sensor.store import open_store, queries
 

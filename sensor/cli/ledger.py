@@ -47,7 +47,11 @@ def verify_command(
     file: str, public_key: str | None, anchor: str | None, against_store: bool, as_json: bool, store_dsn: str | None,
     config_path: str | None,
 ) -> None:  # fmt: skip
-    """Find any row or seal that was changed, removed, inserted or moved. Exit status 1 when there is one."""
+    """Find any row or seal that was changed, removed, inserted or moved. Exit status 1 when there is one.
+
+    \b
+    tapwatch ledger verify evidence.jsonl --against-store
+    """
     import dataclasses
 
     from sensor.cli.tables import print_json
@@ -81,7 +85,11 @@ def _alerts(store_dsn: str | None, config_path: str | None) -> list[dict]:
 @click.argument("text")
 @verbose_option
 def prove_command(file: str, text: str) -> None:
-    """A proof of the last row that holds TEXT (an alert's id), for somebody who has nothing else: JSON, on standard output."""
+    """A proof of the last row that holds TEXT (an alert's id), for somebody who has nothing else: JSON, on standard output.
+
+    \b
+    tapwatch ledger prove evidence.jsonl a211cf05bfd6f518 > proof.json
+    """
     import msgspec
 
     from sensor.outputs.ledger import prove
@@ -100,7 +108,11 @@ def prove_command(file: str, text: str) -> None:
 )
 @verbose_option
 def check_command(proof, public_key: str | None) -> None:
-    """Whether a proof of `ledger prove` holds, without the ledger: prints its row. Exit status 1 when it does not."""
+    """Whether a proof of `ledger prove` holds, without the ledger: prints its row. Exit status 1 when it does not.
+
+    \b
+    tapwatch ledger check proof.json
+    """
     import msgspec
 
     from sensor.outputs.ledger import check
@@ -112,7 +124,11 @@ def check_command(proof, public_key: str | None) -> None:
 @config_option
 @verbose_option
 def key_command(config_path: str | None) -> None:
-    """The public key of this sensor's ledgers, to be kept where they are not."""
+    """The public key of this sensor's ledgers, to be kept where they are not.
+
+    \b
+    tapwatch ledger key
+    """
     from sensor.ledgering import ledger_key
     from sensor.outputs.ledger import load_key
 

@@ -21,6 +21,9 @@ def report(
     """One page with everything: incidents with plots, endpoints by risk, findings, and what the sensor could not see.
 
     It needs no network and no other file, and holds no value that is secret.
+
+    \b
+    tapwatch report -o report.html
     """
     from sensor import __version__
     from sensor.outputs.report.page import page

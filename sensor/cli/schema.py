@@ -16,7 +16,12 @@ def schema() -> None:
 @_cluster
 @common
 def print_schema(cluster: str | None, store_dsn: str | None, config_path: str | None) -> None:
-    """Print the whole schema as SQL."""
+    """Print the whole schema as SQL.
+
+    \b
+    tapwatch schema print
+    tapwatch schema print --cluster NAME
+    """
     from sensor.store.dsn import DATABASE, parse
     from sensor.store.migrations import schema_text
 
@@ -28,7 +33,11 @@ def print_schema(cluster: str | None, store_dsn: str | None, config_path: str | 
 @_cluster
 @common
 def print_roles(cluster: str | None, store_dsn: str | None, config_path: str | None) -> None:
-    """Print roles with the least that sensors, analysts and dashboards need on a ClickHouse server, as SQL."""
+    """Print roles with the least that sensors, analysts and dashboards need on a ClickHouse server, as SQL.
+
+    \b
+    tapwatch schema roles
+    """
     from sensor.store.dsn import DATABASE, parse
     from sensor.store.migrations import roles_text
 
@@ -40,7 +49,11 @@ def print_roles(cluster: str | None, store_dsn: str | None, config_path: str | N
 @_cluster
 @common
 def apply_schema(cluster: str | None, store_dsn: str | None, config_path: str | None) -> None:
-    """Bring the store's schema up to date."""
+    """Bring the store's schema up to date.
+
+    \b
+    tapwatch schema apply
+    """
     from sensor.store import open_store
 
     with open_store(store_dsn_of(store_dsn, config_path), cluster=cluster) as store:

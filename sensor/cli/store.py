@@ -18,7 +18,11 @@ def store() -> None:
 @json_option
 @common
 def stats(as_json: bool, store_dsn: str | None, config_path: str | None) -> None:
-    """Rows and bytes of each table."""
+    """Rows and bytes of each table.
+
+    \b
+    tapwatch store stats
+    """
     from sensor.cli.tables import print_json, print_table
     from sensor.store import open_store
     from sensor.store.keeping import table_stats
@@ -82,7 +86,11 @@ def weigh(factor: str, weight: float, store_dsn: str | None, config_path: str | 
 @store.command("vacuum")
 @common
 def vacuum(store_dsn: str | None, config_path: str | None) -> None:
-    """Merge what was written again and again (alerts, endpoints, counters), and drop what is past its time."""
+    """Merge what was written again and again (alerts, endpoints, counters), and drop what is past its time.
+
+    \b
+    tapwatch store vacuum
+    """
     from sensor.store import open_store
     from sensor.store.keeping import merge_all
 

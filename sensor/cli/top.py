@@ -23,7 +23,12 @@ LOSSES = ("kernel_dropped", "shed", "store_dropped", "gap_bytes", "duplicate", "
 @click.option("--json", "as_json", is_flag=True, help="With --once: what the sensor says of itself, as JSON.")
 @common
 def top(address: str | None, once: bool, as_json: bool, store_dsn: str | None, config_path: str | None) -> None:
-    """What a running sensor sees: rates, losses, the busiest endpoints, the newest incidents. Ctrl-C ends it."""
+    """What a running sensor sees: rates, losses, the busiest endpoints, the newest incidents. Ctrl-C ends it.
+
+    \b
+    tapwatch top
+    tapwatch top --once --json
+    """
     import msgspec
 
     place = address or load_settings(config_path).metrics.listen
