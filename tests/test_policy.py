@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from sensor.outputs.policy.bodies import Body
+from sensor.outputs.policy.bodies import Body, bodies_by_method
 from sensor.outputs.policy.forms import FORMATS
 from sensor.outputs.policy.rules import LEAST_CLIENTS, Rate, Rule, body_limit, literal, rules
 
@@ -100,6 +100,30 @@ def test_bodies_are_asked_for_what_all_had(policy):
     assert valid({"product": 1, "quantity": 2}) and valid({"product": 1.5, "quantity": 2, "gift": True})
     assert not valid({"product": "1", "quantity": 2}) and not valid({"quantity": 2}) and not valid([])
     assert bodies["/v1/checkout"] == bodies["/v1/cart"] == {}, "too few bodies, and none"
+
+
+def field(path, kind, required=1, total=200, partial=0):
+    return {"side": "request", "method": "POST", "path": path, "type": kind, "integers": 0, "required": required, "total": total,
+            "bodies": total, "partial": partial, "status": 0}  # fmt: skip
+
+
+def test_bodies_that_were_not_seen_whole_teach_no_schema():
+    rows = [field("", "object"), field("n", "number")]
+    assert bodies_by_method(rows)["POST"].schema["properties"] == {"n": {"type": "number"}}
+    assert bodies_by_method([row | {"partial": 1} for row in rows]) == {}
+
+
+def test_odd_keys_are_keys():
+    rows = [
+        field("", "object"),
+        field("\\e", "number"),
+        field("\\[]", "string"),
+        field("list", "array"),
+        field("list[]", "string"),
+    ]
+    schema = bodies_by_method(rows)["POST"].schema
+    assert schema["type"] == "object" and set(schema["properties"]) == {"", "[]", "list"}
+    assert schema["properties"]["list"]["items"] == {"type": "string"}
 
 
 def test_sizes():

@@ -90,7 +90,8 @@ def describe(root: np.void, nodes: list[np.void]) -> list[dict]:
 
 
 def path_text(node: np.void, named: dict[int, np.void]) -> str | None:
-    """`items[].price`; a key that is itself a value by its class, as in `users.{uuid}.name`. Dots in keys are escaped.
+    """`items[].price`; a key that is itself a value by its class, as in `users.{uuid}.name`. Dots in keys are escaped, and
+    an empty key is `\\e`.
 
     None where what it is in found no room in the table.
     """
@@ -108,4 +109,4 @@ def key_text(node: np.void) -> str:
     if node["name_kind"] != LITERAL:
         return f"{{{CLASSES[int(node['name_kind'])]}}}"
     name = shown_name(node["name"][: node["name_len"]].tobytes().decode("utf-8", "backslashreplace"))
-    return NEEDS_ESCAPE.sub(lambda found: "\\" + found[0], name)
+    return NEEDS_ESCAPE.sub(lambda found: "\\" + found[0], name) or "\\e"

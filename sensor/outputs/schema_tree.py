@@ -7,6 +7,8 @@ from typing import Any
 Row = dict[str, Any]
 TOKEN = re.compile(r"\[\]|(?:\\.|[^.\[\\])+|\[")
 """A part of a key path: the elements of a list, or a key, whose dots, brackets and backslashes are escaped."""
+ELEMENTS = "\0"
+"""In place of a key: what stands in a list. No key that is told has this character."""
 CLASS_KEY = re.compile(r"\{[a-z0-9]+\}")
 ALTERNATIVES = 16
 """Schemas of one body that are told apart; more say nothing."""
@@ -23,8 +25,11 @@ class Node:
 
 
 def tokens_of(path: str) -> list[str]:
-    """`items[].price` as its parts, `items`, `[]` and `price`, nothing escaped any more."""
-    return [token if token == "[]" else re.sub(r"\\(.)", r"\1", token) for token in TOKEN.findall(path)]
+    """`items[].price` as its parts, `items`, ELEMENTS and `price`, nothing escaped any more; `\\e` is the empty key."""
+    return [
+        ELEMENTS if token == "[]" else re.sub(r"\\(.)", lambda found: "" if found[1] == "e" else found[1], token)
+        for token in TOKEN.findall(path)
+    ]
 
 
 def tree_of(fields: list[Row]) -> Node:
@@ -33,7 +38,7 @@ def tree_of(fields: list[Row]) -> Node:
     for row in fields:
         node = root
         for token in tokens_of(row["path"]):
-            if token == "[]":
+            if token == ELEMENTS:
                 node.items = node.items or Node()
                 node = node.items
             else:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sensor.outputs.documents import as_list, resolve
-from sensor.outputs.schema_tree import CLASS_KEY, tokens_of
+from sensor.outputs.schema_tree import CLASS_KEY, ELEMENTS, tokens_of
 
 Row = dict[str, Any]
 DEEPEST = 64
@@ -123,7 +123,7 @@ def _at(document: Row, schema: Any, tokens: tuple[str, ...]) -> list[Row] | None
 
 def _below(schema: Row, token: str) -> list[Any] | None:
     """What a schema says of a key, or of the elements of a list; None: anything goes."""
-    if token == "[]":
+    if token == ELEMENTS:
         items = schema.get("items", False)
         return [items] if isinstance(items, dict) else [] if items is False else None
     properties = schema.get("properties")

@@ -28,16 +28,17 @@ class Body:
 
 
 def bodies_by_method(fields: list[Row]) -> dict[str, Body]:
-    """Schemas by method of one path, where enough bodies were seen. fields: rows of the view `schema_fields`."""
+    """Schemas by method of one path, where enough bodies were seen, each to its end and with all of its keys: what was not seen
+    may be of another type. fields: rows of the view `schema_fields`."""
     sent: dict[str, list[Row]] = {}
     for row in fields:
         if row["side"] == "request":
             sent.setdefault(row["method"], []).append(row)
     found = {}
     for method, rows in sorted(sent.items()):
-        bodies = min(row["total"] for row in rows)
+        bodies, unseen = min(row["total"] for row in rows), sum(row["partial"] for row in rows)
         schema = _loosened(json_schema(tree_of(rows), {}))
-        if bodies >= LEAST_BODIES and schema.get("type") == "object":
+        if bodies >= LEAST_BODIES and not unseen and schema.get("type") == "object":
             found[method] = Body(schema, bodies)
     return found
 
