@@ -21,6 +21,8 @@ of eight visits seven, which of a step that half of the clients take happens onc
 KEPT = 2 * 3_600_000_000_000
 """ns of silence after which nobody remembers what somebody did before."""
 HOUR = 3_600_000_000_000
+FORGOTTEN = VISITORS // 100
+"""Visitors of this half hour and the last who had to give way: beyond so many, what somebody did before is not sure."""
 EXCUSED = 3
 """Tries of a person whose card is declined; who goes on after so many is counted again."""
 PUT_POST_PATCH = 80  # `P`
@@ -43,6 +45,10 @@ GOAL = np.dtype([("generation", "<u4"), ("since", "<i8"), ("kinds", "<u8"), ("vi
 kinds: bits of hashes of the orders of header fields that came without any step within the hour."""
 
 
+CROWD = np.dtype([("since", "<i8"), ("lost", "<i8"), ("lost_before", "<i8")])
+"""How many visitors had to give way since, and in the half hour before."""
+
+
 class Steps(Bundle):
     """Everything that is known of steps."""
 
@@ -50,17 +56,21 @@ class Steps(Bundle):
     """VISITOR[VISITORS], by detectors.ways"""
     goals: np.ndarray
     """GOAL[CAPACITY], by endpoint"""
+    crowd: np.ndarray
+    """CROWD[1]"""
 
 
 def new_steps() -> Steps:
-    return Steps(np.zeros(VISITORS, VISITOR), np.zeros(CAPACITY, GOAL))
+    return Steps(np.zeros(VISITORS, VISITOR), np.zeros(CAPACITY, GOAL), np.zeros(1, CROWD))
 
 
 @kernel
-def visitor_of(visitors, who, host, ts):
+def visitor_of(visitors, who, host, ts, crowd):
     """The entry of somebody at a host, begun anew after a long silence."""
     key = mix(who ^ mix(host)) | U(1)
     visitor = visitors[way_of(visitors, key)]
+    if visitor["key"] != key and visitor["key"] != U(0) and ts - visitor["last_ts"] < HOUR // 2:
+        crowd["lost"] += 1
     if visitor["key"] != key or ts - visitor["last_ts"] > KEPT:
         visitor["key"] = key
         visitor["raised_ts"] = 0
@@ -72,6 +82,16 @@ def visitor_of(visitors, who, host, ts):
         visitor["last_ts"] = ts
     visitor["last_ts"] = max(visitor["last_ts"], ts)
     return visitor
+
+
+@kernel
+def is_crowded(crowd, ts):
+    """Whether so many visitors had to give way that who pays may have been here, and is forgotten."""
+    if ts - crowd["since"] > HOUR // 2:
+        crowd["lost_before"] = crowd["lost"] if ts - crowd["since"] < HOUR else 0
+        crowd["lost"] = 0
+        crowd["since"] = ts
+    return crowd["lost"] + crowd["lost_before"] > FORGOTTEN
 
 
 @kernel
@@ -165,9 +185,10 @@ def trials_of_steps(state, rows, arena, endpoints, trials):
         if row["endpoint"] == 0 or not (served or pays) or is_program(row):
             continue
         host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
-        address = visitor_of(state.visitors, address_hash(row), host, row["ts"])
+        crowd = state.crowd[0]
+        address = visitor_of(state.visitors, address_hash(row), host, row["ts"], crowd)
         own = identity(row)
-        person = visitor_of(state.visitors, own, host, row["ts"]) if own != U(0) else address
+        person = visitor_of(state.visitors, own, host, row["ts"], crowd) if own != U(0) else address
         bit = U(1) << (mix(U(row["endpoint"])) & U(63))
         steps = address["steps"] | person["steps"]
         if not pays:
@@ -185,7 +206,7 @@ def trials_of_steps(state, rows, arena, endpoints, trials):
         pass_time(goal, endpoints[row["endpoint"]]["generation"], row["ts"])
         usual = usual_steps(goal)
         skips = 2 * distinct_bits(usual & ~steps) >= distinct_bits(usual)
-        if usual != U(0) and not tries:
+        if usual != U(0) and not tries and not is_crowded(crowd, row["ts"]):
             start_trial(trials[count], index, row, FAILURE if skips else SUCCESS, row["endpoint"])
             trials[count]["what"] = mix(U(row["ts"]) ^ row["client_lo"])  # each is as bad as the one before
             count += 1

@@ -97,6 +97,18 @@ def test_people_behind_one_address_who_pay_one_after_the_other():
     assert found(people(), rows) == []
 
 
+def test_who_is_forgotten_for_want_of_room_is_not_accused():
+    """One address makes up a cookie for each of its requests, and with them the visitors of half an hour give way."""
+    visits = [buyer(f"10.9.{k // 200}.{k % 200 + 1}", START + 70 * MINUTE + k * SECOND) for k in range(40)]
+    before = [row for visit in visits for row in visit[:-1]]
+    flood = [
+        ask("198.51.100.1", START + 71 * MINUTE + k * SECOND // 200, "GET", "/products", session=1_000 + k)
+        for k in range(70_000)
+    ]
+    after = [visit[-1] | {"ts": START + 78 * MINUTE + k * SECOND} for k, visit in enumerate(visits)]
+    assert found(people(), before, flood, after) == []
+
+
 def test_steps_count_for_a_session_that_changes_its_address():
     rows = []
     for k in range(20):
