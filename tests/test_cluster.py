@@ -86,14 +86,16 @@ def test_the_printed_schema_is_what_clickhouse_takes(spread):
     assert "/*" not in text
 
 
-def test_a_cluster_without_distributed_tables_is_taken_over(tmp_path):
-    """As version 17 and before made it: replicated tables of their own names."""
+@pytest.mark.parametrize("version", [17, 18])
+def test_a_cluster_without_distributed_tables_is_taken_over(tmp_path, version):
+    """As schema 17 and before made it: replicated tables of their own names; or what was made as one server's."""
     server = Server(tmp_path, script=cluster_server.__file__)
     try:
         with open_store(server.dsn) as store:  # one server's schema is that of the old cluster, without the Replicated
-            store.command("DROP TABLE endpoint_minutes_of_transactions")
-            store.command("DROP TABLE endpoint_minutes")
-            store.command("ALTER TABLE schema_migrations DELETE WHERE version >= 18 SETTINGS mutations_sync = 2")
+            if version == 17:
+                store.command("DROP TABLE endpoint_minutes_of_transactions")
+                store.command("DROP TABLE endpoint_minutes")
+                store.command("ALTER TABLE schema_migrations DELETE WHERE version >= 18 SETTINGS mutations_sync = 2")
             store.command(
                 "INSERT INTO transactions (host, endpoint, method) VALUES ('a.test', '/x', 'GET'), ('a.test', '/y', 'GET')"
             )

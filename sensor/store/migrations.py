@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 FOLDER = pathlib.Path(__file__).parent / "schema"
 _PIECES = re.compile(r"'(?:\\.|[^'\\])*'|--[^\n]*|[^;'-]+|[;-]|'", re.DOTALL)
 _VIEW = re.compile(
-    r"CREATE MATERIALIZED VIEW IF NOT EXISTS \w+ /\*ON CLUSTER\*/ TO (?P<table>\w+)/\*_local\*/ AS\n"
+    r"CREATE MATERIALIZED VIEW IF NOT EXISTS (?P<name>\w+) /\*ON CLUSTER\*/ TO (?P<table>\w+)/\*_local\*/ AS\n"
     r"(?P<query>SELECT.+?)(\nCOMMENT '[^']*')?$",
     re.DOTALL,
 )
@@ -83,19 +83,25 @@ def migrate(store: "Store", cluster: str | None = None) -> list[str]:
     Nothing is run where nothing is missing: a sensor needs no right to create tables then. Raises StoreError when the database
     is newer than this program or its history was edited.
     """
-    if _is_current(store):
+    if _is_current(store) and (cluster is None or cluster_of(store) == cluster):
         return []
     store.command(localise(f"CREATE DATABASE IF NOT EXISTS `{store.database}` /*ON CLUSTER*/", cluster), use_database=False)
     known = cluster_of(store)
-    if cluster is not None and known is None:
-        for statement in taken_over(_tables_of(store), cluster, store.database):
-            store.command(statement)
+    takes_over = cluster is not None and known is None
     cluster = cluster or known
 
     def run(statement: str) -> None:
         for part in spread(statement, cluster, store.database):
             store.command(part)
 
+    if takes_over and cluster is not None:
+        there = _names(store)
+        for part in taken_over([name for name in there if name in SHARDED_BY], cluster, store.database):
+            store.command(part)
+        for name, statement in _materialized():
+            if name in there:  # it goes on with the tables that it was made for, whatever they are called now
+                store.command(f"DROP VIEW {name} ON CLUSTER '{cluster}'")
+                run(statement)
     run(_HISTORY)
     applied = _applied(store)
     _check_history(applied, store.name)
@@ -156,10 +162,16 @@ def check(store: "Store") -> None:
         raise StoreError(f"The store {store.name} has an older schema ({missing[0]} is missing); run `tapwatch schema apply`.")
 
 
-def _tables_of(store: "Store") -> list[str]:
-    """Tables of the schema that there are."""
+def _names(store: "Store") -> list[str]:
+    """Tables and views that there are."""
     found = store.rows("SELECT name FROM system.tables WHERE database = {db:String} ORDER BY name", {"db": store.database})
-    return [name for (name,) in found if name in SHARDED_BY]
+    return [name for (name,) in found]
+
+
+def _materialized() -> list[tuple[str, str]]:
+    """(name, statement) of the materialized views of the schema."""
+    texts = (text for migration in migrations() for text in statements(migration.text))
+    return [(found["name"], text) for text in texts if (found := _VIEW.match(text))]
 
 
 def _applied(store: "Store") -> dict[int, tuple[str, str]]:
