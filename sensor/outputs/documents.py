@@ -20,7 +20,10 @@ def document_text(document: dict[str, Any], name: str) -> str:
     if pathlib.Path(name).suffix in (".yaml", ".yml"):
         import yaml
 
-        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+        if text.replace("\n", "").isprintable():
+            return text
+        return yaml.safe_dump(document, sort_keys=False, allow_unicode=False, width=120)
     return inert_json(json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass")).decode() + "\n"
 
 

@@ -62,6 +62,7 @@ def openapi(host: str, endpoints: list[Row], parameters: list[Row], fields: list
         schemes |= set(row["auth"]) & set(SECURITY)
         item = paths.setdefault(template, {})
         item[method] = _joined(item[method], operation) if method in item else operation
+    _number_alike(paths)
     document: Row = {
         "openapi": "3.1.0",
         "info": {
@@ -75,6 +76,18 @@ def openapi(host: str, endpoints: list[Row], parameters: list[Row], fields: list
     if schemes:
         document["components"] = {"securitySchemes": {name: _scheme(name, parameters) for name in sorted(schemes)}}
     return document
+
+
+def _number_alike(paths: dict[str, Row]) -> None:
+    """Operations whose paths differ in what no identifier can hold have numbers: identifiers are unique in a document."""
+    used: set[str] = set()
+    for item in paths.values():
+        for operation in item.values():
+            name, number = operation["operationId"], 1
+            while operation["operationId"] in used:
+                number += 1
+                operation["operationId"] = f"{name}_{number}"
+            used.add(operation["operationId"])
 
 
 def by_endpoint(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
