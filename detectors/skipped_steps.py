@@ -6,8 +6,9 @@ all addresses with one fingerprint, and for the endpoint as a whole (detectors/a
 
 Null model: some people come back to a basket of yesterday, or on another network; the share of such payments is learned at each
 endpoint. Programs that say so (API keys, Basic, signed requests, without a session) are left out; so are payments that are
-declined, and up to three behind such: who tries cards is found by `card_testing`. Of people behind one address who have no
-sessions the steps count together. While visitors come faster than they can be remembered nobody is judged.
+declined, and those behind such (three of them behind one decline each): who tries cards is found by `card_testing`. Of people
+behind one address who have no sessions the steps count together. While visitors come faster than they can be remembered nobody
+is judged.
 
 Threshold: as for log-ins, once in 1,000,000 ordinary payments at the earliest; `min_attempts` = 8 of one address.
 Cold start: nothing, until 8 payments by as many addresses have shown what comes before one; then `usual_failures` = 0.1.

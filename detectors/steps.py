@@ -39,7 +39,7 @@ VISITOR = np.dtype([
 ])  # fmt: skip
 """Somebody at a host, by address or by who he says he is. steps: bits of endpoints that served him since he paid last;
 taught: the same of those whose usual steps he had a part in; spare: requests that are of no visit yet, where several
-share an address; refused: a payment was, since then; excused: how often a payment was no trial for that."""
+share an address; refused: payments that were, since then; excused: how often one decline made a payment no trial."""
 GOAL = np.dtype([("generation", "<u4"), ("since", "<i8"), ("kinds", "<u8"), ("visits", "<f8"), ("having", "<f8", (64,))])
 """An endpoint where something is paid: visits of the last hours, older ones counting less, and those with each step before;
 kinds: bits of hashes of the orders of header fields that came without any step within the hour."""
@@ -152,11 +152,14 @@ def is_declined(row):
 
 @kernel
 def takes_again(address, person):
-    """Whether this payment is the next try of somebody whose card was declined: EXCUSED times at the most."""
-    again = address["refused"] != 0 or person["refused"] != 0
+    """Whether this payment is the next try of somebody whose card was declined: behind one decline EXCUSED times at the most,
+    always behind several, of which `card_testing` tells."""
+    declined = max(address["refused"], person["refused"])
     address["refused"] = 0
     person["refused"] = 0
-    if again and max(address["excused"], person["excused"]) < EXCUSED:
+    if declined > 1:
+        return True
+    if declined == 1 and max(address["excused"], person["excused"]) < EXCUSED:
         address["excused"] += np.uint8(1)
         person["excused"] = max(person["excused"], address["excused"])
         return True
@@ -198,8 +201,8 @@ def trials_of_steps(state, rows, arena, endpoints, trials):
             continue
         if not served:
             if is_declined(row):
-                address["refused"] = 1
-                person["refused"] = 1
+                address["refused"] = min(address["refused"] + 1, 100)
+                person["refused"] = max(person["refused"], address["refused"])
             continue
         tries = takes_again(address, person)
         goal = state.goals[row["endpoint"]]

@@ -42,7 +42,7 @@ def test_every_labelled_request_is_a_transaction_of_the_replay(http2, tmp_path):
     ("name", "sources"),
     [
         *((name, 60 if max(attack.sources) > 1 else 1) for name, attack in ATTACKS.items()),
-        *((name, 1) for name in ("sweep", "grid", "spraying", "fuzzing", "signups", "hoarding")),
+        *((name, 1) for name in ("sweep", "grid", "spraying", "fuzzing", "signups", "hoarding", "card_testing")),
     ],
 )
 def test_every_attack_is_one_incident_and_ordinary_traffic_none(name, sources, tmp_path):
