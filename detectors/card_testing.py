@@ -13,9 +13,7 @@ import numpy as np
 
 from detectors.base import View
 from detectors.guessing import Guessing
-from detectors.trials import TrialRoom, attempts_at, outcomes
-
-OUTCOMES = outcomes((400, 402, 403, 422))
+from detectors.trials import OF_CARDS, TrialRoom, attempts_at
 
 
 class CardTesting(Guessing):
@@ -30,4 +28,4 @@ class CardTesting(Guessing):
     """payments of one address below which it may be a person with several cards"""
 
     def trials(self, view: View, room: TrialRoom) -> tuple[np.ndarray, int]:
-        return attempts_at("payment", view, room, OUTCOMES)
+        return attempts_at("payment", view, room, OF_CARDS)

@@ -4,7 +4,7 @@ import numpy as np
 
 from detectors.attempts_state import FAILURE, SUCCESS
 from detectors.owners import identity
-from detectors.trials import outcomes, start_trial
+from detectors.trials import OF_CARDS, outcome_of, start_trial
 from detectors.ways import way_of
 from sensor.core.bits import address_hash, distinct_bits
 from sensor.core.bundle import Bundle
@@ -30,8 +30,6 @@ F_PAYMENT = FLOW["payment"]
 PROGRAMS = np.zeros(len(AUTH), np.uint8)
 PROGRAMS[[AUTH["api_key"], AUTH["basic"], AUTH["aws"], AUTH["digest"]]] = 1
 """Credentials of programs, which have no steps to take."""
-
-DECLINED = outcomes((400, 402, 403, 422)) == FAILURE
 
 VISITOR = np.dtype([
     ("key", "<u8"), ("last_ts", "<i8"), ("raised_ts", "<i8"), ("steps", "<u8"), ("taught", "<u8"), ("spare", "<u4"),
@@ -145,12 +143,6 @@ def is_program(row):
 
 
 @kernel
-def is_declined(row):
-    """Whether a payment was refused as cards are, which another detector counts (detectors/card_testing.py)."""
-    return row["refused"] == REFUSED or DECLINED[min(np.int64(row["status"]), DECLINED.shape[0] - 1)] != 0
-
-
-@kernel
 def takes_again(address, person):
     """Whether this payment is the next try of somebody whose card was declined: behind one decline EXCUSED times at the most,
     always behind several, of which `card_testing` tells."""
@@ -200,7 +192,7 @@ def trials_of_steps(state, rows, arena, endpoints, trials):
             person["steps"] |= bit
             continue
         if not served:
-            if is_declined(row):
+            if outcome_of(row, OF_CARDS) == FAILURE:  # as card_testing counts
                 address["refused"] = min(address["refused"] + 1, 100)
                 person["refused"] = max(person["refused"], address["refused"])
             continue

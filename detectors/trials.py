@@ -29,6 +29,10 @@ def outcomes(failures: tuple[int, ...], successes: tuple[int, ...] = ()) -> np.n
     return table
 
 
+OF_CARDS = outcomes((400, 402, 403, 422))
+"""Of payments: declined; 409 says that something is sold out."""
+
+
 class TrialRoom:
     """Rows for trials, used again by every batch."""
 

@@ -22,6 +22,7 @@ from sensor.core.reasons import named
 from sensor.core.records import Batch
 from sensor.pipeline import Pipeline
 from sensor.replay import Replay
+from sensor.sinks import Sink
 from sensor.warmup import warm_up
 
 FLOODING = 0xFFFF << 8 | 203
@@ -79,11 +80,9 @@ class _Ordinary:
         self.whole += int(((batch.rows["completeness"] == 0) & ~flooding).sum())
 
 
-def flood_once(config: Config, path: pathlib.Path) -> dict:
-    """One replay of a flood: peak RSS, evictions, and how many ordinary transactions came out whole."""
-    warm_up(config)
-    ordinary = _Ordinary()
-    pipeline = Pipeline(config, hash_key(config)[0], [ordinary])
+def run_through(config: Config, path: pathlib.Path, sink: Sink) -> tuple[float, dict[str, int]]:
+    """A capture through a pipeline, whose transactions go to the sink: (seconds, counters by name)."""
+    pipeline = Pipeline(config, hash_key(config)[0], [sink])
     begin = time.perf_counter()
     with contextlib.closing(CaptureFile(str(path))) as capture:
         pipeline.run(capture)
@@ -91,6 +90,14 @@ def flood_once(config: Config, path: pathlib.Path) -> dict:
     seconds = time.perf_counter() - begin
     counters = named(pipeline.totals())
     pipeline.close()
+    return seconds, counters
+
+
+def flood_once(config: Config, path: pathlib.Path) -> dict:
+    """One replay of a flood: peak RSS, evictions, and how many ordinary transactions came out whole."""
+    warm_up(config)
+    ordinary = _Ordinary()
+    seconds, counters = run_through(config, path, ordinary)
     return {
         "packets": counters["frames"],
         "seconds": round(seconds, 3),

@@ -1,6 +1,5 @@
 """The store's own figures: the writer beside a bare insert of the same blocks; the saved questions on many rows."""
 
-import contextlib
 import os
 import pathlib
 import time
@@ -9,16 +8,14 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from sensor.bench import cores, replay_once
-from sensor.capture.files import CaptureFile
-from sensor.config import Config, hash_key
+from sensor.bench import cores, replay_once, run_through
+from sensor.config import Config
 from sensor.core.records import Batch
-from sensor.pipeline import Pipeline
-from sensor.sinks import Sink
 from sensor.store import open_store
 from sensor.store.keeping import table_stats
 from sensor.store.open import Store
 from sensor.store.saved import Saved, saved_queries
+from sensor.store.spool import Taker
 from sensor.store.writer import Writer
 from sensor.warmup import warm_up
 
@@ -37,11 +34,9 @@ AT_ONCE = 20
 class Block(NamedTuple):
     """What the writer hands to the store."""
 
-    table: str
     names: tuple[str, ...]
     data: bytes
     fmt: str
-    token: str
 
 
 class _Kept:
@@ -62,7 +57,7 @@ class _Copying:
         self.blocks: list[Block] = []
 
     def insert(self, table: str, columns: tuple[str, ...], block: bytes, fmt: str = "Native", token: str = "") -> None:
-        self.blocks.append(Block(table, columns, bytes(block), fmt, token))
+        self.blocks.append(Block(columns, bytes(block), fmt))
         self._store.insert(table, columns, block, fmt, token)
 
 
@@ -74,44 +69,36 @@ def writer_run(config: Config, path: pathlib.Path, folder: pathlib.Path) -> dict
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     warm_up(config)
     kept = _Kept()
-    _replay(config, path, kept)
+    run_through(config, path, kept)
     rows = sum(len(batch.rows) for batch, _ in kept.batches)
     with open_store(f"chdb://{folder}/writer") as store:
-        blocks = _write(store, kept, path.name, 0)[1]
+        copying = _Copying(store)
+        _write(copying, kept, path.name, 0)
         written, bare = [], []
         for turn in range(TURNS):
             store.command("TRUNCATE TABLE transactions")
             store.command("TRUNCATE TABLE endpoint_minutes")
-            written.append(_write(store, kept, path.name, turn + 1)[0])
-            bare.append(_insert_bare(store, blocks))
+            written.append(_write(store, kept, path.name, turn + 1))
+            bare.append(_insert_bare(store, copying.blocks))
         stats = {row["table"]: row for row in table_stats(store)}
         store.command(f"DROP TABLE IF EXISTS {BARE}")
     writer_s, bare_s = float(np.median(written)), float(np.median(bare))
     size = sum(stats[name]["bytes_on_disk"] for name in ("transactions", "endpoint_minutes"))
     return {
-        "rows": rows, "blocks": len(blocks), "turns": TURNS, "cores": 1,
+        "rows": rows, "blocks": len(copying.blocks), "turns": TURNS, "cores": 1,
         "writer_rows_per_s": round(rows / writer_s), "bare_rows_per_s": round(rows / bare_s),
         "share_of_bare": round(bare_s / writer_s, 3), "bytes_per_row": round(size / rows, 1),
     }  # fmt: skip
 
 
-def _replay(config: Config, path: pathlib.Path, sink: Sink) -> None:
-    pipeline = Pipeline(config, hash_key(config)[0], [sink])
-    with contextlib.closing(CaptureFile(str(path))) as capture:
-        pipeline.run(capture)
-    pipeline.finish(path.name)
-    pipeline.close()
-
-
-def _write(store: Store, kept: _Kept, capture: str, turn: int) -> tuple[float, list[Block]]:
-    """Seconds from the first batch to the last row in the store, and the blocks that went there."""
-    taker = _Copying(store) if turn == 0 else None
+def _write(store: Taker, kept: _Kept, capture: str, turn: int) -> float:
+    """Seconds from the first batch to the last row in the store."""
     begin = time.perf_counter()
-    writer = Writer(taker or store, "bench", f"{turn:016x}")
+    writer = Writer(store, "bench", f"{turn:016x}")
     for batch, encaps in kept.batches:
         writer.transactions(batch, encaps, capture)
     writer.close()
-    return time.perf_counter() - begin, taker.blocks if taker else []
+    return time.perf_counter() - begin
 
 
 def _insert_bare(store: Store, blocks: list[Block]) -> float:

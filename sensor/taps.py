@@ -161,21 +161,21 @@ class Taps:
             if HAS_RINGS:
                 self._open_rings(tap)
             else:
-                tap.rings.append(Sniffer(tap.name, settings.filter))
+                self._add(tap, Sniffer(tap.name, settings.filter))
         except Exception:
-            for ring in tap.rings:
-                ring.close()
-            tap.rings.clear()
+            self._close(tap)
             raise
-        for ring in tap.rings:
-            self._poller.register(ring.fileno(), select.POLLIN | select.POLLERR)
+
+    def _add(self, tap: Tap, ring: Ring | Sniffer) -> None:
+        self._poller.register(ring.fileno(), select.POLLIN | select.POLLERR)
+        tap.rings.append(ring)
 
     def _open_rings(self, tap: Tap) -> None:
         settings, several = self._settings, self._rings > 1
         size, group = memory_bytes(settings.ring) // self._rings, 0 if several else None
         for _ in range(self._rings):
             ring = Ring(tap.name, size, lambda link: _program(settings, link), settings.hardware_clock, group)
-            tap.rings.append(ring)
+            self._add(tap, ring)
             group = ring.group if several else None
         for one in tap.rings if several else ():
             one.filter_by(_program(settings, one.link))

@@ -32,6 +32,7 @@ from sensor.core.wide import SLACK, padded
 from sensor.packets.decode import decode, new_decoder
 from sensor.packets.encap import encap_texts
 from sensor.packets.fragments import new_side
+from sensor.simulate.wire import Conversation, write_pcap
 from sensor.streams.state import StreamLimits, new_streams
 from sensor.worker import Worker, in_order, join
 
@@ -262,3 +263,17 @@ class Http:
 def without_order(rows: list[dict]) -> list[dict]:
     """Rows without the number of the packet that completed them, which depends on how bytes were cut."""
     return [{name: value for name, value in row.items() if name != "order"} for row in rows]
+
+
+def write_conversations(path, conversations, server: tuple[str, int], start: int, step: int) -> None:
+    """A capture of TCP connections, `step` ns after each other. conversations: (client's address, [(request, response)])."""
+    frames, at = [], start
+    for number, (client, exchanges) in enumerate(conversations):
+        conversation = Conversation((client, 20_000 + number), server, at)
+        conversation.handshake()
+        for asked, answered in exchanges:
+            conversation.exchange(asked, answered)
+        conversation.close()
+        frames += conversation.frames
+        at += step
+    write_pcap(path, sorted(frames, key=lambda frame: frame[0]))

@@ -13,13 +13,12 @@ import pytest
 import yaml
 from openapi_spec_validator import validate
 
-from sensor.core.inert import FORMULA, inert_json
+from sensor.core.inert import FORMULA, inert_bytes
 from sensor.simulate.feature_base import answer
-from sensor.simulate.wire import Conversation, write_pcap
+from sensor.simulate.storefront import START
+from tests.helpers import SERVER, write_conversations
 
 TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
-START = 1_772_528_400_000_000_000
-SERVER = ("10.20.0.10", 80)
 VALUES = (
     b"<script>alert(1)</script>", b"</script><img/src=x/onerror=alert(2)>", b"\x1b[31m\x1b]0;title\x07", b"\xc2\x9b31m\x9b",
     b"=cmd|'/c+calc'!a1", b"@SUM(1+1)", b"+1+1", b"-2+3", b"';DROP/**/TABLE/**/transactions;--", b"%s%n%x%99999999d",
@@ -67,16 +66,7 @@ def conversations():
 def seen(tmp_path_factory):
     """(folder with the capture, its transactions and ledger; the store)."""
     folder = tmp_path_factory.mktemp("hostile")
-    frames, at = [], START
-    for number, (address, exchanges) in enumerate(conversations()):
-        conversation = Conversation((address, 20_000 + number), SERVER, at)
-        conversation.handshake()
-        for asked, answered in exchanges:
-            conversation.exchange(asked, answered)
-        conversation.close()
-        frames += conversation.frames
-        at += 300_000_000
-    write_pcap(folder / "hostile.pcap", sorted(frames, key=lambda frame: frame[0]))
+    write_conversations(folder / "hostile.pcap", conversations(), SERVER, START, 300_000_000)
     store = f"chdb://{folder}/store"
     out = run("replay", str(folder / "hostile.pcap"), "--store", store, "--transactions", str(folder / "t.jsonl"),
               "--alerts", str(folder / "a.jsonl"), "--ledger", str(folder / "l.jsonl"))  # fmt: skip
@@ -221,5 +211,5 @@ def test_json_means_the_same():
     for value in VALUES:
         text = value.decode("utf-8", "replace")
         encoded = json.dumps({text: [text]}, ensure_ascii=False).encode()
-        assert json.loads(inert_json(encoded)) == {text: [text]}
-        assert_inert(inert_json(encoded).decode())
+        assert json.loads(inert_bytes(encoded)) == {text: [text]}
+        assert_inert(inert_bytes(encoded).decode())

@@ -24,12 +24,7 @@ FROM transactions GROUP BY {KEY} ORDER BY {KEY}"""
 BY_MINUTE = f"""
 SELECT {KEY}, {COUNTS}, clients, actors, targets, latency_us_p50, latency_us_p99
 FROM endpoint_activity ORDER BY {KEY}"""
-(VIEW,) = (
-    statement
-    for migration in migrations.migrations()
-    for statement in migrations.statements(migration.text)
-    if statement.startswith("CREATE MATERIALIZED VIEW")
-)
+((_, VIEW),) = migrations.materialized()
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ import sys
 import pytest
 
 from sensor.simulate.feature_base import answer
-from sensor.simulate.wire import Conversation, write_pcap
+from sensor.simulate.storefront import START
+from tests.helpers import SERVER, write_conversations
 
 TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
-START = 1_772_528_400_000_000_000
-SERVER = ("10.20.0.10", 80)
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiIsIm5hbWUiOiJBIn0.c2lnbmF0dXJlc2lnbmF0dXJl"
 SECRETS = {
     "card": "4111111111111111",
@@ -67,18 +66,13 @@ def requests(name: str, value: str):
 
 def stored(folder: pathlib.Path, values: dict[str, str]) -> str:
     """All that the sensor wrote of a capture with these values, as one text."""
-    frames, at = [], START
+    conversations = []
     for number, (name, value) in enumerate(values.items()):
         answered = answer(json.dumps({"value": value}).encode(), "200 OK", f"X-Answer: {value}")
-        conversation = Conversation((f"198.51.100.{number + 1}", 20_000 + number), SERVER, at)
-        conversation.handshake()
-        for _ in range(3):
-            for asked in requests(name, value):
-                conversation.exchange(asked, answered)
-        conversation.close()
-        frames += conversation.frames
-        at += 1_000_000_000
-    write_pcap(folder / "s.pcap", sorted(frames, key=lambda frame: frame[0]))
+        conversations.append(
+            (f"198.51.100.{number + 1}", [(asked, answered) for _ in range(3) for asked in requests(name, value)])
+        )
+    write_conversations(folder / "s.pcap", conversations, SERVER, START, 1_000_000_000)
     store = f"chdb://{folder}/store"
     out = run("replay", str(folder / "s.pcap"), "--store", store, "--transactions", str(folder / "t.jsonl"),
               "--alerts", str(folder / "a.jsonl"), "--ledger", str(folder / "l.jsonl"))  # fmt: skip
@@ -120,11 +114,8 @@ def test_what_only_looks_alike_stays(tmp_path):
 @pytest.mark.parametrize("template", ["/cards/{card}", "/" + "/".join(f"{{p{k}}}" for k in range(10))])
 def test_no_secret_is_stored_where_the_operator_names_paths(tmp_path, template):
     path = "/cards/4111111111111111.json" if "card" in template else "/a/b/c/d/e/f/g/h/i/mary.major@example.org"
-    conversation = Conversation(("198.51.100.1", 20_000), SERVER, START)
-    conversation.handshake()
-    conversation.exchange(f"GET {path} HTTP/1.1\r\nHost: api.test\r\n\r\n".encode(), answer(b"{}"))
-    conversation.close()
-    write_pcap(tmp_path / "s.pcap", conversation.frames)
+    exchange = (f"GET {path} HTTP/1.1\r\nHost: api.test\r\n\r\n".encode(), answer(b"{}"))
+    write_conversations(tmp_path / "s.pcap", [("198.51.100.1", [exchange])], SERVER, START, 0)
     (tmp_path / "t.toml").write_text(f'[inventory]\ntemplates = ["{template}"]\n')
     run(
         "replay",

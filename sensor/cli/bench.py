@@ -50,8 +50,11 @@ def bench(transactions, seed, workers, with_store, compare, second, floods, writ
     if latency:
         _latency(as_json)
         return
-    if writer or questions:
-        _store(transactions, seed, questions, as_json)
+    if writer:
+        _writer(transactions, seed, as_json)
+        return
+    if questions:
+        _questions(transactions, seed, as_json)
         return
     from sensor.bench import TSHARK_SHARE, apart, cores, replay_once, tshark_rate
     from sensor.simulate.load import write_load
@@ -119,41 +122,46 @@ def _latency(as_json: bool) -> None:
         )
 
 
-def _store(transactions: int, seed: int, questions: bool, as_json: bool) -> None:
-    """The writer, or the saved questions."""
+def _writer(transactions: int, seed: int, as_json: bool) -> None:
+    """The store's writer beside a bare insert."""
     from sensor.bench import apart
-    from sensor.bench_store import questions_run, writer_run
+    from sensor.bench_store import writer_run
     from sensor.simulate.load import write_load
-    from sensor.simulate.scenarios import Scenario, write_scenario
 
-    config = load_settings(None)
-    with tempfile.TemporaryDirectory(prefix="tapwatch-bench-") as name:
-        folder = pathlib.Path(name)
-        path = folder / "load.pcap"
-        if questions:
-            write_scenario(Scenario("ordinary", seed, hours=24.0, people=PEOPLE), path, None)
-            result = apart(questions_run, config, path, folder, transactions)
-        else:
-            write_load(path, transactions, seed)
-            result = apart(writer_run, config, path, folder)
+    with tempfile.TemporaryDirectory(prefix="tapwatch-bench-") as folder:
+        path = pathlib.Path(folder) / "load.pcap"
+        write_load(path, transactions, seed)
+        result = apart(writer_run, load_settings(None), path, pathlib.Path(folder))
     if as_json:
         click.echo(msgspec.json.encode(result))
-    elif questions:
-        click.echo(
-            f"{result['rows']:,} transactions of {result['days']} days, {result['endpoints']} endpoints, "
-            f"{result['actors']:,} actors, {result['bytes_on_disk'] / MB:,.0f} MB; {result['cores']} cores"
-        )
-        for one in sorted(result["questions"], key=lambda one: -one["seconds"]):
-            click.echo(
-                f"{one['seconds']:7.3f} s  {one['question']:<28} {one['rows']:>7,} rows; granules read {one['granules']}"
-            )
-    else:
-        click.echo(
-            f"{result['rows']:,} transactions in {result['blocks']} blocks, {result['bytes_per_row']} bytes each on disk; "
-            f"one core, medians of {result['turns']} turns\nwriter       {result['writer_rows_per_s']:>10,} rows/s\n"
-            f"bare insert  {result['bare_rows_per_s']:>10,} rows/s of the same blocks: the writer reaches "
-            f"{100 * result['share_of_bare']:.0f} % of it"
-        )
+        return
+    click.echo(
+        f"{result['rows']:,} transactions in {result['blocks']} blocks, {result['bytes_per_row']} bytes each on disk; "
+        f"one core, medians of {result['turns']} turns\nwriter       {result['writer_rows_per_s']:>10,} rows/s\n"
+        f"bare insert  {result['bare_rows_per_s']:>10,} rows/s of the same blocks: the writer reaches "
+        f"{100 * result['share_of_bare']:.0f} % of it"
+    )
+
+
+def _questions(transactions: int, seed: int, as_json: bool) -> None:
+    """The saved questions, the slowest first."""
+    from sensor.bench import apart
+    from sensor.bench_store import questions_run
+    from sensor.simulate.scenarios import Scenario, write_scenario
+
+    with tempfile.TemporaryDirectory(prefix="tapwatch-bench-") as folder:
+        path = pathlib.Path(folder) / "day.pcap"
+        write_scenario(Scenario("ordinary", seed, hours=24.0, people=PEOPLE), path, None)
+        result = apart(questions_run, load_settings(None), path, pathlib.Path(folder), transactions)
+    if as_json:
+        click.echo(msgspec.json.encode(result))
+        return
+    click.echo(
+        f"{result['rows']:,} transactions of {result['days']} days, {result['endpoints']} endpoints, "
+        f"{result['actors']:,} actors, {result['bytes_on_disk'] / MB:,.0f} MB; {result['cores']} cores"
+    )
+    for one in sorted(result["questions"], key=lambda one: -one["seconds"]):
+        click.echo(f"{one['seconds']:7.3f} s  {one['question']:<28} {one['rows']:>7,} rows; granules read {one['granules']}")
 
 
 def _print(result: dict) -> None:

@@ -4,7 +4,6 @@ import dataclasses
 import sys
 
 import click
-import msgspec
 
 from sensor.cli.options import common, json_option, load_settings
 from sensor.core.inert import inert_json
@@ -29,7 +28,7 @@ def doctor(interfaces, as_json, store_dsn, config_path):
     for finding in examine(config, list(interfaces or config.live.interfaces)):
         bad |= not finding.good
         if as_json:
-            click.echo(inert_json(msgspec.json.encode(dataclasses.asdict(finding))))
+            click.echo(inert_json(dataclasses.asdict(finding)))
             continue
         click.echo(f"{'good' if finding.good else 'BAD '}  {finding.name}: {finding.text}")
         if not finding.good and finding.mend:

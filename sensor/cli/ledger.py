@@ -90,12 +90,11 @@ def prove_command(file: str, text: str) -> None:
     \b
     tapwatch ledger prove evidence.jsonl a211cf05bfd6f518 > proof.json
     """
-    import msgspec
 
     from sensor.outputs.ledger import prove
 
     with pathlib.Path(file).open("rb") as opened:
-        click.echo(inert_json(msgspec.json.encode(prove(opened, text.encode()))))
+        click.echo(inert_json(prove(opened, text.encode())))
 
 
 @ledger.command("check")
@@ -113,11 +112,10 @@ def check_command(proof, public_key: str | None) -> None:
     \b
     tapwatch ledger check proof.json
     """
-    import msgspec
 
     from sensor.outputs.ledger import check
 
-    click.echo(inert_json(msgspec.json.encode(check(proof.read(), public_key))))
+    click.echo(inert_json(check(proof.read(), public_key)))
 
 
 @ledger.command("key")

@@ -68,7 +68,7 @@ def live(interfaces, expression, write, ring, count, duration, workers, memory, 
         finally:
             summary = sensor.finish()
     if as_json:
-        click.echo(inert_json(msgspec.json.encode(summary)))
+        click.echo(inert_json(summary))
     else:
         _print(summary)
 

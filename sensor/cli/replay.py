@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import click
-import msgspec
 
 from sensor.cli.options import common, figure_text, json_option, lines_file, load_settings
 from sensor.cli.progress import Progress
@@ -68,7 +67,7 @@ def replay(captures, more, expression, count, each, workers, memory, transaction
             replayed.run(paths, each=each, count=count or 0, progress=progress.update)
         summary = replayed.summary(time.perf_counter() - begin)
     if as_json:
-        click.echo(inert_json(msgspec.json.encode(summary)))
+        click.echo(inert_json(summary))
     elif summary["captures"]:
         _print(summary)
     if summary["problems"]:

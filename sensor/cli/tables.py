@@ -55,12 +55,9 @@ def print_fields(fields: Sequence[tuple[str, Any]]) -> None:
 
 def print_json(rows: Iterable[dict[str, Any]]) -> None:
     """One JSON object a line on stdout."""
-    import msgspec
-
-    encode = msgspec.json.Encoder().encode
     out = sys.stdout.buffer
     for row in rows:
-        out.write(inert_json(encode(row)) + b"\n")
+        out.write(inert_json(row) + b"\n")
     out.flush()
 
 
@@ -88,9 +85,7 @@ def print_blocks(blocks: Iterator[tuple[Any, Any]], as_json: bool, separator: st
 
 def _flat(value: Any) -> Any:
     if isinstance(value, (list, dict)):
-        import msgspec
-
-        value = inert_json(msgspec.json.encode(value)).decode()
+        value = inert_json(value).decode()
     return cell(value) if isinstance(value, str) else value
 
 

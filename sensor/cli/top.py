@@ -29,7 +29,6 @@ def top(address: str | None, once: bool, as_json: bool, store_dsn: str | None, c
     tapwatch top
     tapwatch top --once --json
     """
-    import msgspec
 
     place = address or load_settings(config_path).metrics.listen
     if not place:
@@ -38,7 +37,7 @@ def top(address: str | None, once: bool, as_json: bool, store_dsn: str | None, c
     time.sleep(EVERY)
     now = look(place)
     if as_json:
-        click.echo(inert_json(msgspec.json.encode(now)))
+        click.echo(inert_json(now))
     elif once:
         _print(before, now)
     else:

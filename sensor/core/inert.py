@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import msgspec
+
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters of what spreadsheets run (OWASP, CSV injection)."""
 _ACTING = re.compile(
@@ -30,7 +32,12 @@ def cell(text: str) -> str:
     return "'" + inert(text) if text.startswith(FORMULA) else inert(text)
 
 
-def inert_json(encoded: bytes) -> bytes:
+def inert_json(value: Any) -> bytes:
+    """A value as JSON in which nothing acts."""
+    return inert_bytes(msgspec.json.encode(value))
+
+
+def inert_bytes(encoded: bytes) -> bytes:
     """JSON with what would act written as \\u202e; it means the same."""
     if encoded.isascii() and b"\x7f" not in encoded:
         return encoded
@@ -42,10 +49,6 @@ def _escape(code: int) -> str:
 
 
 def _unit(match: re.Match[str]) -> str:
-    return "".join(f"\\u{int.from_bytes(unit, 'big'):04x}" for unit in _units(match[0]))
-
-
-def _units(character: str) -> list[bytes]:
     """UTF-16 code units, as RFC 8259 writes characters beyond the basic plane."""
-    encoded = character.encode("utf-16-be")
-    return [encoded[k : k + 2] for k in range(0, len(encoded), 2)]
+    units = match[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[k : k + 4]}" for k in range(0, len(units), 4))

@@ -144,7 +144,7 @@ def could_be(kind, text, at, length, lexical, quoted):
 
 @kernel
 def exposed_class(text, at, length, lexical, quoted, hashed):
-    """Class in EXPOSED_CLASSES of a field's value. hashed: body_name_hash of its name."""
+    """Class in sensitive.SENSITIVE of a field's value. hashed: body_name_hash of its name."""
     if length == 0:
         return np.int64(HARMLESS)
     found = class_by_value(text, at, length, lexical)

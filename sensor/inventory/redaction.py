@@ -38,7 +38,7 @@ def redact_path(arena, at, end, to):
         stop = find_in(arena, at, end, SLASH)
         matrix = find_in(arena, at, stop, SEMICOLON)
         kind, part = segment_class(arena, at, matrix)
-        kind, part, secret = segment_secret(arena, at, matrix, kind, part)
+        _, part, secret = segment_secret(arena, at, matrix, kind, part)
         if secret != HARMLESS:
             to = put_placeholder(arena, to, secret)
             copy(arena, to, arena, part, matrix - part)

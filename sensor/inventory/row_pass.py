@@ -15,12 +15,7 @@ from sensor.inventory.profile import profile_row, transactions_meant
 from sensor.inventory.redaction import has_secret_word, is_plain_url, redact_path, redact_query, redact_url, redact_words
 from sensor.inventory.secrets import NAME_LIMIT
 from sensor.inventory.shapes import NO_SHAPE, json_shape, vote
-from sensor.inventory.targets import (
-    CLASS_LENGTHS,
-    CLASS_TEXTS,
-    read_query,
-    write_template,
-)
+from sensor.inventory.targets import CLASS_LENGTHS, CLASS_TEXTS, read_query, write_template
 from sensor.inventory.values import VALUES_OF_BODY
 
 SHAPED = 16
@@ -99,16 +94,22 @@ def key_secrets(values, first, count, key0, key1):
 
 
 @kernel
+def redacted_words(arena, at, length, used):
+    """Where a text of words stands without its secrets, its length, and the bytes of the arena in use."""
+    end = np.int64(at) + np.int64(length)
+    if not has_secret_word(arena, np.int64(at), end):
+        return np.int64(at), np.int64(length), used
+    to = redact_words(arena, np.int64(at), end, used)
+    return used, to - used, to
+
+
+@kernel
 def redact_texts(arena, row, used):
     """Replace secrets among the words of what clients write as they like: bytes of the arena in use."""
-    at, end = np.int64(row["user_agent_at"]), np.int64(row["user_agent_at"]) + np.int64(row["user_agent_len"])
-    if has_secret_word(arena, at, end):
-        to = redact_words(arena, at, end, used)
-        row["user_agent_at"], row["user_agent_len"], used = used, to - used, to
-    at, end = np.int64(row["forwarded_for_at"]), np.int64(row["forwarded_for_at"]) + np.int64(row["forwarded_for_len"])
-    if has_secret_word(arena, at, end):
-        to = redact_words(arena, at, end, used)
-        row["forwarded_for_at"], row["forwarded_for_len"], used = used, to - used, to
+    at, length, used = redacted_words(arena, row["user_agent_at"], row["user_agent_len"], used)
+    row["user_agent_at"], row["user_agent_len"] = at, length
+    at, length, used = redacted_words(arena, row["forwarded_for_at"], row["forwarded_for_len"], used)
+    row["forwarded_for_at"], row["forwarded_for_len"] = at, length
     return used
 
 

@@ -64,9 +64,8 @@ def segment_secret(arena, at, end, kind, part):
     if kind == LITERAL and secret == HARMLESS:
         dot = stem_of(arena, at, end)
         if dot < end:
-            secret, part = secret_by_value(arena, at, dot - at, kind), dot
-            if secret == HARMLESS:
-                part = end
+            secret = secret_by_value(arena, at, dot - at, kind)
+            part = end if secret == HARMLESS else dot
     return (np.int64(SLUG) if kind == LITERAL and secret != HARMLESS else kind), part, secret
 
 

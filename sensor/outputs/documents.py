@@ -5,7 +5,7 @@ import pathlib
 import urllib.parse
 from typing import Any
 
-from sensor.core.inert import inert_json
+from sensor.core.inert import inert_bytes
 
 REFERENCES = 32
 """References in a row that are followed."""
@@ -24,7 +24,7 @@ def document_text(document: dict[str, Any], name: str) -> str:
         if text.replace("\n", "").isprintable():
             return text
         return yaml.safe_dump(document, sort_keys=False, allow_unicode=False, width=120)
-    return inert_json(json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass")).decode() + "\n"
+    return inert_bytes(json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass")).decode() + "\n"
 
 
 def read_document(path: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from sensor.core.addresses import address_text
-from sensor.core.inert import inert_json
+from sensor.core.inert import inert_bytes, inert_json
 from sensor.core.records import (
     ALL_TEXTS,
     AUTH_KINDS,
@@ -96,7 +96,7 @@ class Lines:
         }
         lines = bytearray()
         for index in range(len(rows)):
-            lines += inert_json(self._encoder.encode(self._row(columns, texts, index, encaps, capture)))
+            lines += inert_bytes(self._encoder.encode(self._row(columns, texts, index, encaps, capture)))
             lines += b"\n"
         self._file.write(lines)
 
@@ -163,4 +163,4 @@ class Lines:
 def alert_line(row: dict) -> bytes:
     """One alert as a line; its times are ns since the epoch in `row`."""
     times = {name: rfc3339(row[name]) for name in ("first_seen", "last_seen", "raised_at")}
-    return inert_json(msgspec.json.encode(row | times)) + b"\n"
+    return inert_json(row | times) + b"\n"

@@ -235,9 +235,14 @@ def body_schema(fields: list[Row], served: int) -> Row:
     return root
 
 
+def is_hidden(one: Row) -> bool:
+    """Whether a parameter's name looked like a value, and is told by its class: whoever made it up meant none of the API's."""
+    return one["name"].startswith("{")
+
+
 def _is_listed(one: Row) -> bool:
     """Whether a parameter is one to OpenAPI: names that are not shown are none, and a credential has a scheme."""
-    if one["location"] not in PLACES or not one["name"] or one["name"].startswith("{"):
+    if one["location"] not in PLACES or not one["name"] or is_hidden(one):
         return False
     return not any(one["location"] == place and one["sensitive"] in classes for place, classes in CREDENTIALS.values())
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sensor.outputs.documents import DocumentError, as_list, resolve
-from sensor.outputs.openapi import METHODS, by_endpoint
+from sensor.outputs.openapi import METHODS, by_endpoint, is_hidden
 from sensor.outputs.spec_bodies import body_findings
 
 Row = dict[str, Any]
@@ -217,8 +217,8 @@ def _of_operation(operation: Operation, row: Row, parameters: list[Row]) -> Iter
         yield differs("deprecated", f"{row['transactions']} requests, last seen {row['last_seen']}")
     positions = [k for k, segment in enumerate(operation.segments) for _ in range(segment.count("{}"))]
     for one in parameters:
-        if one["location"] == "query" and one["name"].startswith("{"):
-            continue  # its name is not shown: who made it up meant nothing that a document could have
+        if one["location"] == "query" and is_hidden(one):
+            continue
         if one["location"] == "query" and one["name"] not in operation.query:
             yield differs("parameter", f"query parameter {one['name']} in {one['seen']} requests")
         kind = operation.query.get(one["name"], "") if one["location"] == "query" else ""

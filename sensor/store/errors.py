@@ -14,7 +14,13 @@ class StoreAwayError(StoreError):
     """The store cannot be reached at the moment."""
 
 
-EMPTY = "The store {} is empty; fill it with `tapwatch replay` or run `tapwatch schema apply`."
+class EmptyStoreError(StoreError):
+    """There is no schema in it."""
+
+    def __init__(self, name: str):
+        super().__init__(f"The store {name} is empty; fill it with `tapwatch replay` or run `tapwatch schema apply`.")
+
+
 _UNREACHABLE = re.compile(
     r"Max retries|Connection refused|NewConnectionError|timed out|Name or service|getaddrinfo"
     r"|Connection aborted|Connection reset|RemoteDisconnected|Remote end closed|Broken pipe|unreachable"

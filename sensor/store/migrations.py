@@ -1,12 +1,13 @@
 """Brings a database to the schema of this program: numbered SQL files, each applied once and never edited after."""
 
+import contextlib
 import hashlib
 import pathlib
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from sensor.store.cluster import SHARDED_BY, cluster_of, localise, own_part, spread, taken_over
-from sensor.store.errors import EMPTY, StoreError
+from sensor.store.errors import EmptyStoreError, StoreError
 
 if TYPE_CHECKING:
     from sensor.store.open import Store
@@ -83,32 +84,22 @@ def migrate(store: "Store", cluster: str | None = None) -> list[str]:
     Nothing is run where nothing is missing: a sensor needs no right to create tables then. Raises StoreError when the database
     is newer than this program or its history was edited.
     """
-    if _is_current(store) and (cluster is None or cluster_of(store) == cluster):
-        return []
+    with contextlib.suppress(EmptyStoreError):
+        if not missing(store) and cluster in (None, cluster_of(store)):
+            return []
     store.command(localise(f"CREATE DATABASE IF NOT EXISTS `{store.database}` /*ON CLUSTER*/", cluster), use_database=False)
     known = cluster_of(store)
-    takes_over = cluster is not None and known is None
+    if cluster is not None and known is None:
+        _take_over(store, cluster)
     cluster = cluster or known
 
     def run(statement: str) -> None:
         for part in spread(statement, cluster, store.database):
             store.command(part)
 
-    if takes_over and cluster is not None:
-        there = _names(store)
-        for part in taken_over([name for name in there if name in SHARDED_BY], cluster, store.database):
-            store.command(part)
-        for name, statement in _materialized():
-            if name in there:  # it goes on with the tables that it was made for, whatever they are called now
-                store.command(f"DROP VIEW {name} ON CLUSTER '{cluster}'")
-                run(statement)
     run(_HISTORY)
-    applied = _applied(store)
-    _check_history(applied, store.name)
     done = []
-    for migration in migrations():
-        if migration.version in applied:
-            continue
+    for migration in missing(store):
         for statement in statements(migration.text):
             for earlier in counted_before(statement, cluster):
                 store.command(earlier)
@@ -121,19 +112,16 @@ def migrate(store: "Store", cluster: str | None = None) -> list[str]:
     return done
 
 
-def _is_current(store: "Store") -> bool:
-    """Whether a database is there whose schema is that of this program."""
-    there = "SELECT 1 FROM system.tables WHERE database = {db:String} AND name = 'schema_migrations'"
-    try:
-        if not store.rows(there, {"db": store.database}):
-            return False
-    except StoreError as error:
-        if str(error) == EMPTY.format(store.name):
-            return False
-        raise
-    applied = _applied(store)
-    _check_history(applied, store.name)
-    return {migration.version for migration in migrations()} <= set(applied)
+def _take_over(store: "Store", cluster: str) -> None:
+    """Make a cluster's of tables that were made as one server's, or by a version without Distributed ones."""
+    there = _names(store)
+    for part in taken_over([name for name in there if name in SHARDED_BY], cluster, store.database):
+        store.command(part)
+    for name, statement in materialized():
+        if name in there:  # it goes on with the tables that it was made for, whatever they are called now
+            store.command(f"DROP VIEW {name} ON CLUSTER '{cluster}'")
+            for part in spread(statement, cluster, store.database):
+                store.command(part)
 
 
 def counted_before(statement: str, cluster: str | None) -> list[str]:
@@ -149,17 +137,19 @@ def counted_before(statement: str, cluster: str | None) -> list[str]:
     return [f"TRUNCATE TABLE {own_part(target, cluster)}", localise(f"INSERT INTO {target} {view['query']}", None)]
 
 
-def check(store: "Store") -> None:
-    """Raise StoreError unless the database has exactly the schema of this program."""
-    if not store.rows(
-        "SELECT 1 FROM system.tables WHERE database = {db:String} AND name = 'schema_migrations'", {"db": store.database}
-    ):
-        raise StoreError(EMPTY.format(store.name))
+def missing(store: "Store") -> list[Migration]:
+    """Schema files that were not applied yet. Raises EmptyStoreError where none was, StoreError as `migrate`."""
+    if "schema_migrations" not in _names(store):
+        raise EmptyStoreError(store.name)
     applied = _applied(store)
     _check_history(applied, store.name)
-    missing = [migration.name for migration in migrations() if migration.version not in applied]
-    if missing:
-        raise StoreError(f"The store {store.name} has an older schema ({missing[0]} is missing); run `tapwatch schema apply`.")
+    return [migration for migration in migrations() if migration.version not in applied]
+
+
+def check(store: "Store") -> None:
+    """Raise StoreError unless the database has exactly the schema of this program."""
+    for first in missing(store)[:1]:
+        raise StoreError(f"The store {store.name} has an older schema ({first.name} is missing); run `tapwatch schema apply`.")
 
 
 def _names(store: "Store") -> list[str]:
@@ -168,7 +158,7 @@ def _names(store: "Store") -> list[str]:
     return [name for (name,) in found]
 
 
-def _materialized() -> list[tuple[str, str]]:
+def materialized() -> list[tuple[str, str]]:
     """(name, statement) of the materialized views of the schema."""
     texts = (text for migration in migrations() for text in statements(migration.text))
     return [(found["name"], text) for text in texts if (found := _VIEW.match(text))]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sensor.store import migrations
 from sensor.store.dsn import Target, default_dsn, parse
-from sensor.store.errors import EMPTY, StoreError, explain
+from sensor.store.errors import EmptyStoreError, StoreError, explain
 from sensor.store.values import plain_rows
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Store:
             found = client.query("SELECT 1 FROM system.databases WHERE name = {db:String}", parameters={"db": self.database})
             if not found.result_rows:
                 client.close()
-                raise StoreError(EMPTY.format(self.name))
+                raise EmptyStoreError(self.name)
             client.database = self.database
             for name, value in self._settings.items():
                 client.set_client_setting(name, value)

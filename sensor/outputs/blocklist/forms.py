@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from sensor.outputs.blocklist.rules import ACTIONS, BLOCK, CHALLENGE, Entry
+from sensor.outputs.blocklist.rules import ACTIONS, BLOCK, CHALLENGE, Entry, stamp
 
 NAMESPACE = uuid.UUID("7e2b8c1e-6c0e-5d0f-9a55-3f6b6a0c7a11")
 """Of the identifiers in STIX, which are the same in every export."""
@@ -23,10 +23,6 @@ COLUMNS = ("address", "action", "expires", "confidence", "detector", "alert_id",
 Row = dict[str, Any]
 
 
-def _stamp(time: datetime.datetime) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _precise(time: datetime.datetime) -> str:
     """As STIX wants `created` and `modified`: to the millisecond."""
     return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
@@ -37,7 +33,7 @@ def _version(entry: Entry) -> int:
 
 
 def _told(entry: Entry) -> Row:
-    return {name: getattr(entry, name) for name in COLUMNS} | {"expires": _stamp(entry.expires)}
+    return {name: getattr(entry, name) for name in COLUMNS} | {"expires": stamp(entry.expires)}
 
 
 def as_csv(entries: list[Entry], now: datetime.datetime) -> str:

@@ -26,6 +26,11 @@ BLOCK, THROTTLE, CHALLENGE, DECOY = ACTIONS = ("block", "throttle", "challenge",
 """What a gateway is to do: refuse; slow down; ask for proof of a person; send to a copy that leads nowhere."""
 
 
+def stamp(time: datetime.datetime) -> str:
+    """A time of day in UTC, to the second (RFC 3339)."""
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+
+
 @dataclasses.dataclass(frozen=True)
 class Entry:
     """One address."""
@@ -46,7 +51,7 @@ class Entry:
     def because(self) -> str:
         """What it rests on, in one line."""
         return (
-            f"{self.detector} {self.alert_id}: {self.action} until {self.expires:%Y-%m-%dT%H:%M:%SZ}, "
+            f"{self.detector} {self.alert_id}: {self.action} until {stamp(self.expires)}, "
             f"confidence {self.confidence:.2f}, radius {self.radius}"
         )
 

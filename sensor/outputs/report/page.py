@@ -7,7 +7,6 @@ import pathlib
 
 import jinja2
 import markupsafe
-import msgspec
 
 from sensor.core.inert import inert, inert_json
 from sensor.core.severities import SEVERITIES
@@ -62,7 +61,7 @@ def _endpoint(row: dict) -> list:
 
 def _embedded(rows: list[list]) -> str:
     """JSON that nothing within an HTML script element can end or open."""
-    text = inert_json(msgspec.json.encode(rows)).decode()
+    text = inert_json(rows).decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -88,5 +87,5 @@ def _kinds(report: Report) -> list[dict]:
     for row in report.findings:
         kind = kinds.setdefault(row["finding"], {"finding": row["finding"], "owasp": row["owasp"], "severity": row["severity"],
                                                 "evidence": row["evidence"], "places": []})  # fmt: skip
-        kind["places"].append(inert(f"{row['method']} {row['host']}{row['endpoint']}"))
+        kind["places"].append(f"{row['method']} {row['host']}{row['endpoint']}")
     return list(kinds.values())
