@@ -53,10 +53,10 @@ from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.core.records import FLOW, OPERATION
+from sensor.core.sensitive import EMAIL_SECRET, HARMLESS
 from sensor.inventory.lexical import INT, LONGEST_WORD
 from sensor.inventory.refusals import REFUSED
 from sensor.inventory.secrets import is_among, name_hashes, plain_name_hash
-from sensor.inventory.sensitive import EMAIL_SECRET, HARMLESS
 from sensor.inventory.values import IN_BODY, IN_PATH, find_in
 
 TRACKS = 32_768

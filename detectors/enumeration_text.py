@@ -9,7 +9,7 @@ from detectors.combinations import IN_COMBINATION
 from detectors.enumeration_tracks import BY_FINGERPRINT, BY_PLACE, BY_TOKEN, TEXT, VOLUME_FLOOR
 from sensor.core.addresses import address_text
 from sensor.core.bits import counted_by_bits
-from sensor.inventory.sensitive import SENSITIVE
+from sensor.core.sensitive import SENSITIVE
 from sensor.inventory.values import IN_PATH, IN_QUERY
 
 

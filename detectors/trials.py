@@ -7,11 +7,11 @@ from detectors.base import View
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 from sensor.core.records import FLOW
+from sensor.core.sensitive import EMAIL_SECRET, OTP, PASSWORD
 from sensor.inventory.endpoints import CAPACITY
 from sensor.inventory.lexical import INT
 from sensor.inventory.refusals import REFUSED
 from sensor.inventory.secrets import is_among, name_hashes
-from sensor.inventory.sensitive import EMAIL_SECRET, OTP, PASSWORD
 from sensor.inventory.values import IN_PATH
 
 USERS = name_hashes(

@@ -41,7 +41,7 @@ FEATURES = PCAPS / "features"
 KEY = (0x0706050403020100, 0x0F0E0D0C0B0A0908)
 SEED = np.uint64(0x1234567)
 CLIENT, SERVER = ("192.0.2.10", 50_100), ("10.20.0.10", 80)
-PLAIN = [name for name in TRANSACTION.names if not name.endswith(("_at", "_len"))]
+PLAIN = [name for name in TRANSACTION.names if not name.endswith(("_at", "_len")) and not TRANSACTION[name].shape]
 
 
 def examples(count: int) -> settings:

@@ -4,7 +4,7 @@ import ipaddress
 
 import numpy as np
 
-from sensor.core.records import AUTH, MEDIA, TEXTS, TRANSACTION, Batch
+from sensor.core.records import AUTH, MEDIA, PACKED_COOKIE, TEXTS, TRANSACTION, Batch
 from sensor.core.wide import SLACK
 
 SECOND = 1_000_000_000
@@ -50,3 +50,13 @@ def batch_of(transactions: list[dict]) -> Batch:
     texts_and_bodies = (np.frombuffer(bytes(part) + bytes(SLACK), np.uint8).copy() for part in (arena, bodies))
     kept, samples = texts_and_bodies
     return Batch(rows, kept, used, samples, len(bodies))
+
+
+def packed(*fields: tuple[str, str]) -> bytes:
+    """As the parser packs them; the name of a cookie begins with an equals sign."""
+    parts = [
+        (name.removeprefix("=").encode(), value.encode(), PACKED_COOKIE if name[0] == "=" else 0) for name, value in fields
+    ]
+    return b"".join(
+        bytes([len(name) | mark, *len(value).to_bytes(2, "little"), len(value)]) + name + value for name, value, mark in parts
+    )

@@ -14,6 +14,14 @@ from sensor.simulate.wire import Conversation, write_pcap
 TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
 START = 1_772_528_400_000_000_000
 GOOD = ["X-Content-Type-Options: nosniff", "Strict-Transport-Security: max-age=31536000"]
+NOSNIFF, PRIVATE = GOOD[0], [*GOOD, "Cache-Control: max-age=60, private"]
+
+
+def reading(origin: str) -> list[str]:
+    """Fields that let a site read an answer with credentials."""
+    return [*GOOD, f"Access-Control-Allow-Origin: {origin}", "Access-Control-Allow-Credentials: true"]
+
+
 TRACE = b'{"error": "Traceback (most recent call last):\\n  File \\"app.py\\", line 3"}'
 PEOPLE = [{"name": f"n{k}", "card_number": "4111111111111111", "contact": f"a{k}@example.com"} for k in range(3)]
 TOKEN = "Authorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."
@@ -25,17 +33,26 @@ ANSWERS = [
     ("GET", "/v2/broken", [KEY], 500, GOOD, TRACE),
     ("GET", "/v2/reset?token=abcdef0123456789abcdef", [KEY], 200, GOOD, b"{}"),
     ("GET", "/v2/login", [KEY], 200, [*GOOD, "Set-Cookie: session=1; Secure", "Server: nginx/1.2.3"], b"{}"),
-    ("GET", "/v2/any", [KEY], 200, [*GOOD, "Access-Control-Allow-Origin: *", "Access-Control-Allow-Credentials: true"], b"{}"),
+    ("GET", "/v2/any", [KEY], 200, reading("*"), b"{}"),
+    ("GET", "/v2/null", [KEY], 200, reading("null"), b"{}"),
+    *(("GET", "/v2/echo", [KEY], 200, reading(f"https://www.{name}.example:8443"), b"{}") for name in ("a", "b", "c", "d")),
+    *(("GET", "/v2/own", [KEY], 200, reading(f"https://{name}.shop.example"), b"{}") for name in ("a", "b", "c", "d", "e")),
+    ("GET", "/v2/private", [KEY], 200, PRIVATE, json.dumps(PEOPLE).encode()),
+    ("TRACE", "/v2/trace", [KEY], 200, GOOD, b"{}"),
+    ("GET", "/v2/basic", ["Authorization: Basic dXNlcjpwYXNz"], 200, GOOD, b"{}"),
+    ("GET", "/v2/session", [KEY], 200, [*GOOD, "Set-Cookie: session=1; HttpOnly"], b"{}"),
     ("GET", "/v2/trusting", [TOKEN], 200, [*GOOD, "Sunset: Sat, 31 Dec 2030 23:59:59 GMT"], b"{}"),
     ("GET", "/v2/wary", [TOKEN], 401, GOOD, b"{}"),
     ("GET", "/v2/plain", [KEY], 200, [], b"{}"),
     ("GET", "/v2/status", [], 200, GOOD, b"{}"),
 ]
 EXPECTED = {
-    ("/v1/people", "old_version"), ("/v1/people", "sensitive_without_authentication"), ("/v2/broken", "stack_trace"),
+    ("/v1/people", "old_version"), ("/v1/people", "sensitive_without_authentication"), ("/v1/people", "sensitive_and_cacheable"), ("/v2/broken", "stack_trace"),
     ("/v2/reset", "secret_in_url"), ("/v2/login", "cookie_without_httponly"), ("/v2/login", "version_told"),
     ("/v2/any", "any_origin_with_credentials"), ("/v2/trusting", "unsigned_token"), ("/v2/trusting", "long_lived_token"), ("/v2/trusting", "deprecated_in_use"),
-    ("/v2/plain", "missing_security_headers"),
+    ("/v2/plain", "missing_security_headers"), ("/v2/null", "null_origin_with_credentials"),
+    ("/v2/echo", "many_origins_with_credentials"), ("/v2/trace", "trace_enabled"), ("/v2/basic", "basic_authentication"),
+    ("/v2/session", "cookie_without_secure"),
 }  # fmt: skip
 
 
@@ -91,7 +108,7 @@ def test_one_request_of_a_stranger_makes_no_finding_and_hides_none(tmp_path):
 def test_the_gravest_come_first_and_can_be_chosen(store):
     found = lines(tapwatch("findings", "--json", "--severity", "high", "--store", store))
     assert [row["finding"] for row in found] == [
-        "unsigned_token", "any_origin_with_credentials", "secret_in_url", "sensitive_without_authentication",
+        "unsigned_token", "any_origin_with_credentials", "null_origin_with_credentials", "secret_in_url", "sensitive_without_authentication",
     ]  # fmt: skip
     assert "old_version" in tapwatch("findings", "--finding", "old_version", "--store", store).stdout
 

@@ -6,7 +6,8 @@ from rows import batch_of
 
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.endpoints import CAPACITY
-from sensor.inventory.profile import add_client, bucket_of, clear_profile, distinct_clients, measure, new_profiles, quantile
+from sensor.inventory.profile import add_client, bucket_of, clear_profile, measure, new_profiles
+from sensor.inventory.profile_figures import distinct_clients, quantile
 
 KEY = (1, 2)
 

@@ -28,6 +28,9 @@ SECRETS = {
     "resident": "11010519491231002X",
     "encoded_phone": "%2b4915123456780",
     "encoded_email": "john.doe%40example.org",
+    "grouped_card": "4111+1111+1111+1111",
+    "encoded_card": "5555%205555%205555%204444",
+    "encoded_iban": "GB82%20WEST%201234%205698%207654%2032",
 }
 HARMLESS = {
     "order": "1000200030004",
@@ -101,6 +104,33 @@ def test_no_secret_is_stored(tmp_path):
     assert '"path":"/v1/p/{card}"' in text and '"path":"/v1/p/{card}.json"' in text and '"query":"{ssn}"' in text
     assert '"user_agent":"Tool/1.0 (contact: {iban}; x={iban})"' in text and '"forwarded_for":"192.0.2.7, {token}"' in text
     assert [name for name, value in SECRETS.items() if value in text] == []
+
+
+def log_in(email: str, password: str) -> bytes:
+    body = json.dumps({"email": email, "password": password}).encode()
+    head = f"POST /login HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def test_transactions_with_the_same_value_can_be_grouped(tmp_path, monkeypatch):
+    """One password tried on two accounts, one account tried twice: told by keyed hashes, other ones under another key."""
+    people = [("a@example.com", "winter26"), ("b@example.com", "winter26"), ("a@example.com", "summer25")]
+    exchanges = [(log_in(*who), answer(b"{}")) for who in people]
+    exchanges.append((b"GET /p/a@example.com?card=4111111111111111 HTTP/1.1\r\nHost: api.test\r\n\r\n", answer(b"{}")))
+    write_conversations(tmp_path / "s.pcap", [("198.51.100.1", exchanges)], SERVER, START, 1_000_000_000)
+    told = []
+    for key in ("00" * 16, "01" * 16):
+        monkeypatch.setenv("TAPWATCH_KEY", key)
+        store, lines = f"chdb://{tmp_path}/{key}", tmp_path / "t.jsonl"
+        run("replay", str(tmp_path / "s.pcap"), "--store", store, "--transactions", str(lines))
+        rows = run("sql", "SELECT sensitive FROM transactions ORDER BY ts", "--json", "--store", store)
+        found = [json.loads(row)["sensitive"] for row in rows.splitlines()]
+        assert found == [json.loads(row)["sensitive"] for row in lines.read_text().splitlines()]
+        assert [[one.split(":")[0] for one in row] for row in found] == [["email", "password"]] * 3 + [["email", "card"]]
+        (first, second, third, path) = found
+        assert first[1] == second[1] != third[1] and first[0] == third[0] == path[0] != second[0]
+        told.append(found)
+    assert not {one for row in told[0] for one in row} & {one for row in told[1] for one in row}
 
 
 def test_what_only_looks_alike_stays(tmp_path):

@@ -24,6 +24,7 @@ from sensor.core.records import (
     Batch,
     names_of,
 )
+from sensor.core.sensitive import SENSITIVE
 from sensor.core.wide import SLACK
 from sensor.store import StoreError, default_dsn, migrations, native, open_store, queries
 from sensor.store.values import timestamp
@@ -51,8 +52,9 @@ def random_batch(rows: int, seed: int, vary: int = 0) -> Batch:
     draw = np.random.default_rng(seed)
     out = np.zeros(rows, TRANSACTION)
     for name in TRANSACTION.names:
-        bits = 8 * TRANSACTION[name].itemsize
-        out[name] = draw.integers(0, 1 << min(bits, 62), rows).astype(TRANSACTION[name])
+        kind = TRANSACTION[name]
+        shape = (rows, *kind.shape)
+        out[name] = draw.integers(0, 1 << min(8 * kind.base.itemsize, 62), shape).astype(kind.base)
     out["ts"] = NS + draw.integers(0, 10**15, rows) + vary
     v4 = draw.random(rows) < 0.6
     for side in ("client", "peer", "server"):
@@ -64,6 +66,8 @@ def random_batch(rows: int, seed: int, vary: int = 0) -> Batch:
     out["weird"] &= (1 << len(WEIRD)) - 1
     out["encap"] %= len(ENCAPS)
     out["refused"] %= len(REFUSALS)
+    out["sensitive"] %= out["sensitive_hash"].shape[1] + 1
+    out["sensitive_class"] %= len(SENSITIVE)
     out["operation_type"] %= len(OPERATIONS)
     out["grpc_status"] = draw.integers(-1, 256, rows)
     out["status"] *= draw.random(rows) < 0.7
@@ -118,6 +122,9 @@ def expected(batch: Batch, index: int) -> dict:
         "fingerprint": f"{int(row['fingerprint']):016x}" if row["fingerprint"] else "",
         "completeness": names_of(int(row["completeness"]), COMPLETENESS),
         "weird": names_of(int(row["weird"]), WEIRD),
+        "sensitive": [
+            f"{SENSITIVE[row['sensitive_class'][k]]}:{int(row['sensitive_hash'][k]):016x}" for k in range(row["sensitive"])
+        ],
     }  # fmt: skip
 
 

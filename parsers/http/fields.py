@@ -4,7 +4,7 @@ import numpy as np
 
 from parsers.http.auth import note_authorization, note_cookies
 from parsers.http.extras import NAME_A, NAME_B, is_extra, note_extra
-from parsers.http.facts import TELLING, fact_of
+from parsers.http.facts import TELLING, note_fact
 from parsers.http.media import coding_of
 from parsers.http.state import FORWARDED as BY_STANDARD
 from parsers.http.state import X_FORWARDED_FOR as BY_X
@@ -93,6 +93,7 @@ def clear(message):
     message["grpc_status"] = -1
     message["weird"] = 0
     message["facts"] = 0
+    message["allowed_origin"] = 0
     message["fingerprint"] = 0
 
 
@@ -252,4 +253,4 @@ def note(buffer, name, length, at, end, message):
     if INTERESTING >> length & 1 if length < 20 else False:
         note_field(buffer, first | LOWER, last | LOWER, length, at, end, message)
     if TELLING >> length & 1 if length < 33 else False:
-        message["facts"] |= fact_of(buffer, first | LOWER, last | LOWER, length, at, end)
+        note_fact(buffer, first | LOWER, last | LOWER, length, at, end, message)

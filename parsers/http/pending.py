@@ -99,6 +99,7 @@ def allocate(http):
     pending["credential"] = 0
     pending["session"] = 0
     pending["location"] = 0
+    pending["allowed_origin"] = 0
     pending["request_bytes"] = 0
     pending["response_bytes"] = 0
     clear_bodies(pending)
@@ -227,7 +228,7 @@ def begin_request(http, entry, flow, buffer, message, limit):
     pending["end_ts"] = flow["last_ts"]
     pending["version"] = message["version"] if message["version"] > 0 else 9
     pending["auth"] = message["auth"]
-    pending["facts"] = np.uint16(message["facts"] & F_UNSIGNED)  # the others are for responses to say
+    pending["facts"] = np.uint32(message["facts"] & F_UNSIGNED)  # the others are for responses to say
     pending["upgrade"] = message["upgrade"]
     pending["weird"] = flow["weird"]
     pending["completeness"] = flow["completeness"]
@@ -267,7 +268,8 @@ def note_response(http, index, flow, buffer, message):
         pending["weird"] |= W_EARLY
     pending["status"] = message["status"]
     pending["weird"] |= message["weird"]
-    pending["facts"] |= np.uint16(message["facts"])
+    pending["facts"] |= np.uint32(message["facts"])
+    pending["allowed_origin"] = message["allowed_origin"]
     pending["completeness"] |= flow["completeness"]
     pending["reply_ts"] = flow["first_ts"]
     pending["end_ts"] = flow["last_ts"]

@@ -149,6 +149,7 @@ def write_row(http, entry, index):
     row["credential"] = pending["credential"]
     row["session"] = pending["session"]
     row["location"] = pending["location"]
+    row["allowed_origin"] = pending["allowed_origin"]
     row["refused"] = 0
     row["operation_type"] = 0
     row["graphql_depth"] = 0

@@ -130,14 +130,14 @@ PENDING = np.dtype([
     ("messages", "<u4", (2,)), ("message_bytes", "<i8", (2,)),  # by direction: messages begun, their bytes
     ("status", "<u2"),
     ("completeness", "<u2"),
-    ("facts", "<u2"),        # bits of FACTS
+    ("facts", "<u4"),        # bits of FACTS
     ("absent", "<u2"),       # to be added to it when no response is ever seen
     ("weird", "<u4"),
     ("type_len", "u1"),      # bytes of the response's media type
     # by direction, of the sample of its body: whether more is kept, MEDIA, CODINGS, whether it lacks something, its chain
     ("samples", "u1", (2,)), ("media", "u1", (2,)), ("coding", "u1", (2,)), ("partial", "u1", (2,)),
     ("body_block", "<i4", (2,)), ("body_last", "<i4", (2,)), ("body_used", "<u4", (2,)),
-    ("fingerprint", "<u8"), ("credential", "<u8"), ("session", "<u8"), ("location", "<u8"),
+    ("fingerprint", "<u8"), ("credential", "<u8"), ("session", "<u8"), ("location", "<u8"), ("allowed_origin", "<u8"),
     ("request_bytes", "<i8"), ("response_bytes", "<i8"),
     ("first_ts", "<i8"),     # ns: first byte of the request
     ("sent_ts", "<i8"),      # ns: newest byte of the request
@@ -177,6 +177,7 @@ MESSAGE = np.dtype([
     ("grpc_status", "<i8"),  # -1 none
     ("weird", "<u4"),
     ("facts", "<i8"),        # bits of FACTS
+    ("allowed_origin", "<u8"),  # hash of the site that may read the answer
     ("fingerprint", "<u8"),
 ])  # fmt: skip
 """One parsed head: offsets into the buffer that it was parsed from."""

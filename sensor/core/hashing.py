@@ -86,6 +86,24 @@ def siphash(buffer, at, length, key0, key1):
 
 
 @kernel
+def siphash_word(word, key0, key1):
+    """SipHash-2-4 of one uint64, as of its eight bytes."""
+    v0 = U(0x736F6D6570736575) ^ key0
+    v1 = U(0x646F72616E646F6D) ^ key1
+    v2 = U(0x6C7967656E657261) ^ key0
+    v3 = U(0x7465646279746573) ^ key1
+    for block in (U(word), U(8) << U(56)):
+        v3 ^= block
+        v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
+        v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
+        v0 ^= block
+    v2 ^= U(0xFF)
+    for _ in range(4):
+        v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
+    return v0 ^ v1 ^ v2 ^ v3
+
+
+@kernel
 def with_query(path, query):
     """Hash of a path with a query, of the hashes of both."""
     return mix(path ^ mix(query))

@@ -82,6 +82,9 @@ ADDED_TEXTS = ("operation", "root_fields", "template")
 """Text fields that later stages add: what the request's body names, and the path's template."""
 ALL_TEXTS = (*TEXTS, *ADDED_TEXTS)
 
+SENSITIVE_OF_ROW = 4
+"""Sensitive values of one transaction by which it can be grouped: the first ones of path, query and body."""
+
 TRANSACTION = np.dtype(
     [
         ("order", "<i8"),          # number of the packet that completed it
@@ -100,7 +103,7 @@ TRANSACTION = np.dtype(
         ("auth", "u1"),            # AUTH_KINDS
         ("completeness", "<u2"),   # bits of COMPLETENESS
         ("weird", "<u4"),          # bits of WEIRD
-        ("facts", "<u2"),          # bits of FACTS
+        ("facts", "<u4"),          # bits of FACTS
         ("request_bytes", "<i8"), ("response_bytes", "<i8"),  # body bytes as on the wire
         ("request_messages", "<u4"), ("response_messages", "<u4"),  # gRPC messages, WebSocket messages, else 0
         ("request_message_bytes", "<i8"), ("response_message_bytes", "<i8"),  # what they carry, without their framing
@@ -116,7 +119,11 @@ TRANSACTION = np.dtype(
         ("signature", "<u8"),      # SimHash of the text that it adds, 0 none; set by the inventory
         ("linked", "u1"),          # that text has a web address in it
         ("location", "<u8"),       # hash of the path that a response leads to; 0: to none
+        ("allowed_origin", "<u8"),  # hash of the site that Access-Control-Allow-Origin names; 0: of none
         ("refused", "u1"),         # the answer says no although its status does not (sensor.inventory.refusals)
+        ("sensitive", "u1"),       # sensitive values of it that are told of; set by the inventory
+        ("sensitive_class", "u1", (SENSITIVE_OF_ROW,)),  # their classes in sensitive.SENSITIVE
+        ("sensitive_hash", "<u8", (SENSITIVE_OF_ROW,)),  # keyed hashes of them
         ("flow", "u1"),            # FLOWS: what its endpoint does; set by the inventory
         ("request_media", "u1"), ("response_media", "u1"),    # MEDIA
         ("request_coding", "u1"), ("response_coding", "u1"),  # CODINGS; of the sample: identity once it is decoded
@@ -189,10 +196,12 @@ WEIRD = (
 
 FACTS = (
     "strict_transport", "content_type_options", "any_origin", "credentials_allowed", "version_told", "insecure_cookie",
-    "script_cookie", "deprecated", "unsigned_jwt", "stack_trace", "any_origin_with_credentials",
+    "script_cookie", "deprecated", "unsigned_jwt", "stack_trace", "any_origin_with_credentials", "null_origin",
+    "null_origin_with_credentials", "many_origins_with_credentials", "no_store", "content_security",
 )  # fmt: skip
 """What a transaction shows of how its endpoint is run: fields of the response; a JWT without a signature that was sent; program
-text in an error; any_origin and credentials_allowed in one response."""
+text in an error; any_origin, or null_origin, and credentials_allowed in one response; credentials_allowed together with the
+origins of several sites, each in a response of its own."""
 FACT_BIT = {name: 1 << k for k, name in enumerate(FACTS)}
 
 GAP, NO_REQUEST, NO_RESPONSE, LATE_JOIN, TRUNCATED, CUT, REQUEST_CUT, UNKNOWN_FIELD = (1 << k for k in range(len(COMPLETENESS)))

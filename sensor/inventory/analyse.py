@@ -15,7 +15,8 @@ from sensor.inventory.merging import TemplateChange, learn_templates
 from sensor.inventory.operations import OPERATION_LIMIT
 from sensor.inventory.parameters import describe, note_parameters
 from sensor.inventory.patterns import Patterns, join_hosts, new_patterns, room_of_hosts
-from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE, distinct_clients, media_types, quantile
+from sensor.inventory.profile import LATENCY, REQUEST, RESPONSE
+from sensor.inventory.profile_figures import distinct_clients, media_types, quantile, statuses
 from sensor.inventory.proxies import networks_of, resolve_clients
 from sensor.inventory.refusals import Refusals
 from sensor.inventory.row_pass import SERVED_FROM, analyse_rows, body_room, key_secrets
@@ -239,6 +240,7 @@ class Inventory:
             "transactions": int(counts["transactions"]),
             "unanswered": classes[0],
             **{f"status_{k}xx": classes[k] for k in range(1, 6)},
+            "statuses": statuses(profiles, place),
             "clients": distinct_clients(profiles, place),
         }
         for name, which, shares in (

@@ -10,11 +10,11 @@ from sensor.core.hashing import U, hash_bytes
 from sensor.core.jit import kernel
 from sensor.core.quoted import QUOTE, string_end
 from sensor.core.records import MEDIA
+from sensor.core.sensitive import CARD, HARMLESS
 from sensor.core.wide import copy, load_le64
 from sensor.inventory.lexical import DIGIT, INT, KIND, LITERAL, TEXT, classify_value, decimal
 from sensor.inventory.personal import body_name_hash, exposed_class
 from sensor.inventory.secrets import NAME_LIMIT, name_hash, secret_by_name, secret_by_value
-from sensor.inventory.sensitive import CARD, HARMLESS
 from sensor.inventory.shapes import CLOSE, CLOSE_LIST, COMMA, OPEN, OPEN_LIST, colon_behind
 from sensor.inventory.targets import CLASS_LENGTHS, CLASS_TEXTS
 from sensor.inventory.value_forms import BEGIN_KEY, CARD_DIGITS, class_by_prefix, class_by_value

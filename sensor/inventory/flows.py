@@ -10,9 +10,9 @@ import numpy as np
 
 from sensor.core.jit import kernel
 from sensor.core.records import FLOW, FLOWS
+from sensor.core.sensitive import CARD, CVV, PASSWORD
 from sensor.inventory.endpoints import CAPACITY, Endpoints, endpoint_text
 from sensor.inventory.secrets import is_among, name_hash, name_hashes, secret_by_name
-from sensor.inventory.sensitive import CARD, CVV, PASSWORD
 from sensor.inventory.values import IN_BODY, IN_PATH, IN_QUERY
 
 NONE, LOGIN, SIGNUP, RESET, PAYMENT, CODE, CART, SEARCH, CONTENT = range(len(FLOWS))

@@ -7,12 +7,12 @@ import numpy as np
 
 from sensor.core.jit import kernel
 from sensor.core.records import PACKED_COOKIE, PACKED_PREFIX
+from sensor.core.sensitive import API_KEY, HARMLESS
 from sensor.core.words import begins_with, words_table
 from sensor.inventory.lexical import TEXT, classify_value
 from sensor.inventory.parameters import SERVED_FROM, SERVED_TO
 from sensor.inventory.personal import body_name_hash, exposed_class
 from sensor.inventory.secrets import name_hash, secret_by_name, secret_by_value
-from sensor.inventory.sensitive import API_KEY, HARMLESS
 from sensor.inventory.targets import note_value
 from sensor.inventory.values import IN_COOKIE, IN_HEADER, VALUES_OF_FIELDS
 

@@ -28,7 +28,7 @@ from sensor.inventory.learned import (
 from sensor.inventory.learning import SLUG, Decision, Leaf, Word, decide, may_be_value, turn_out_names
 from sensor.inventory.parameters import move_parameters
 from sensor.inventory.patterns import Patterns, is_kept, new_patterns
-from sensor.inventory.profile import media_types
+from sensor.inventory.profile_figures import media_types
 from sensor.inventory.schemas import move_schemas
 
 CHANGES = 10_000

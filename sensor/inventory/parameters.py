@@ -4,6 +4,7 @@ Requests that were served (2xx, 3xx) teach alone, as for templates.
 """
 
 import re
+import string
 
 import numpy as np
 
@@ -11,10 +12,12 @@ from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.core.placeholders import CLASSES
+from sensor.core.records import names_of
+from sensor.core.sensitive import BY_CHANCE, SENSITIVE
 from sensor.inventory.few_words import LETTERS, WORDS, merge_few, note_few, told_words
 from sensor.inventory.lexical import INT
 from sensor.inventory.loglog import add_hash, estimate
-from sensor.inventory.sensitive import BY_CHANCE, SENSITIVE
+from sensor.inventory.profile import EVERY_ONE_OF
 from sensor.inventory.values import IN_COOKIE, IN_HEADER, IN_PATH, IN_RESPONSE, LOCATIONS
 
 CAPACITY = 65_536
@@ -31,6 +34,13 @@ RANGE_FROM = 10
 """Different values, about, from which on a range is told."""
 MOST = 384
 """Parameters of one endpoint."""
+ALPHABETS = ("digits", "lower", "upper", "hyphen", "underscore", "dot", "other")
+"""Sets of characters that values are made of; escapes and all else are `other`."""
+ALPHABET_BIT = np.full(256, 1 << ALPHABETS.index("other"), np.uint8)
+for _code, _characters in enumerate((string.digits, string.ascii_lowercase, string.ascii_uppercase, "-", "_", ".")):
+    ALPHABET_BIT[list(_characters.encode())] = 1 << _code
+ALPHABET_BYTES = 32
+"""Of a value that are looked at, in the first EVERY_ONE_OF requests that bear the parameter."""
 OTHER_NUMBERS = (
     b"order", b"track", b"ref", b"plate", b"serial", b"invoice", b"sku", b"ean", b"upc", b"gtin", b"isbn", b"imei", b"time",
     b"stamp", b"batch", b"lot", b"shipment", b"parcel", b"session", b"request", b"trace", b"span", b"version",
@@ -49,6 +59,7 @@ PARAMETER = np.dtype([
     ("exposed", "u1"), ("votes", "<u4"),  # class in sensitive.SENSITIVE that most of its values are, and its majority
     ("showing", "<u4"),     # values of that class
     ("words", "u1"), ("newest", "<u8"),  # few words that it takes, WORDS + 1 for more; `seen` when the last was new
+    ("alphabet", "u1"),     # bits of ALPHABETS that its harmless values are of
     ("registers", "u1", (REGISTERS,)),  # of the values' hashes
     ("name", "u1", (NAME,)), ("name_len", "u1"),  # of query and body
 ])  # fmt: skip
@@ -88,6 +99,7 @@ def clear_parameter(entry, endpoint, generation, slot, location):
     entry["showing"] = 0
     entry["name_len"] = 0
     entry["words"] = 0
+    entry["alphabet"] = 0
     entry["newest"] = 0
     for k in range(REGISTERS):
         entry["registers"][k] = 0
@@ -134,6 +146,21 @@ def note_number(entry, number):
 
 
 @kernel
+def alphabet_of(arena, at, length):
+    """Bits of ALPHABETS for the first bytes of a value."""
+    found = np.uint8(0)
+    for k in range(min(length, ALPHABET_BYTES)):
+        found |= ALPHABET_BIT[arena[at + k]]
+    return found
+
+
+@kernel
+def is_at_hand(value):
+    """Whether the arena holds a value: what stood out in a text without fields has neither name nor copy."""
+    return value["name_len"] > 0 or value["location"] == IN_PATH
+
+
+@kernel
 def note_exposure(entry, kind, weight):
     """A value is taken for a class of sensitive data: keep the class of most (Boyer and Moore's majority vote)."""
     if kind == entry["exposed"]:
@@ -175,6 +202,8 @@ def note_parameters(parameters, endpoints, rows, arena, values):
         entry["secret"] = max(entry["secret"], value["secret"])
         if value["exposed"]:
             note_exposure(entry, value["exposed"], np.uint32(value["weight"]))
+        elif value["secret"] == 0 and entry["seen"] <= U(EVERY_ONE_OF) and is_at_hand(value):
+            entry["alphabet"] |= alphabet_of(arena, np.int64(value["at"]), np.int64(value["len"]))
         note_few(entry, parameters.words[place], value, arena)
         add_hash(entry["registers"], REGISTER_BITS, mix(value["hash"]))
 
@@ -187,6 +216,7 @@ def merge_parameter(entry, other):
         entry["kinds"] |= np.uint32(1) << np.uint32(INT)
         note_number(entry, other["high"])
     entry["kinds"] |= other["kinds"]
+    entry["alphabet"] |= other["alphabet"]
     entry["seen"] += other["seen"]
     entry["shortest"] = min(entry["shortest"], other["shortest"])
     entry["longest"] = max(entry["longest"], other["longest"])
@@ -256,6 +286,7 @@ def describe(entry: np.void, words: np.ndarray, profile: np.void) -> dict:
         "types": kinds,
         "minimum": int(entry["low"]) if is_number else None,
         "maximum": int(entry["high"]) if is_number else None,
+        "alphabet": names_of(int(entry["alphabet"]), ALPHABETS) if is_harmless else [],
         "shortest": int(entry["shortest"]),
         "longest": int(entry["longest"]),
         "distinct_values": different,

@@ -9,9 +9,7 @@ import numpy as np
 
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
-from sensor.inventory.lexical import DATE, DIGIT, INT, KIND, LOWER, UPPER
-from sensor.inventory.secrets import NAME_LIMIT, NAMES
-from sensor.inventory.sensitive import (
+from sensor.core.sensitive import (
     API_KEY,
     BIRTH_DATE,
     CARD,
@@ -31,6 +29,8 @@ from sensor.inventory.sensitive import (
     TELEPHONE,
     TOKEN,
 )
+from sensor.inventory.lexical import DATE, DIGIT, INT, KIND, LOWER, UPPER
+from sensor.inventory.secrets import NAME_LIMIT, NAMES
 from sensor.inventory.value_forms import class_by_value
 
 PERSONAL_NAMES = {

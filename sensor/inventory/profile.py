@@ -5,9 +5,18 @@ import numpy as np
 from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
-from sensor.core.records import FACT_BIT
 from sensor.core.wide import SLACK, copy
-from sensor.inventory.loglog import add_hash, estimate
+from sensor.inventory.loglog import add_hash
+from sensor.inventory.profile_facts import (
+    F_CREDENTIALS,
+    MANY_ORIGINS,
+    STATUS,
+    STATUSES,
+    note_facts,
+    note_site,
+    note_status,
+    says_absent,
+)
 
 EXACT_CLIENTS = 64
 """Clients counted one by one; more are estimated."""
@@ -22,8 +31,6 @@ TYPE_LIMIT = 64
 EVERY_ONE_OF, ONE_IN = 256, 8
 """Transactions of an endpoint whose header fields and bodies are looked at in full; of later ones one in so many, for all."""
 LATENCY, REQUEST, RESPONSE = range(3)
-F_ANY, F_CREDENTIALS = FACT_BIT["any_origin"], FACT_BIT["credentials_allowed"]
-F_BOTH, F_UNSIGNED = FACT_BIT["any_origin_with_credentials"], FACT_BIT["unsigned_jwt"]
 
 PROFILE = np.dtype([
     ("first_ts", "<i8"), ("last_ts", "<i8"),
@@ -32,7 +39,9 @@ PROFILE = np.dtype([
     ("classes", "<u8", (6,)),          # without a response, then 1xx to 5xx
     ("auth", "<u4"),                   # bits of AUTH_KINDS
     ("open", "<u8"),                   # requests without credentials that were answered with 2xx
-    ("facts", "<u2"),                  # bits of FACTS that some transaction showed
+    ("facts", "<u4"),                  # bits of FACTS that some transaction showed
+    ("origins", "<u8", (MANY_ORIGINS - 1,)),  # hashes of sites that may read answers with credentials; 0: none
+    ("statuses", STATUS, (STATUSES,)),  # in the order of appearance
     ("clients", "<u4"),                # exact ones; EXACT_CLIENTS + 1: see the registers
     ("measured", "<u8", (3,)),         # values in each histogram
     ("largest", "<i8", (3,)), ("smallest", "<i8", (3,)),
@@ -80,6 +89,11 @@ def clear_profile(profiles, place):
     counts["served"] = 0
     counts["auth"] = 0
     counts["facts"] = 0
+    for k in range(MANY_ORIGINS - 1):
+        counts["origins"][k] = 0
+    for k in range(STATUSES):
+        counts["statuses"][k]["code"] = 0
+        counts["statuses"][k]["count"] = 0
     counts["open"] = 0
     counts["met"] = 0
     if counts["clients"] > EXACT_CLIENTS:
@@ -155,6 +169,10 @@ def merge_profile(profiles, onto, other):
     counts["served"] |= added["served"]
     counts["auth"] |= added["auth"]
     counts["facts"] |= added["facts"]
+    for k in range(MANY_ORIGINS - 1):
+        note_site(counts, added["origins"][k])
+    for k in range(STATUSES):
+        note_status(counts, added["statuses"][k]["code"], added["statuses"][k]["count"])
     counts["open"] += added["open"]
     counts["met"] += added["met"]
     for k in range(6):
@@ -240,26 +258,6 @@ def add_type(profiles, place, side, arena, at, length):
     counts["types"][side] = known + 1
 
 
-UNIMPLEMENTED = 12
-"""grpc-status of a procedure that does not exist."""
-
-
-@kernel
-def says_absent(status, grpc_status):
-    """Answers that an endpoint which does not exist would give."""
-    return grpc_status == UNIMPLEMENTED or status == 404 or status == 405 or status == 400 or status == 501 or status == 414
-
-
-@kernel
-def note_facts(counts, facts, status):
-    """What a transaction shows of how its endpoint is run; of a token without a signature only where it was taken."""
-    if facts & F_ANY and facts & F_CREDENTIALS:
-        facts |= np.uint16(F_BOTH)
-    if not 200 <= status < 400:
-        facts &= np.uint16(~F_UNSIGNED & 0xFFFF)
-    counts["facts"] |= facts
-
-
 @kernel
 def transactions_meant(counts, status):
     """Transactions for which the one that was counted last stands to whoever looks closer; 0: it is not looked at."""
@@ -286,7 +284,10 @@ def profile_row(profiles, place, arena, row):
         counts["served"] = 1
     counts["auth"] |= np.uint32(1) << np.uint32(row["auth"])
     counts["open"] += U(row["auth"] == 0 and status // 100 == 2)
-    note_facts(counts, np.uint16(row["facts"]), status)
+    note_status(counts, status, 1)
+    note_facts(counts, np.uint32(row["facts"]), status)
+    if row["facts"] & F_CREDENTIALS:
+        note_site(counts, row["allowed_origin"])
     add_client(profiles, place, mix(row["client_lo"] ^ (row["client_hi"] * U(0x9E3779B97F4A7C15))))
     if row["latency_us"] >= 0:
         measure(profiles, place, LATENCY, row["latency_us"])
@@ -294,37 +295,3 @@ def profile_row(profiles, place, arena, row):
     measure(profiles, place, REQUEST, row["request_bytes"])
     add_type(profiles, place, 0, arena, np.int64(row["request_type_at"]), np.int64(row["request_type_len"]))
     add_type(profiles, place, 1, arena, np.int64(row["response_type_at"]), np.int64(row["response_type_len"]))
-
-
-def quantile(profiles: Profiles, place: int, which: int, share: float) -> int | None:
-    """A quantile of one histogram, within an eighth; None without values."""
-    counts = profiles.counts[place]
-    total = int(counts["measured"][which])
-    if not total:
-        return None
-    cumulated = np.cumsum(profiles.histograms[place, which], dtype=np.int64)
-    bucket = int(np.searchsorted(cumulated, max(1, round(share * total))))
-    if bucket < 4:
-        middle = bucket
-    else:
-        top, rest = divmod(bucket - 4, 4)
-        middle = ((4 + rest) << top) + (1 << top) // 2
-    return int(min(max(middle, int(counts["smallest"][which])), int(counts["largest"][which])))
-
-
-def distinct_clients(profiles: Profiles, place: int) -> int:
-    """Distinct addresses: exact up to EXACT_CLIENTS, then the HyperLogLog estimate with linear counting for small numbers."""
-    exact = int(profiles.counts["clients"][place])
-    if exact <= EXACT_CLIENTS:
-        return exact
-    return max(EXACT_CLIENTS + 1, round(estimate(profiles.registers[place])))
-
-
-def media_types(profiles: Profiles, place: int, side: int) -> list[str]:
-    """Media types seen, in order of appearance."""
-    found = []
-    for k in range(int(profiles.counts["types"][place][side])):
-        at = ((place * 2 + side) * TYPES + k) * (TYPE_LIMIT + 1)
-        size = int(profiles.type_texts[at])
-        found.append(profiles.type_texts[at + 1 : at + 1 + size].tobytes().decode("ascii", "backslashreplace"))
-    return found

@@ -3,10 +3,10 @@
 import numpy as np
 
 from sensor.core.jit import kernel
+from sensor.core.sensitive import HARMLESS, SESSION
 from sensor.core.wide import copy
 from sensor.inventory.lexical import DIGIT, KIND, classify_value
 from sensor.inventory.secrets import PLACEHOLDER_LENGTHS, PLACEHOLDERS, name_hash, secret_by_name, secret_by_value
-from sensor.inventory.sensitive import HARMLESS, SESSION
 from sensor.inventory.targets import segment_class, segment_secret
 from sensor.inventory.value_forms import KEY_LENGTH
 from sensor.inventory.values import AMPERSAND, EQUALS, find_in

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sensor.core.hashing import U, hash_bytes, mix, siphash
+from sensor.core.hashing import U, hash_bytes, siphash, siphash_word
 from sensor.core.jit import kernel
-from sensor.core.records import AUTH, MEDIA
+from sensor.core.records import AUTH, MEDIA, SENSITIVE_OF_ROW
 from sensor.core.wide import copy
 from sensor.inventory.body_values import ROOM_PER_VALUE, read_body_values
 from sensor.inventory.endpoints import find_endpoint
@@ -90,7 +90,28 @@ def key_secrets(values, first, count, key0, key1):
     """Hashes of sensitive values depend on the key: whoever finds them in a checkpoint cannot try what they are."""
     for k in range(first, count):
         if values[k]["secret"] or values[k]["exposed"]:
-            values[k]["hash"] = mix(mix(values[k]["hash"] ^ key0) + key1)
+            values[k]["hash"] = siphash_word(values[k]["hash"], key0, key1)
+
+
+@kernel
+def note_sensitive(row, values, first, count):
+    """Keep classes and keyed hashes of a row's first sensitive values, each once, whose hashes are keyed already."""
+    kept = 0
+    for k in range(first, count):
+        value = values[k]
+        kind = value["secret"] if value["secret"] else value["exposed"]
+        if kind == 0 or value["len"] == 0:
+            continue
+        known = False
+        for n in range(kept):
+            known |= row["sensitive_hash"][n] == value["hash"]
+        if not known:
+            row["sensitive_class"][kept] = kind
+            row["sensitive_hash"][kept] = value["hash"]
+            kept += 1
+            if kept == SENSITIVE_OF_ROW:
+                break
+    row["sensitive"] = kept
 
 
 @kernel
@@ -145,6 +166,7 @@ def analyse_rows(table, patterns, rows, first_row, arena, used, scratch, bodies,
             row["credential"] = siphash(arena, np.int64(values[key]["at"]), np.int64(values[key]["len"]), key0, key1)
         count, used = read_body_values(bodies, row, index, values, count, arena, used, scratch + length, lengths)
         key_secrets(values, first, count, key0, key1)
+        note_sensitive(row, values, first, count)
         if row["method_len"] == 0 or row["path_len"] == 0:
             count = first  # a request of which too little was seen belongs to no endpoint
             row["endpoint"] = 0

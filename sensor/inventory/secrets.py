@@ -4,9 +4,7 @@ import numpy as np
 
 from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
-from sensor.core.wide import padded
-from sensor.inventory.lexical import INT, luhn_valid
-from sensor.inventory.sensitive import (
+from sensor.core.sensitive import (
     API_KEY,
     CARD,
     CVV,
@@ -21,6 +19,8 @@ from sensor.inventory.sensitive import (
     SSN,
     TOKEN,
 )
+from sensor.core.wide import padded
+from sensor.inventory.lexical import INT, luhn_valid
 from sensor.inventory.value_forms import class_by_value
 
 NAMES = {

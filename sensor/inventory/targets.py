@@ -5,6 +5,7 @@ import numpy as np
 from sensor.core.hashing import U, hash_bytes
 from sensor.core.jit import kernel
 from sensor.core.placeholders import CLASSES
+from sensor.core.sensitive import HARMLESS
 from sensor.core.wide import copy, padded
 from sensor.inventory.learned import USED_PLACES, is_value
 from sensor.inventory.lexical import (
@@ -22,7 +23,6 @@ from sensor.inventory.lexical import (
 )
 from sensor.inventory.patterns import NO_TEMPLATE, find_template, is_kept, is_placeholder, split_path
 from sensor.inventory.secrets import name_hash, secret_by_name, secret_by_value
-from sensor.inventory.sensitive import HARMLESS
 from sensor.inventory.values import AMPERSAND, EQUALS, IN_PATH, IN_QUERY, VALUES_OF_PATH, VALUES_OF_QUERY, find_in
 
 TEMPLATE_LIMIT = 512

@@ -31,4 +31,4 @@ def find_traces(batch: Batch, counts: np.ndarray) -> None:
     wanted &= counts["facts"][rows["endpoint"]] & STACK_TRACE == 0
     for index in np.flatnonzero(wanted)[:LOOKED_AT].tolist():
         if TRACES.search(batch.body(index, "response_body")[:LONGEST]):
-            counts["facts"][rows["endpoint"][index]] |= np.uint16(STACK_TRACE)
+            counts["facts"][rows["endpoint"][index]] |= np.uint32(STACK_TRACE)

@@ -3,9 +3,7 @@
 import numpy as np
 
 from sensor.core.jit import kernel
-from sensor.core.wide import load_le32, load_le64, padded, word
-from sensor.inventory.lexical import DIGIT, EMAIL, JWT, KIND, NUMBER, PHONE, UPPER
-from sensor.inventory.sensitive import (
+from sensor.core.sensitive import (
     CARD,
     CLOUD_KEY,
     EMAIL_SECRET,
@@ -19,39 +17,52 @@ from sensor.inventory.sensitive import (
     TELEPHONE,
     TOKEN,
 )
+from sensor.core.wide import load_le32, load_le64, word
+from sensor.inventory.lexical import DIGIT, EMAIL, JWT, KIND, NUMBER, PHONE, UPPER
 
 PREFIXES = {
     CLOUD_KEY: (b"AKIA", b"ASIA", b"AIza", b"ya29."),
     PAYMENT_KEY: (b"sk_live_", b"rk_live_", b"sk_test_"),
     TOKEN: (b"ghp_", b"gho_", b"ghs_", b"xoxb-", b"xoxp-", b"xoxa-", b"glpat-", b"npm_"),
+    JWT_SECRET: (b"eyJhbGci", b"eyJ0eXAi", b"eyJraWQi"),
 }
-"""How keys of well-known issuers begin; at least KEY_LENGTH bytes in all."""
+"""How keys of well-known issuers begin, and JWT of which only the beginning is here; at least KEY_LENGTH bytes in all."""
 KEY_LENGTH = 20
 _PREFIXES = [(code, prefix) for code, prefixes in PREFIXES.items() for prefix in prefixes]
 PREFIX_WORD = np.array([word(prefix) for _, prefix in _PREFIXES], np.uint64)
 PREFIX_MASK = np.array([word(b"\xff" * len(prefix)) for _, prefix in _PREFIXES], np.uint64)
 PREFIX_CLASS = np.array([code for code, _ in _PREFIXES], np.uint8)
 BEGIN_KEY = word(b"-----BEG")
-PRIVATE = padded(b"PRIVATE KEY")
-SPACE, DASH, DOT, PERCENT, DIGIT_2, LETTER_B, CASE = 32, 45, 46, 37, 50, 98, 32
+PRIV, VATE, KEY = np.uint32(word(b"PRIV")), np.uint32(word(b"VATE")), np.uint32(word(b"KEY"))
+THREE_BYTES = np.uint32(0xFFFFFF)
+SPACE, DASH, DOT, PERCENT, PLUS, DIGIT_0, DIGIT_2, LETTER_B, CASE = 32, 45, 46, 37, 43, 48, 50, 98, 32
 DNI_LETTERS = np.frombuffer(b"TRWAGMYFPDXBNJZSQVHLCKE", np.uint8)
 CN_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
 CN_DIGITS = np.frombuffer(b"10X98765432", np.uint8)
 CPF_AT = np.array([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13])
 """Where the digits of ddd.ddd.ddd-dd stand."""
-CARD_DIGITS, MOST_DIGITS = 14, 19
-"""Digits of a card's number."""
+CARD_DIGITS, MOST_DIGITS, GROUPS = 14, 19, 4
+"""Digits of a card's number, and blanks between them."""
 IBAN_SHORTEST, IBAN_LONGEST = 15, 34
 """ISO 13616-1: from Norway's to the longest allowed."""
+IBAN_GROUPS = 8
+
+
+@kernel
+def blank_at(text, at, end):
+    """Bytes of the blank at a place, also as URLs and forms write it (`+`, %20); 0 where there is none."""
+    if text[at] == SPACE or text[at] == PLUS:
+        return 1
+    return 3 if at + 2 < end and text[at] == PERCENT and text[at + 1] == DIGIT_2 and text[at + 2] == DIGIT_0 else 0
 
 
 @kernel
 def grouped_digits(text, at, length):
     """(digits, the first four of them as a number, their sum by Luhn's rule) of a number that may be set in groups by spaces
     or dashes; -1 digits for anything else."""
-    count, first, sum_even, sum_odd = 0, 0, 0, 0
-    for k in range(length):
-        byte = text[at + k]
+    count, first, sum_even, sum_odd, end = 0, 0, 0, 0, at + length
+    while at < end:
+        byte = text[at]
         if KIND[byte] & DIGIT:
             if count == MOST_DIGITS:
                 return -1, 0, 0
@@ -61,8 +72,12 @@ def grouped_digits(text, at, length):
             sum_even += doubled if count % 2 == 0 else digit
             sum_odd += digit if count % 2 == 0 else doubled
             count += 1
-        elif (byte != SPACE and byte != DASH) or count == 0:
+            at += 1
+            continue
+        blank = 1 if byte == DASH else blank_at(text, at, end)
+        if blank == 0 or count == 0:
             return -1, 0, 0
+        at += blank
     return count, first, sum_odd if count % 2 else sum_even
 
 
@@ -86,7 +101,7 @@ def is_issued(four, count):
 @kernel
 def is_card(text, at, length):
     """Whether this is a card's number: issued, with a right check digit (Luhn)."""
-    if length < CARD_DIGITS or length > MOST_DIGITS + 4:
+    if length < CARD_DIGITS or length > MOST_DIGITS + GROUPS * 3:
         return False
     count, four, luhn = grouped_digits(text, at, length)
     return count >= CARD_DIGITS and is_issued(four, count) and luhn % 10 == 0
@@ -95,7 +110,7 @@ def is_card(text, at, length):
 @kernel
 def is_iban(text, at, length):
     """Whether this is an IBAN: country, check digits, and the remainder 1 modulo 97 (ISO 13616-1), in groups or not."""
-    if length < IBAN_SHORTEST or length > IBAN_LONGEST + 8:
+    if length < IBAN_SHORTEST or length > IBAN_LONGEST + IBAN_GROUPS * 3:
         return False
     if not (
         KIND[text[at]] & UPPER and KIND[text[at + 1]] & UPPER and KIND[text[at + 2]] & DIGIT and KIND[text[at + 3]] & DIGIT
@@ -104,10 +119,14 @@ def is_iban(text, at, length):
     remainder, count = 0, 0
     for turn in range(2):
         first, last = (4, length) if turn == 0 else (0, 4)
-        for k in range(first, last):
-            byte = text[at + k]
-            if byte == SPACE:
+        k = first
+        while k < last:
+            blank = blank_at(text, at + k, at + last)
+            if blank > 0:
+                k += blank
                 continue
+            byte = text[at + k]
+            k += 1
             count += 1
             if KIND[byte] & DIGIT:
                 remainder = (remainder * 10 + byte - 48) % 97
@@ -186,9 +205,11 @@ def class_by_prefix(text, at, length):
         return np.int64(HARMLESS)
     begin = load_le64(text, at)
     if begin == BEGIN_KEY:
-        for k in range(8, min(length - 11, 40)):  # -----BEGIN EC PRIVATE KEY-----
-            if load_le32(text, at + k) == load_le32(PRIVATE, 0) and load_le32(text, at + k + 7) == load_le32(PRIVATE, 7):
-                return np.int64(PRIVATE_KEY)
+        for k in range(8, min(length - 11, 48)):  # -----BEGIN EC PRIVATE KEY-----, its blanks maybe encoded
+            if load_le32(text, at + k) == PRIV and load_le32(text, at + k + 3) == VATE:
+                blank = blank_at(text, at + k + 7, at + length)
+                if blank > 0 and load_le32(text, at + k + 7 + blank) & THREE_BYTES == KEY:
+                    return np.int64(PRIVATE_KEY)
         return np.int64(HARMLESS)
     for k in range(PREFIX_WORD.shape[0]):
         if begin & PREFIX_MASK[k] == PREFIX_WORD[k]:

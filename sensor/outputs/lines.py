@@ -24,6 +24,7 @@ from sensor.core.records import (
     Batch,
     names_of,
 )
+from sensor.core.sensitive import SENSITIVE
 
 TOLD = tuple(name for name in ALL_TEXTS if name not in NOT_TOLD)
 VERSIONS = {9: "0.9", 10: "1.0", 11: "1.1", 20: "2"}
@@ -155,6 +156,10 @@ class Lines:
             "actor": actor,
             "forwarded_for": texts["forwarded_for"][index],
             "fingerprint": f"{of('fingerprint'):016x}" if of("fingerprint") else "",
+            "sensitive": [
+                f"{SENSITIVE[kind]}:{value:016x}"
+                for kind, value in zip(of("sensitive_class")[: of("sensitive")], of("sensitive_hash"), strict=False)
+            ],
             "completeness": _completeness(of("completeness")),
             "weird": _weird(of("weird")),
         }

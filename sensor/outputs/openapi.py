@@ -39,6 +39,10 @@ CREDENTIALS = {"api_key": ("header", {"api_key", "token", "secret"}), "cookie": 
 """Where the parameter stands whose name a scheme takes, and its classes of sensitive data."""
 REQUIRED_SHARE = 0.999
 """Share of the served requests that bear a parameter, from which on it is called required."""
+NO_CONTENT = (204, 205, 304)
+"""Statuses whose answers have no body (RFC 9110 15)."""
+RISK = ("risk", "factors")
+"""Columns of the inventory that go into the vendor fields."""
 PLACES = ("query", "header", "cookie")
 """Where parameters are listed, but for those of paths."""
 
@@ -112,6 +116,9 @@ def _joined(one: Row, other: Row) -> Row:
     """Two endpoints that are one operation to OpenAPI: other types of identifiers, or operations that the body names."""
     notes = one["x-tapwatch"]
     notes["transactions"] += other["x-tapwatch"]["transactions"]
+    notes["confidence"] = _confidence(notes["transactions"])
+    if other["x-tapwatch"].get("risk", 0) > notes.get("risk", 0):
+        notes |= {name: other["x-tapwatch"][name] for name in RISK}
     operations = sorted({*notes.get("operations", ()), *other["x-tapwatch"].get("operations", ())})
     if operations:
         notes["operations"] = operations
@@ -212,10 +219,17 @@ def _operation_of(row: Row, template: str, names: list[str], parameters: list[Ro
     notes: Row = {
         name: row[name] for name in ("transactions", "clients", "first_seen", "last_seen", "latency_us_p50", "latency_us_p95")
     }
+    notes["confidence"] = _confidence(row["transactions"])
+    notes |= {name: row[name] for name in RISK if name in row}
     if _operation(row):
         notes["operations"] = [_operation(row)]
     operation["x-tapwatch"] = notes
     return operation
+
+
+def _confidence(transactions: int) -> float:
+    """Probability that the next request is one that this operation describes, by Laplace's rule of succession."""
+    return round((transactions + 1) / (transactions + 2), 4)
 
 
 def body_schema(fields: list[Row], served: int) -> Row:
@@ -244,7 +258,12 @@ def _is_listed(one: Row) -> bool:
     """Whether a parameter is one to OpenAPI: names that are not shown are none, and a credential has a scheme."""
     if one["location"] not in PLACES or not one["name"] or is_hidden(one):
         return False
-    return not any(one["location"] == place and one["sensitive"] in classes for place, classes in CREDENTIALS.values())
+    return not bears_credential(one)
+
+
+def bears_credential(one: Row) -> bool:
+    """Whether a header field or cookie is what a security scheme stands for."""
+    return any(one["location"] == place and one["sensitive"] in classes for place, classes in CREDENTIALS.values())
 
 
 def _content(kind: str, form: Row, json: Row) -> Row:
@@ -269,23 +288,29 @@ def _notes(one: Row) -> Row:
 
 
 def _responses(row: Row, bodies: list[Row], leaves: list[Row]) -> Row:
-    """By class of statuses, and by status where its bodies are known."""
-    content: Row = {kind: {} for kind in sorted(row["response_types"])}
+    """By status, with the schemas of bodies where they are known; by class what was not counted one by one."""
+    counts = {int(code): int(count) for code, count in row["statuses"].items()}
     found: Row = {}
     for number in range(1, 6):
-        count = row[f"status_{number}xx"]
-        if count:
-            found[f"{number}XX"] = {"description": f"{count} observed"} | (
-                {"content": content} if content and number == 2 else {}
-            )
-    kinds = [kind for kind in content if "json" in kind]
-    for status in sorted({one["status"] for one in bodies if one["side"] == "response"} if kinds else ()):
-        schema = _schema_of_body(bodies, "response", status, leaves if 200 <= status < 400 else [])
-        others: Row = {kind: {} for kind in content if kind not in kinds and 200 <= status < 300}
-        total = max(one["total"] for one in bodies if (one["side"], one["status"]) == ("response", status))
-        known = others | {kind: {"schema": schema} for kind in kinds}
-        found[str(status)] = {"description": f"{total} bodies observed", "content": dict(sorted(known.items()))}
-    return found or {"default": {"description": "no response was observed"}}
+        rest = row[f"status_{number}xx"] - sum(count for code, count in counts.items() if code // 100 == number)
+        if rest > 0:
+            found[f"{number}XX"] = {"description": f"{rest} observed"} | _content_of(row, number * 100, bodies, leaves)
+    for code, count in counts.items():
+        found[str(code)] = {"description": f"{count} observed"} | _content_of(row, code, bodies, leaves)
+    return dict(sorted(found.items())) or {"default": {"description": "no response was observed"}}
+
+
+def _content_of(row: Row, status: int, bodies: list[Row], leaves: list[Row]) -> Row:
+    """What answers of a status bore: media types are known of the endpoint, schemas of each status."""
+    is_served = 200 <= status < 300 and status not in NO_CONTENT
+    schema = _schema_of_body(bodies, "response", status, leaves if 200 <= status < 400 else [])
+    content: Row = {}
+    for kind in sorted(row["response_types"]):
+        if "json" in kind and schema:
+            content[kind] = {"schema": schema}
+        elif is_served:
+            content[kind] = {}
+    return {"content": content} if content else {}
 
 
 def schema_of(one: Row) -> Row:

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from sensor.outputs.documents import DocumentError, as_list, resolve
-from sensor.outputs.openapi import METHODS, by_endpoint, is_hidden
+from sensor.outputs.openapi import METHODS, bears_credential, by_endpoint, is_hidden
 from sensor.outputs.spec_bodies import body_findings
 
 Row = dict[str, Any]
 VERSION = re.compile(r"v(\d+)(?=\Z|[._-])", re.IGNORECASE)
-INTEGERS = {"int"}
+FORM = "application/x-www-form-urlencoded"
+PLACES = {"header": "header field", "cookie": "cookie", "body": "form field"}
 FITTING = {
     "integer": {"int"},
     "number": {"int", "number"},
@@ -50,6 +51,8 @@ class Operation:
     """query parameters: name to type"""
     path_types: tuple[str, ...]
     """types of the parameters of the path, in order"""
+    named: dict[str, frozenset[str]]
+    """names of header fields (lower case), cookies, and fields of forms (`body`)"""
     statuses: frozenset[str]
     """as written: 200, 2XX, default"""
     deprecated: bool
@@ -86,10 +89,24 @@ def _operation(document: Row, path: str, method: str, item: Row) -> Operation:
         segments=segments,
         query={name: kind for (place, name), kind in types.items() if place == "query"},
         path_types=tuple(types.get(("path", name), "") for name in names),
+        named={
+            "header": frozenset(name.lower() for place, name in types if place == "header"),
+            "cookie": frozenset(name for place, name in types if place == "cookie"),
+            "body": _form_fields(document, own) | {name for place, name in types if place == "formData"},
+        },
         statuses=frozenset(str(status).upper() for status in (resolve(document, own.get("responses")))),
         deprecated=bool(own.get("deprecated")),
         whole=own,
     )
+
+
+def _form_fields(document: Row, operation: Row) -> frozenset[str]:
+    """Names of the fields of a documented form."""
+    content = resolve(document, operation.get("requestBody")).get("content")
+    form = content.get(FORM) if isinstance(content, dict) else None
+    schema = resolve(document, form.get("schema")) if isinstance(form, dict) else {}
+    properties = schema.get("properties")
+    return frozenset(map(str, properties)) if isinstance(properties, dict) else frozenset()
 
 
 def _path_of(url: Any) -> str:
@@ -228,10 +245,40 @@ def _of_operation(operation: Operation, row: Row, parameters: list[Row]) -> Iter
         if others:
             name = f"query parameter {one['name']}" if one["location"] == "query" else f"path segment {one['position'] + 1}"
             yield differs("type", f"{name} is documented as {kind}, and values of type {', '.join(others)} were served")
-    for number in range(1, 6):
-        if row[f"status_{number}xx"] and not _documents(operation.statuses, number):
-            yield differs("status", f"{row[f'status_{number}xx']} answers {number}xx")
+    for detail in _undocumented_fields(operation, row, parameters):
+        yield differs("parameter", detail)
+    for detail in _undocumented_statuses(operation.statuses, row):
+        yield differs("status", detail)
 
 
-def _documents(statuses: frozenset[str], number: int) -> bool:
-    return "DEFAULT" in statuses or any(status.startswith(str(number)) for status in statuses)
+def _undocumented_fields(operation: Operation, row: Row, parameters: list[Row]) -> Iterator[str]:
+    """Header fields, cookies and fields of forms; credentials are for security schemes to say."""
+    for one in parameters:
+        place, name = one["location"], one["name"]
+        if (
+            place not in PLACES
+            or is_hidden(one)
+            or bears_credential(one)
+            or (place == "body" and row["request_types"] != [FORM])
+        ):
+            continue
+        known = operation.named[place]
+        if (name.lower() if place == "header" else name) not in known and name.split(".")[0] not in known:
+            yield f"{PLACES[place]} {name} in {one['seen']} requests"
+
+
+def _undocumented_statuses(documented: frozenset[str], row: Row) -> Iterator[str]:
+    """Statuses, and classes of those that were not counted one by one."""
+    if "DEFAULT" in documented:
+        return
+    counts = {str(code): int(count) for code, count in row["statuses"].items()}
+    for number in map(str, range(1, 6)):
+        if f"{number}XX" in documented:
+            continue
+        own = {code: count for code, count in counts.items() if code.startswith(number)}
+        for code, count in sorted(own.items()):
+            if code not in documented:
+                yield f"{count} answers {code}"
+        rest = row[f"status_{number}xx"] - sum(own.values())
+        if rest > 0 and not any(status.startswith(number) for status in documented):
+            yield f"{rest} answers {number}xx"

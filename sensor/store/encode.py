@@ -6,6 +6,7 @@ import numpy as np
 
 from sensor.core.jit import kernel
 from sensor.core.records import AUTH_KINDS, COMPLETENESS, OPERATIONS, REFUSALS, WEIRD
+from sensor.core.sensitive import SENSITIVE
 from sensor.store import native
 from sensor.store.native import Column, Gather
 
@@ -59,6 +60,7 @@ def encode_transactions(
     columns["fingerprint"] = native.hex_words(rows["fingerprint"])
     for name in ("credential", "session"):
         columns[name] = native.numbers("UInt64", rows[name])
+    columns["sensitive"] = native.keyed_values(rows["sensitive"], rows["sensitive_class"], rows["sensitive_hash"], SENSITIVE)
     columns["completeness"] = native.bit_names(rows["completeness"], COMPLETENESS)
     columns["weird"] = native.bit_names(rows["weird"], WEIRD)
     return tuple(columns), native.block(n, columns)

@@ -141,6 +141,21 @@ def bit_names(bits: np.ndarray, names: tuple[str, ...]) -> Column:
     return Column(f"Array(Enum8({kind}))", [ends, out])
 
 
+def keyed_values(counts: np.ndarray, classes: np.ndarray, hashes: np.ndarray, names: tuple[str, ...]) -> Column:
+    """Array(String): `card:0123456789abcdef` for each of the first counts[k] (class, hash) of row k; classes name `names`."""
+    counts = np.minimum(counts, classes.shape[1])
+    ends = np.cumsum(counts, dtype=np.uint64)
+    texts, lengths = np.zeros((len(names), max(map(len, names)) + 1), np.uint8), np.zeros(len(names), np.int64)
+    for code, name in enumerate(names):
+        texts[code, : len(name) + 1] = np.frombuffer(f"{name}:".encode(), np.uint8)
+        lengths[code] = len(name) + 1
+    told = np.arange(classes.shape[1]) < counts[:, None]
+    codes, values = np.minimum(classes[told], len(names) - 1), np.ascontiguousarray(hashes[told])
+    out = np.empty(int((lengths[codes] + 17).sum()), dtype=np.uint8)
+    put_keyed(codes, values, texts, lengths, _HEX, out)
+    return Column("Array(String)", [ends, out])
+
+
 def _varint(value: int) -> bytes:
     out = bytearray()
     while value > 127:
@@ -248,6 +263,22 @@ def put_hex(values, digits, out):
             out[end + 16 - digit] = digits[value & np.uint64(15)]
             value >>= np.uint64(4)
         end += 17
+
+
+@kernel
+def put_keyed(codes, values, texts, lengths, digits, out):
+    """Write each class's text and its hash as 16 hex digits, behind the length of both (below 128)."""
+    end = 0
+    for k in range(values.size):
+        size = lengths[codes[k]]
+        out[end] = size + 16
+        end += 1
+        for n in range(size):
+            out[end + n] = texts[codes[k], n]
+        end += size
+        for digit in range(16):
+            out[end + digit] = digits[values[k] >> np.uint64(60 - 4 * digit) & np.uint64(15)]
+        end += 16
 
 
 @kernel

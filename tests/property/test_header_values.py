@@ -7,7 +7,7 @@ import hpack
 from helpers import ASK, KEY, REPLY, Http, data, examples
 from hypothesis import given
 from hypothesis import strategies as st
-from rows import batch_of
+from rows import batch_of, packed
 
 from parsers.http.extras import USUAL
 from parsers.http.state import EXTRAS, EXTRAS_LIMIT, TOKEN_LIMIT
@@ -89,16 +89,6 @@ def test_the_same_in_http2():
     ask, reply = (settings + len(block).to_bytes(3, "big") + bytes([1, 5, 0, 0, 0, 1]) + block for block in blocks)
     (row,) = Http().run([data(ASK, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + ask), data(REPLY, reply)])
     assert unpacked(row["fields"]) == [("x-tenant", False, 4, "acme"), ("theme", True, 4, "dark"), ("sid", True, 3, "abc")]
-
-
-def packed(*fields: tuple[str, str]) -> bytes:
-    """As the parser packs them; the name of a cookie begins with an equals sign."""
-    parts = [
-        (name.removeprefix("=").encode(), value.encode(), PACKED_COOKIE if name[0] == "=" else 0) for name, value in fields
-    ]
-    return b"".join(
-        bytes([len(name) | mark, *len(value).to_bytes(2, "little"), len(value)]) + name + value for name, value, mark in parts
-    )
 
 
 def learned(transactions: list[dict]) -> dict[tuple[str, str], dict]:
