@@ -17,11 +17,12 @@ import msgspec
 import numpy as np
 
 from sensor.capture.files import CaptureFile
-from sensor.config import Config, hash_key
+from sensor.config import hash_key
 from sensor.core.reasons import named
 from sensor.core.records import Batch
 from sensor.pipeline import Pipeline
 from sensor.replay import Replay
+from sensor.settings import Config
 from sensor.sinks import Sink
 from sensor.warmup import warm_up
 

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from sensor.bench import cores, replay_once, run_through
-from sensor.config import Config
 from sensor.core.records import Batch
+from sensor.settings import Config
 from sensor.store import open_store
 from sensor.store.keeping import table_stats
 from sensor.store.open import Store

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from detectors.base import View
-from sensor.config import Config, hash_key
+from sensor.config import hash_key
 from sensor.core.records import Batch
 from sensor.documented import patterns_of
 from sensor.inventory.analyse import Inventory
 from sensor.origins import Origins
 from sensor.pipeline import make_detectors
+from sensor.settings import Config
 from sensor.store.decode import SELECTED, decode_transactions
 from sensor.store.open import Store
 from sensor.store.queries import newest

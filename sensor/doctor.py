@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Iterator
 
 from sensor.capture.interface import Interface, look_at
-from sensor.config import Config, ConfigError, hash_key, state_folder
+from sensor.config import ConfigError, hash_key, state_folder
+from sensor.settings import Config
 from sensor.store.errors import StoreError
 
 CAP_NET_RAW = 13

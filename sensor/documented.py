@@ -2,11 +2,12 @@
 
 import re
 
-from sensor.config import Config, ConfigError
+from sensor.config import ConfigError
 from sensor.core.placeholders import PLACEHOLDER
 from sensor.inventory.patterns import LONGEST, SEGMENTS, Patterns, new_patterns
 from sensor.outputs.documents import DocumentError, read_document
 from sensor.outputs.specdiff import hosts_of, operations_of
+from sensor.settings import Config
 
 HOST = re.compile(r"\{[\w-]+\}(\.[a-z0-9-]+){2,}")
 

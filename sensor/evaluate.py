@@ -9,9 +9,9 @@ from typing import Any
 
 from detectors.base import Alert
 from sensor.capture.files import CaptureFile
-from sensor.config import Config
 from sensor.core.addresses import address_text
 from sensor.pipeline import Pipeline
+from sensor.settings import Config
 from sensor.simulate.attacks import ATTACKS
 from sensor.simulate.scenarios import Scenario, write_scenario
 

@@ -16,11 +16,11 @@ import msgspec
 import numpy as np
 
 from sensor.capture.files import CaptureFile
-from sensor.config import Config
 from sensor.core.addresses import address_text
 from sensor.intent.features import COUNT, NAMES, write_all_features
 from sensor.intent.model import CLASSES, PATH, STRETCHES, ModelFile
 from sensor.pipeline import Pipeline
+from sensor.settings import Config
 from sensor.simulate.attacks import DISGUISES
 from sensor.simulate.scenarios import ORDINARY, Scenario, write_scenario
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from sensor.capture.files import Chunk
 from sensor.capture.filter import Filter
-from sensor.config import Capture
 from sensor.core.reasons import REASON, REASONS
 from sensor.packets.decode import decode, new_decoder
 from sensor.packets.encap import CAPACITY, encap_texts
+from sensor.settings import Capture
 
 SPLIT = (
     "Traffic comes through tunnels over UDP: the operating system may put the two directions of a connection into different "

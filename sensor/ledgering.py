@@ -7,10 +7,11 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from sensor.config import Config, state_folder
+from sensor.config import state_folder
 from sensor.core.severities import SEVERITIES
 from sensor.outputs.ledger import Ledger, LedgerError, blocks, load_key
 from sensor.outputs.lines import rfc3339
+from sensor.settings import Config
 
 WAITING = 256
 """Alerts that may wait to be written again; beyond that those go first that were quiet for longest."""

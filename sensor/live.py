@@ -15,7 +15,7 @@ from sensor.budget import memory_bytes
 from sensor.capture.pcapng import FileRing
 from sensor.capture.ring import RETIRE_MS
 from sensor.checkpoint import CheckpointError, load, save
-from sensor.config import Config, hash_key, state_folder
+from sensor.config import hash_key, state_folder
 from sensor.core.reasons import REASON, named
 from sensor.core.records import Batch
 from sensor.hygiene import hygiene
@@ -26,11 +26,12 @@ from sensor.outputs.lines import Lines, alert_line, rfc3339
 from sensor.outputs.metrics import Figures, InterfaceFigures, MetricsServer
 from sensor.pipeline import Pipeline
 from sensor.service import INFO, NOTICE, WARNING, Manager
+from sensor.settings import Config
 from sensor.shedding import Shedding
 from sensor.sinks import StoreSink
 from sensor.store.errors import StoreError
 from sensor.suppression import Suppression, suppression_of
-from sensor.taps import Tap, Taps
+from sensor.taps import Taps
 from sensor.warmup import ready_kernels
 
 KEY = ("host", "method", "endpoint")
@@ -48,7 +49,7 @@ TURNS_AT_THE_END = 32
 LAST_PACKETS, LAST_ROWS, LAST_MESSAGES = 5.0, 10.0, 5.0
 """Seconds at the end, at the most, for what is left in the rings, for the store, and for each receiver of alerts."""
 R_SEEN, R_DROPPED, R_UNWRITTEN = REASON["kernel_frames"], REASON["kernel_dropped"], REASON["unwritten"]
-R_LOST, R_FRAMES = REASON["store_dropped"], REASON["frames"]
+R_LOST = REASON["store_dropped"]
 
 
 class LinesSink:
@@ -244,12 +245,12 @@ class Live:
             )
             for tap in self.taps.all
         ]  # fmt: skip
-        store = self.store.figures() if self.store else {}
+        store, lost = (self.store.figures(), dict(self.store.lost)) if self.store else ({}, {})
         return Figures(
             version=__version__, sensor=self.config.sensor, interfaces=taps, counters=named(self.pipeline.totals()),
             stage_seconds=dict(self.pipeline.seconds), connections=self.pipeline.connections,
-            endpoints=self.pipeline.known_endpoints, alerts=dict(self._raised), store=store, made=time.monotonic(),
-            hottest=self.pipeline.hottest(HOTTEST), incidents=list(self._newest.values()),
+            endpoints=self.pipeline.known_endpoints, alerts=dict(self._raised), made=time.monotonic(),
+            store=store, store_lost=lost, hottest=self.pipeline.hottest(HOTTEST), incidents=list(self._newest.values()),
         )  # fmt: skip
 
     def _try_lines(self, write: Callable[[], None]) -> None:
@@ -324,7 +325,8 @@ class Live:
             self.writer.encrypted(self._news_of_services())
             self.pipeline.tell_rest_of_actors(time.time_ns())
             by_interface = {tap.name: tap.counted() for tap in self.taps.all}
-            stats = {"ts": time.time_ns(), "capture": self.name, "counters": self._counters(), "interfaces": by_interface}
+            counted = self._counters() | (self.store.counters() if self.store else {})
+            stats = {"ts": time.time_ns(), "capture": self.name, "counters": counted, "interfaces": by_interface}
             self.writer.stats(stats)
             self.writer.flush()
         self._manager.status(
@@ -383,7 +385,7 @@ class Live:
             self._metrics.close()
         counters = named(self.pipeline.totals())
         return {
-            "interfaces": {tap.name: _told_of(tap) for tap in self.taps.all},
+            "interfaces": {tap.name: tap.summary() for tap in self.taps.all},
             "packets": counters.get("frames", 0),
             "transactions": counters.get("transactions", 0),
             "alerts": len(self._told_alerts),
@@ -391,10 +393,3 @@ class Live:
             "counters": counters,
             "hygiene": [figure.as_dict() for figure in hygiene(counters)],
         }
-
-
-def _told_of(tap: Tap) -> dict:
-    """An interface's part of the summary."""
-    figures = [figure.as_dict() for figure in hygiene(tap.counted())]
-    by_ring = [int(counters[R_FRAMES]) for counters in tap.counters]
-    return {"packets": tap.packets, "by_ring": by_ring, "bytes": tap.size, "dropped": tap.dropped, "hygiene": figures}

@@ -1,11 +1,16 @@
 """The store of a live run: rows go to it or wait on disk, analysts ask it while it is held, and their marks count at once."""
 
+import collections
 import hashlib
 import threading
 from collections.abc import Callable
 
+import msgspec
+
 from sensor.budget import memory_bytes
-from sensor.config import Config, state_folder
+from sensor.config import state_folder
+from sensor.settings import Config
+from sensor.store.keeping import keep_as_said
 from sensor.store.open import Store, open_store
 from sensor.store.patient import PatientWriter
 from sensor.store.spool import Spool
@@ -22,6 +27,7 @@ class LiveStore:
         self._marked = threading.Event()
         self._writer: PatientWriter | None = None
         self.opened: Store = open_store(config.store, timeout=ANSWERED_WITHIN)
+        keep_as_said(self.opened, msgspec.structs.asdict(config.retention), say)
         limit = memory_bytes(config.live.spool)
         wanted = limit > 0 and not self.opened.embedded  # where the disk is full an embedded store and a spool both are
         own = hashlib.blake2b(self.opened.name.encode(), digest_size=4).hexdigest()  # what waits is for this store alone
@@ -51,8 +57,16 @@ class LiveStore:
 
     @property
     def dropped(self) -> int:
-        """Transactions that were given up: in memory, or on disk."""
-        return (self._writer.dropped if self._writer else 0) + (self._spool.dropped if self._spool else 0)
+        """Transactions that were given up."""
+        return self.lost["transactions"]
+
+    @property
+    def lost(self) -> collections.Counter[str]:
+        """Rows that were given up, in memory or on disk, by table."""
+        found: collections.Counter[str] = collections.Counter()
+        for place in (self._writer, self._spool):
+            found += place.lost if place else collections.Counter()
+        return found
 
     def figures(self) -> dict[str, float]:
         """How rows fare, for metrics."""
@@ -63,8 +77,17 @@ class LiveStore:
             "lag_seconds": max(self._writer.lag, age),
             "waiting_rows": self._writer.waiting + on_disk,
             "written_rows": max(0, self._writer.written - on_disk),
-            "dropped_rows": self.dropped,
             "spool_bytes": self._spool.size if self._spool else 0,
+        }
+
+    def counters(self) -> dict[str, int]:
+        """The same for `sensor_stats`."""
+        figures, lost = self.figures(), self.lost
+        return {
+            "store_lag_ms": round(1000 * figures.get("lag_seconds", 0.0)),
+            "store_waiting": int(figures.get("waiting_rows", 0)),
+            "store_spool_bytes": int(figures.get("spool_bytes", 0)),
+            "store_dropped_other": lost.total() - lost["transactions"],
         }
 
     def close(self, patience: float) -> None:

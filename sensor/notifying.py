@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from sensor.config import Config, ConfigError
+from sensor.config import ConfigError
 from sensor.outputs.notify.queue import Notifier
 from sensor.outputs.notify.senders import sender_for
+from sensor.settings import Config
 
 
 class Notifiers:

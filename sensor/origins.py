@@ -4,7 +4,8 @@ import collections
 import pathlib
 from typing import Any
 
-from sensor.config import ConfigError, Geo
+from sensor.config import ConfigError
+from sensor.settings import Geo
 
 MOST = 20
 """Countries and networks that are told of one alert, those with most addresses first."""

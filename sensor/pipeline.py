@@ -18,7 +18,7 @@ from parsers.body.operations import find_operations
 from sensor.budget import memory_bytes, share_out
 from sensor.capture.files import BUFFERS, FRAMES_PER_CHUNK, CaptureFile, Chunk
 from sensor.capture.filter import Filter
-from sensor.config import Config, ConfigError
+from sensor.config import ConfigError
 from sensor.core.reasons import REASONS
 from sensor.core.records import PACKET, Batch
 from sensor.documented import patterns_of
@@ -30,6 +30,7 @@ from sensor.inventory.samples import grant_samples, new_grants
 from sensor.lanes import Lane, all_encaps, trouble_of
 from sensor.origins import Origins
 from sensor.packets.fragments import new_side
+from sensor.settings import Config
 from sensor.sinks import Sink, TellActors
 from sensor.worker import Worker, in_order, join
 

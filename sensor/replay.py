@@ -4,16 +4,18 @@ import dataclasses
 from collections.abc import Callable
 from typing import BinaryIO
 
+import msgspec
 import numpy as np
 
 from sensor.capture.files import CaptureError, CaptureFile, fingerprint
 from sensor.capture.filter import Filter
-from sensor.config import Config, hash_key
+from sensor.config import hash_key
 from sensor.core.reasons import REASON, REASONS, named
 from sensor.hygiene import hygiene
 from sensor.ledgering import open_ledger
 from sensor.outputs.lines import Lines, alert_line
 from sensor.pipeline import Pipeline
+from sensor.settings import Config
 from sensor.sinks import StoreSink
 from sensor.suppression import suppression_of
 from sensor.warmup import ready_kernels
@@ -53,9 +55,12 @@ class Replay:
         self.seconds = self._pipeline.seconds
 
     def _open_store(self):
+        from sensor.store.keeping import keep_as_said
         from sensor.store.open import open_store
 
-        return open_store(self._config.store)
+        store = open_store(self._config.store)
+        keep_as_said(store, msgspec.structs.asdict(self._config.retention), self._say)
+        return store
 
     def run(self, paths: list[str], *, each: bool, count: int, progress) -> None:
         """Replay the captures: as one stretch of traffic, or each on its own."""

@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
-from sensor.config import Config, Suppress
+from sensor.settings import Config, Suppress
 
 FALSE, TRUE, BENIGN = MARKS = ("false-positive", "true-positive", "benign")
 """What an analyst may say of an alert. benign: it is what it seems, and allowed (a test, a partner): nothing moves by it."""

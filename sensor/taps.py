@@ -12,12 +12,13 @@ from sensor.budget import memory_bytes
 from sensor.capture.files import CaptureError, Chunk
 from sensor.capture.ring import Ring
 from sensor.capture.sniffer import Sniffer
-from sensor.config import Live as LiveSettings
 from sensor.core.reasons import REASON, REASONS, named
+from sensor.hygiene import hygiene
 from sensor.service import WARNING
+from sensor.settings import Live as LiveSettings
 
 HAS_RINGS = hasattr(socket, "AF_PACKET")
-R_SEEN, R_DROPPED = REASON["kernel_frames"], REASON["kernel_dropped"]
+R_SEEN, R_DROPPED, R_FRAMES = REASON["kernel_frames"], REASON["kernel_dropped"], REASON["frames"]
 BLOCKS_IN_TURN = 64
 """Blocks of one interface before the others and the clock have their turn."""
 
@@ -51,6 +52,12 @@ class Tap:
         counters = self.counters.sum(axis=0)
         counters[R_SEEN], counters[R_DROPPED] = self.passed, self.dropped
         return named(counters)
+
+    def summary(self) -> dict:
+        """Its part of what is told at the end."""
+        figures = [figure.as_dict() for figure in hygiene(self.counted())]
+        by_ring = [int(counters[R_FRAMES]) for counters in self.counters]
+        return {"packets": self.packets, "by_ring": by_ring, "bytes": self.size, "dropped": self.dropped, "hygiene": figures}
 
 
 class Taken(NamedTuple):

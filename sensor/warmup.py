@@ -16,7 +16,6 @@ from parsers.http.consume import consume, take_output
 from parsers.http.state import HttpLimits, new_http
 from sensor.capture.blocks import BLOCK_HEADER, index_block
 from sensor.capture.files import CaptureFile
-from sensor.config import Config
 from sensor.core.cache import CACHE_FOLDER, PROJECT, is_cached
 from sensor.core.reasons import REASONS
 from sensor.core.records import DELIVERY, FRAME, PACKET, TRANSACTION, Batch
@@ -30,6 +29,7 @@ from sensor.inventory.samples import grant_samples, new_grants
 from sensor.inventory.values import VALUE
 from sensor.packets.decode import decode, new_decoder
 from sensor.pipeline import Pipeline
+from sensor.settings import Config
 from sensor.streams.reassemble import age, finish, reassemble
 from sensor.streams.state import StreamLimits, new_streams
 

@@ -11,8 +11,8 @@ import tempfile
 import pytest
 from hypothesis import HealthCheck, settings
 
-from sensor.config import Config
 from sensor.core.cache import is_cached
+from sensor.settings import Config
 from sensor.warmup import warm_up
 
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

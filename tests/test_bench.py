@@ -6,7 +6,7 @@ import pytest
 
 from sensor.bench import apart
 from sensor.bench_store import questions_run, writer_run
-from sensor.config import Config
+from sensor.settings import Config
 from sensor.store.saved import saved_queries
 
 CAPTURE = pathlib.Path(__file__).parent.parent / "pcaps/storefront.pcap"

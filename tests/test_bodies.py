@@ -10,9 +10,9 @@ from helpers import CLIENT, FEATURES, SERVER
 
 from sensor.capture.files import CaptureFile
 from sensor.cli import main
-from sensor.config import Bodies, Config
 from sensor.core.reasons import REASON
 from sensor.pipeline import Pipeline
+from sensor.settings import Bodies, Config
 from sensor.simulate.wire import Conversation, write_pcap
 
 START = 1_772_528_400_000_000_000

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sensor.capture.files import CaptureFile
 from sensor.checkpoint import CheckpointError, load, save
-from sensor.config import Config
 from sensor.pipeline import Pipeline
+from sensor.settings import Config
 from sensor.warmup import example_capture
 
 CAPTURE = "pcaps/storefront.pcap"

@@ -3,8 +3,12 @@
 import http.client
 import http.server
 import json
+import os
+import pathlib
 import random
 import re
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -36,6 +40,10 @@ class Shop(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(raw)
 
+    def send_error(self, code, message=None, explain=None):
+        """What http.server answers by itself, as of methods that it does not know."""
+        self._answer(405 if code == 501 else code, {"error": message or "", "code": 6})
+
     def _order(self, number: int) -> dict:
         order = {"id": number, "state": ("open", "paid", "sent")[number % 3], "total": number * 1.25, "lines": []}
         order["lines"] = [
@@ -55,7 +63,10 @@ class Shop(http.server.BaseHTTPRequestHandler):
         return self._answer(404, {"error": "no order", "code": 4})
 
     def do_POST(self):
-        sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        try:
+            sent = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        except ValueError:
+            sent = None
         if not isinstance(sent, dict) or not isinstance(sent.get("sku"), str) or not isinstance(sent.get("count"), int):
             return self._answer(422, {"error": "sku and count", "code": 5})
         return self._answer(201, {"id": 7, "state": "open"})
@@ -86,8 +97,8 @@ def ask(address, method: str, target: str, body=None) -> tuple[int, bytes, bytes
 
 
 @pytest.fixture(scope="module")
-def document(shop, tmp_path_factory):
-    """What is exported of what ordinary clients asked the server for."""
+def folder(shop, tmp_path_factory):
+    """What is exported of what ordinary clients asked the server for: shop.json, and schemathesis.toml beside it."""
     folder, chance, frames = tmp_path_factory.mktemp("contract"), random.Random(3), []
     for k in range(400):
         method, target, body = chance.choice([
@@ -109,6 +120,14 @@ def document(shop, tmp_path_factory):
     assert CliRunner().invoke(main, ["replay", "--store", store, str(folder / "shop.pcap")]).exit_code == 0
     done = CliRunner().invoke(main, ["export", "openapi", "--store", store, "-o", str(folder / "shop.json")])
     assert done.exit_code == 0, done.output
+    settings = ["-f", "schemathesis", "--base-url", f"http://{shop[0]}:{shop[1]}", "-o", str(folder / "schemathesis.toml")]
+    done = CliRunner().invoke(main, ["export", "tests", "--store", store, *settings])
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def document(folder):
     return json.loads((folder / "shop.json").read_text())
 
 
@@ -157,3 +176,42 @@ def test_the_document_is_narrow_enough_to_fail(document):
     OAS31Validator(schema).validate(whole)
     for wrong in ({**whole, "id": "x"}, {"id": 1}, {**whole, "lines": [{"sku": 5}]}, []):
         assert list(OAS31Validator(schema).iter_errors(wrong))
+
+
+SCHEMATHESIS = pathlib.Path(sys.executable).with_name("schemathesis")
+
+
+def run_schemathesis(folder: pathlib.Path, document: str) -> subprocess.CompletedProcess:
+    """schemathesis under the exported settings; `ignored_auth` is left out, for nobody logs in to this server."""
+    checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+    command = [
+        SCHEMATHESIS,
+        "run",
+        document,
+        "--checks",
+        checks,
+        "--max-examples",
+        "25",
+        "--seed",
+        "7",
+        "--rate-limit",
+        "1000/s",
+    ]
+    kept = os.environ | {"TAPWATCH_AUTHORIZATION_A": "Bearer a", "NO_COLOR": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=folder, env=kept, check=False)
+
+
+def test_schemathesis_finds_that_answers_fit_the_document(folder):
+    done = run_schemathesis(folder, "shop.json")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "No issues found" in done.stdout
+
+
+def test_schemathesis_finds_where_the_document_is_wrong(folder, document):
+    wrong = json.loads(json.dumps(document))
+    del wrong["paths"]["/v1/orders/{order_id}"]["get"]["responses"]["404"]
+    (folder / "wrong.json").write_text(json.dumps(wrong))
+    done = run_schemathesis(folder, "wrong.json")
+    assert done.returncode == 1 and re.search(r"Undocumented HTTP status code: \d+|ndefined.*status|\[404\]", done.stdout), (
+        done.stdout[-3000:]
+    )

@@ -12,10 +12,11 @@ from rows import batch_of
 from test_store import random_batch
 
 from sensor.capture.files import CaptureFile
-from sensor.config import Config, ConfigError
+from sensor.config import ConfigError
 from sensor.core.records import TRANSACTION
 from sensor.correlating import FLEET, correlate
 from sensor.pipeline import Pipeline
+from sensor.settings import Config
 from sensor.simulate.scenarios import Scenario, write_scenario
 from sensor.sinks import StoreSink
 from sensor.store import open_store

@@ -4,10 +4,10 @@ import numpy as np
 from helpers import CLIENT, KEY, SERVER, Sensor, chunk_of, rows_of
 
 from sensor.capture.files import Chunk
-from sensor.config import Config
 from sensor.core.reasons import REASONS, named
 from sensor.hygiene import FIGURES, hygiene
 from sensor.pipeline import Pipeline
+from sensor.settings import Config
 from sensor.simulate.feature_base import answer, ask
 from sensor.simulate.wire import Conversation
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from sensor.capture.files import FRAMES_PER_CHUNK, CaptureFile, Chunk
-from sensor.config import Config
 from sensor.core.reasons import REASONS, named
 from sensor.core.records import PACKET
 from sensor.lanes import SPLIT
 from sensor.packets.decode import decode, new_decoder
 from sensor.packets.fragments import new_side
 from sensor.pipeline import Pipeline
+from sensor.settings import Config
 from tests.helpers import rows_of, without_order
 
 FRAMES = 64

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.config import Config
-from sensor.config import Ledger as LedgerConfig
 from sensor.ledgering import differences, open_ledger
 from sensor.outputs import merkle
 from sensor.outputs.ledger import Ledger, LedgerError, check, load_key, prove, verify
+from sensor.settings import Config
+from sensor.settings import Ledger as LedgerConfig
 
 
 @pytest.fixture

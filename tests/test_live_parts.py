@@ -18,12 +18,12 @@ from helpers import SECOND, Sensor, chunk_of, rows_of, small_sensor
 
 from sensor import live, service, taps
 from sensor.capture.blocks import ETHERNET, index_block
-from sensor.config import Config, Metrics
-from sensor.config import Live as LiveSettings
 from sensor.core.reasons import REASON
 from sensor.core.records import FRAME
 from sensor.core.wide import padded
 from sensor.outputs.metrics import Figures, InterfaceFigures, MetricsServer
+from sensor.settings import Config, Metrics
+from sensor.settings import Live as LiveSettings
 from sensor.shedding import ALL, BODIES_AT, CONNECTIONS_AT, Shedding
 from sensor.store import patient
 from sensor.store import writer as writing
@@ -281,9 +281,9 @@ def figures(**changes) -> Figures:
     given = {
         "version": "1", "sensor": "tap-1", "interfaces": [tap], "counters": {"gap": 2, "frames": 10}, "stage_seconds": {"decode": 0.5},
         "connections": 4, "endpoints": 5, "alerts": {("enumeration", "high"): 1}, "made": time.monotonic(),
-        "store": {"lag_seconds": 0.5, "waiting_rows": 7, "written_rows": 8, "dropped_rows": 9, "spool_bytes": 0},
+        "store": {"lag_seconds": 0.5, "waiting_rows": 7, "written_rows": 8, "spool_bytes": 0},
     }  # fmt: skip
-    return Figures(**given | changes)
+    return Figures(**given | {"store_lost": {"transactions": 9, "alert_versions": 2}} | changes)
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -306,16 +306,14 @@ def test_metrics_and_probes():
             'tapwatch_packets_total{interface="eth1"} 10.0', 'tapwatch_dropped_packets_total{interface="eth1"} 3.0',
             'tapwatch_events_total{reason="gap"} 2.0', 'tapwatch_ring_waiting_ratio{interface="eth1"} 0.25',
             'tapwatch_alerts_total{detector="enumeration",severity="high"} 1.0', "tapwatch_store_lag_seconds 0.5",
-            "tapwatch_store_dropped_rows_total 9.0", 'tapwatch_stage_seconds_total{stage="decode"} 0.5',
+            'tapwatch_store_dropped_rows_total{table="transactions"} 9.0', 'tapwatch_store_dropped_rows_total{table="alert_versions"} 2.0', 'tapwatch_stage_seconds_total{stage="decode"} 0.5',
             'tapwatch_build_info{sensor="tap-1",version="1"} 1.0', "tapwatch_connections 4.0",
         ):  # fmt: skip
             assert line in text.splitlines()
         assert get(port, "/healthz") == (200, "good\n") and get(port, "/readyz") == (200, "good\n")
         assert get(port, "/other")[0] == 404
         assert json.loads(get(port, "/top")[1])["hottest"] == []
-        server.figures = figures(
-            store={"lag_seconds": 60.0, "waiting_rows": 1, "written_rows": 0, "dropped_rows": 0, "spool_bytes": 0}
-        )
+        server.figures = figures(store={"lag_seconds": 60.0, "waiting_rows": 1, "written_rows": 0, "spool_bytes": 0})
         assert get(port, "/healthz")[0] == 200 and get(port, "/readyz") == (503, "the store does not take rows\n")
         server.figures = figures(made=time.monotonic() - 60)
         assert get(port, "/healthz") == (503, "the main loop does not turn\n")

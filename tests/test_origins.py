@@ -9,8 +9,9 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from sensor.config import ConfigError, Geo
+from sensor.config import ConfigError
 from sensor.origins import Origins
+from sensor.settings import Geo
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")

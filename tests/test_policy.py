@@ -87,6 +87,29 @@ def test_what_the_rules_rest_on(policy):
     assert by_path["/v1/orders/{uuid}"]["credentials"] == ["cookie", "jwt"]
     assert by_path["/healthz"]["rates"] == {}, "one address is not enough for a rate"
     assert by_path["/v1/cart"]["methods"] == ["DELETE", "GET"]
+    for rule in policy["rules"]:
+        lines = [rule[name] for name in rule if name.endswith("_stopped_share")]
+        lines += [one["stopped_share"] for part in ("rates", "bodies") for one in rule[part].values()]
+        reasons = [rule[name] for name in rule if name.endswith("_because")]
+        assert len(lines) >= 2 and len(reasons) >= 2 and all(share < 0.01 for share in lines) and all(reasons)
+
+
+def test_each_line_says_what_it_rests_on(policy, bundled_store):
+    """The same sentences in every form that has room for sentences."""
+    envoy, nginx = (
+        tapwatch("export", "policy", "-f", form, "--host", "api.shop.test", "--store", bundled_store)
+        for form in ("envoy", "nginx")
+    )
+    told = [
+        one["metadata"]["filter_metadata"]["tapwatch"]
+        for host in yaml.safe_load(envoy)["virtual_hosts"]
+        for one in host["routes"]
+    ]
+    in_envoy = {text for one in told for text in one.values()}
+    for rule in policy["rules"]:
+        texts = [rule[name] for name in rule if name.endswith("_because")]
+        texts += [one["because"] for part in ("rates", "bodies") for one in rule[part].values()]
+        assert set(texts) <= in_envoy and all(text in nginx for text in texts), rule["path"]
 
 
 def test_bodies_are_asked_for_what_all_had(policy):
@@ -127,7 +150,7 @@ def test_odd_keys_are_keys():
 
 
 def test_sizes():
-    assert [body_limit(size) for size in (0, 1, 512, 513, 5_000)] == [0, 1024, 1024, 2048, 16_384]
+    assert [body_limit(size) for size in (0, 1, 512, 513, 5_000)] == [1024, 1024, 1024, 2048, 16_384]
 
 
 @given(st.text(max_size=20))
@@ -155,6 +178,7 @@ def test_documents_are_read_back(form, policy):
         assert len(service["routes"]) == 2 * len(HOSTILE) == len({route["name"] for route in service["routes"]})
         assert {plugin["name"] for route in service["routes"] for plugin in route["plugins"]} == {
             "rate-limiting",
+            "pre-function",
             "request-size-limiting",
             "request-validator",
         }
@@ -174,7 +198,7 @@ def test_documents_are_read_back(form, policy):
 def test_envoy_knows_every_field(which, bundled_store):
     """By the message types of Envoy's own API: a field that there is not, or of another type, is an error."""
     read_as = importlib.import_module("envoy_data_plane.envoy.config.route.v3").RouteConfiguration.from_dict
-    for name in ("buffer", "local_ratelimit"):
+    for name in ("buffer", "local_ratelimit", "rbac"):
         importlib.import_module(f"envoy_data_plane.envoy.extensions.filters.http.{name}.v3")
     text = (
         FORMATS["envoy"](hostile_rules())
@@ -194,6 +218,13 @@ def test_envoy_knows_every_field(which, bundled_store):
     )
     (descriptor,) = limited.typed_per_filter_config["envoy.filters.http.local_ratelimit"].unpack().descriptors
     assert descriptor.token_bucket.max_tokens == descriptor.token_bucket.tokens_per_fill >= 10
+    asking = [
+        route.typed_per_filter_config["envoy.filters.http.rbac"].unpack()
+        for host in read.virtual_hosts
+        for route in host.routes
+        if "envoy.filters.http.rbac" in route.typed_per_filter_config
+    ]
+    assert asking and all(len(one.rbac.rules.policies["bears-a-credential"].principals[0].or_ids.ids) == 2 for one in asking)
     route = document["virtual_hosts"][0]["routes"][0]
     route["match"]["safe_regexp"] = route["match"].pop("safe_regex")
     with pytest.raises(Exception, match="safe_regexp"):
@@ -206,7 +237,14 @@ def test_endpoints_of_which_nothing_was_served_have_no_rule():
             "without_credentials": 100, "largest_body": 0}  # fmt: skip
     assert rules([endpoint], [fact], []) == []
     (rule,) = rules([endpoint], [fact | {"served": 1}], [])
-    assert rule.rates["GET"].per_minute == 10 and rule.credentials == () and rule.body_bytes == 0
+    assert rule.rates["GET"].per_minute == 10 and rule.credentials == () and rule.body_bytes == 1024
+    refused = [fact | {"method": "PUT", "requests": 25}, fact | {"method": "OPTIONS"}]
+    others = [endpoint | {"method": one["method"]} for one in refused]
+    (rule,) = rules([endpoint, *others], [fact | {"served": 1}, *refused], [])
+    assert rule.methods == ("GET",) and rule.stopped == 0.2
+    assert rule.because_methods == (
+        "100 ordinary requests had these methods; 25 had others, which never were served: 20.00% would have been stopped."
+    )
 
 
 def nginx_of(folder: pathlib.Path, text: str, port: int) -> list[str]:

@@ -1,5 +1,6 @@
 """The report: what it tells, that it stands alone, and that nothing from the wire acts in it."""
 
+import html
 import html.parser
 import json
 import pathlib
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 
+import axe_core_python
 import pytest
 from helpers import SERVER
 
@@ -161,7 +163,7 @@ def test_only_one_host_or_time(bundled_store):
     )
 
 
-def browse(text: str, folder: pathlib.Path, extra: str = "") -> tuple[str, str]:
+def browse(text: str, folder: pathlib.Path, extra: str = "", *more: str) -> tuple[str, str]:
     """(the page after its scripts, what the browser complained of). extra: a script that runs behind the page's own."""
     if extra:
         text = re.sub(r"<meta http-equiv[^>]*>", "", text).replace("</body>", f"<script>{extra}</script></body>")
@@ -169,7 +171,7 @@ def browse(text: str, folder: pathlib.Path, extra: str = "") -> tuple[str, str]:
     path.write_text(text, "utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={folder}/profile"]
     done = subprocess.run(
-        [BROWSER, *options, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120, check=False
+        [BROWSER, *options, *more, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120, check=False
     )
     return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
@@ -213,3 +215,31 @@ def test_ten_thousand_endpoints_stay_fluid(tmp_path):
     assert len(text) < 3_000_000
     dom, complaints = browse(text, tmp_path)
     assert complaints == "" and "100 of 10000 endpoints" in dom and dom.count("<tr") < 110
+
+
+@needs_browser
+@pytest.mark.parametrize("which", ["bundled", "hostile"])
+def test_axe_finds_nothing_that_keeps_anybody_out(which, tmp_path, request):
+    """axe-core's rules of WCAG 2.1 A and AA and its best practices, with the page in light and in dark."""
+    engine = pathlib.Path(axe_core_python.__file__).with_name("axe.min.js").read_text("utf-8").replace("</script", "<\\/script")
+    script = (
+        engine
+        + """;
+      axe.run(document, {resultTypes: ["violations"]}).then((found) => {
+        document.title = JSON.stringify([found.passes.length, found.violations.map((one) => [one.id, one.impact, one.nodes[0].html])]);
+      });
+    """
+    )
+    for scheme in ("light", "dark"):
+        text = request.getfixturevalue(which).replace(
+            "prefers-color-scheme: dark", f"{'min' if scheme == 'dark' else 'max'}-width: 1px"
+        )
+        dom, complaints = browse(text, tmp_path, script, "--virtual-time-budget=20000")
+        passed, violations = json.loads(html.unescape(re.search("<title>(.*?)</title>", dom)[1]))
+        assert passed > 20 and violations == [] and complaints == ""
+
+
+def test_plots_are_small(bundled):
+    """A plot of 300 values, and one of 60 stretches of time, are a few kilobytes each: 120 of them fit into a report."""
+    plots = re.findall("<svg.*?</svg>", bundled, re.S)
+    assert max(map(len, plots)) < 30_000 and "<desc" not in bundled

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from sensor.cli import main
-from sensor.config import Config
 from sensor.evaluate import ROUND, LabelsError, evaluate_file, judged, replayed
+from sensor.settings import Config
 from sensor.simulate.attacks import ATTACKS
 from sensor.simulate.scenarios import NAMES, Scenario, write_scenario
 

@@ -70,7 +70,7 @@ def test_blocks_are_sent_in_order_and_as_they_were_given(tmp_path, disk, said):
     disk.failure = AWAY
     sent += [put(first, "transactions", number, native(number)) for number in range(1, 41)]
     assert 0 <= first.age < 60
-    assert (len(disk.taken), first.rows, first.dropped) == (1, sum(range(1, 41)), 0) and first.size > 0
+    assert (len(disk.taken), first.rows, first.lost.total()) == (1, sum(range(1, 41)), 0) and first.size > 0
     again = Spool(disk, tmp_path / "s", 1 << 20, said.append)  # the process was killed
     disk.failure = None
     for number in range(41, 48):
@@ -87,7 +87,7 @@ def test_when_it_is_full_transactions_give_way_first_and_alerts_last(tmp_path, d
         put(full, "endpoint_profiles", 3 * number + 1, b'{"a":1}' * 40)
         put(full, "alert_versions", 3 * number + 2, b'{"a":1}')
         assert full.size <= 20_000 and sum(path.stat().st_size for path in (tmp_path / "s").iterdir()) == full.size
-    assert full.dropped == 2_000 - full.rows
+    assert full.lost["transactions"] == 2_000 - full.rows
     disk.failure = None
     for number in range(100):
         put(full, "sensor_stats_versions", 1_000 + number)
@@ -125,7 +125,7 @@ def test_a_block_that_is_refused_again_and_again_does_not_hold_up_the_others(tmp
             put(own, "alert_versions", number)
     disk.failure = None
     put(own, "alert_versions", 99)
-    assert own.dropped == 5 and [entry[4] for entry in disk.taken][-1] == "token99"
+    assert own.lost.total() == 5 and [entry[4] for entry in disk.taken][-1] == "token99"
 
 
 def test_a_disk_that_is_full_leaves_rows_in_memory(tmp_path, disk, said, monkeypatch):
@@ -154,7 +154,7 @@ def test_what_cannot_be_read_now_is_read_later(tmp_path, disk, said, monkeypatch
         patched.setattr(spool.pathlib.Path, "read_bytes", crowded)
         sent.append(put(own, "transactions", 3, native(5)))
     sent.append(put(own, "transactions", 4, native(5)))
-    assert (disk.taken, own.dropped, own.size) == (sent, 0, 0)
+    assert (disk.taken, own.lost.total(), own.size) == (sent, 0, 0)
 
 
 def test_at_the_end_rows_go_to_the_disk(tmp_path, disk, said):
@@ -202,7 +202,7 @@ def test_no_fault_of_a_server_costs_a_row(server, tmp_path, said):
                 server.start()
     number += 1
     mark(own, number)
-    assert own.size == 0 and own.dropped == 0
+    assert own.size == 0 and own.lost.total() == 0
     assert server.rows("SELECT count(), uniqExact(alert_id) FROM tapwatch.alert_marks") == [[number, number]]
 
 

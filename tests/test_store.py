@@ -122,6 +122,7 @@ def expected(batch: Batch, index: int) -> dict:
         "fingerprint": f"{int(row['fingerprint']):016x}" if row["fingerprint"] else "",
         "completeness": names_of(int(row["completeness"]), COMPLETENESS),
         "weird": names_of(int(row["weird"]), WEIRD),
+        "stands_for": 1,
         "sensitive": [
             f"{SENSITIVE[row['sensitive_class'][k]]}:{int(row['sensitive_hash'][k]):016x}" for k in range(row["sensitive"])
         ],

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from sensor.config import ConfigError, Suppress, load_config
+from sensor.config import ConfigError, load_config
+from sensor.settings import Suppress
 from sensor.suppression import Mark, Suppression
 
 TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")

@@ -11,7 +11,8 @@ import tomllib
 import msgspec
 import pytest
 
-from sensor.config import Config, load_config
+from sensor.config import load_config
+from sensor.settings import Config
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "systemd"
 UNITS = sorted(path.name for path in FOLDER.glob("*.service"))

@@ -101,7 +101,7 @@ def test_parquet(bundled_store, tmp_path, query):
     import pyarrow.parquet
 
     path = tmp_path / "t.parquet"
-    done = tapwatch("store", "export", query, "-o", str(path), "--store", bundled_store)
+    done = tapwatch("store", "export", "parquet", query, "-o", str(path), "--store", bundled_store)
     assert done.returncode == 0, done.stderr
     table = pyarrow.parquet.read_table(path)
     assert (
@@ -111,5 +111,7 @@ def test_parquet(bundled_store, tmp_path, query):
 
 
 def test_an_export_only_reads(bundled_store, tmp_path):
-    done = tapwatch("store", "export", "DROP TABLE transactions", "-o", str(tmp_path / "x"), "--store", bundled_store)
+    done = tapwatch(
+        "store", "export", "parquet", "DROP TABLE transactions", "-o", str(tmp_path / "x"), "--store", bundled_store
+    )
     assert done.returncode == 1 and "Only reading" in done.stderr

@@ -12,7 +12,7 @@ import click
 from sensor.core.severities import SEVERITIES
 
 if TYPE_CHECKING:
-    from sensor.config import Config
+    from sensor.settings import Config
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -64,6 +64,25 @@ def keep(days: int, what: str, store_dsn: str | None, config_path: str | None) -
     click.echo(f"{what} are kept {f'for {days} days' if days else 'for ever'}.", err=True)
 
 
+@store.command("thin")
+@click.option("--days", required=True, type=click.IntRange(0, 3_650), help="Days after which transactions are thinned.")
+@click.option("--one-in", required=True, type=click.IntRange(0, 1_000_000), help="Of so many connections one stays; 0: none.")
+@common
+def thin(days: int, one_in: int, store_dsn: str | None, config_path: str | None) -> None:
+    """Keep a sample of older transactions, and all that alerts are about; `stands_for` says for how many each stands.
+
+    \b
+    tapwatch store thin --days 3 --one-in 20
+    tapwatch sql "SELECT endpoint, sum(stands_for) AS transactions FROM transactions GROUP BY endpoint"
+    """
+    from sensor.store import open_store
+    from sensor.store.keeping import thin as thin_out
+
+    with open_store(store_dsn_of(store_dsn, config_path), create=False) as opened:
+        before, after = thin_out(opened, days, one_in)
+    click.echo(f"{before:,} transactions before, {after:,} after.", err=True)
+
+
 @store.command("weigh")
 @click.argument("factor")
 @click.argument("weight", type=click.FloatRange(0, 10))
@@ -99,16 +118,21 @@ def vacuum(store_dsn: str | None, config_path: str | None) -> None:
     click.echo(f"{before:,} bytes before, {after:,} after.", err=True)
 
 
-@store.command("export")
+@store.group("export")
+def export() -> None:
+    """Copies of what the store holds."""
+
+
+@export.command("parquet")
 @click.argument("query")
 @click.option("-o", "--output", required=True, metavar="FILE", help="Parquet file to write.")
 @common
-def export(query: str, output: str, store_dsn: str | None, config_path: str | None) -> None:
+def export_parquet(query: str, output: str, store_dsn: str | None, config_path: str | None) -> None:
     """Write the rows of a table, a view or a SELECT to a Parquet file.
 
     \b
-    tapwatch store export ocsf_http_activity -o http.parquet
-    tapwatch store export "SELECT * FROM transactions WHERE status >= 500" -o errors.parquet
+    tapwatch store export parquet ocsf_http_activity -o http.parquet
+    tapwatch store export parquet "SELECT * FROM transactions WHERE status >= 500" -o errors.parquet
     """
     from sensor.store import open_store
     from sensor.store.keeping import parquet

@@ -52,9 +52,9 @@ def _all_of(path: str, command: click.Command) -> list[tuple[str, click.Command]
 
 def configuration() -> str:
     """Every setting with its default, from the configuration's own types."""
-    from sensor import config
+    from sensor import settings
 
-    tree = ast.parse(inspect.getsource(config))
+    tree = ast.parse(inspect.getsource(settings))
     lines = [
         "# Configuration",
         "",
@@ -66,7 +66,7 @@ def configuration() -> str:
         if not isinstance(node, ast.ClassDef) or not (title and (title.startswith("[") or node.name == "Config")):
             continue
         lines += [f"## {title if title.startswith('[') else 'At the top'}", ""]
-        defaults = {field.name: field.default for field in msgspec.structs.fields(getattr(config, node.name))}
+        defaults = {field.name: field.default for field in msgspec.structs.fields(getattr(settings, node.name))}
         for field, note in zip(node.body, [*node.body[1:], None], strict=True):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
                 told = str(note.value.value) if isinstance(note, ast.Expr) and isinstance(note.value, ast.Constant) else ""

@@ -46,9 +46,11 @@ class Figures:
     alerts: dict[tuple[str, str], int]
     """by detector and severity"""
     store: dict[str, float]
-    """lag_seconds, waiting_rows, written_rows, dropped_rows, spool_bytes; empty without a store"""
+    """lag_seconds, waiting_rows, written_rows, spool_bytes; empty without a store"""
     made: float
     """time.monotonic() of this copy"""
+    store_lost: dict[str, int] = dataclasses.field(default_factory=dict)
+    """rows that were given up, by table"""
     hottest: list[tuple[str, str, str, int]] = dataclasses.field(default_factory=list)
     """(host, method, endpoint, transactions since the copy before) of the busiest"""
     incidents: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -86,7 +88,8 @@ class _Collector:
             yield _gauge("store_waiting_rows", "Transactions that wait.", [], {(): figures.store["waiting_rows"]})
             yield _counter("store_written_rows", "Transactions that it has.", [], {(): figures.store["written_rows"]})
             yield _gauge("store_spool_bytes", "What waits for it on disk.", [], {(): figures.store["spool_bytes"]})
-            yield _counter("store_dropped_rows", "Transactions given up.", [], {(): figures.store["dropped_rows"]})
+            lost = {(table,): rows for table, rows in ({"transactions": 0} | figures.store_lost).items()}
+            yield _counter("store_dropped_rows", "Rows given up.", ["table"], lost)
 
 
 def _fill(metric: Metric, values: dict[tuple, float]) -> Metric:

@@ -1,6 +1,7 @@
 """What the store holds on disk: how much, for how long, and copies of it."""
 
 import re
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import msgspec
@@ -29,6 +30,11 @@ KEPT = {
     "stats": ("sensor_stats_versions", _WRITTEN),
 }
 """What can be forgotten in time: its table, and when a row was written."""
+CITED = (
+    "(host, endpoint, remote_ip) IN (SELECT host, endpoint, toIPv6(arrayJoin(sources)) FROM alerts) "
+    "OR (host, remote_ip) IN (SELECT host, toIPv6(arrayJoin(sources)) FROM alerts WHERE endpoint IN ('', '/*'))"
+)
+"""Transactions that alerts are about: at an endpoint, or all over a host."""
 NAME = re.compile(r"[a-z_]+")
 
 
@@ -63,6 +69,52 @@ def keep(store: Store, what: str, days: int) -> None:
         store.command(f"ALTER TABLE {part} MODIFY TTL {written} + INTERVAL {int(days)} DAY DELETE")
     elif has_limit[0][0]:
         store.command(f"ALTER TABLE {part} REMOVE TTL")
+
+
+def keep_as_said(store: Store, days: dict[str, int | None], say: Callable[[str], None]) -> None:
+    """Set how long rows are kept where that differs from what the store does. days: by KEPT, None to leave it.
+
+    A store that does not let this user change it is told of in one line.
+    """
+    for what, wanted in days.items():
+        if wanted is None:
+            continue
+        try:
+            if kept_days(store, what) != wanted:
+                keep(store, what, wanted)
+        except StoreError as error:
+            say(f"How long {what} are kept stays as it was: {error}")
+            return
+
+
+def kept_days(store: Store, what: str) -> int:
+    """Days that rows of a kind are kept; 0: always."""
+    part = own_part(KEPT[what][0], cluster_of(store)).split()[0]
+    found = store.rows(
+        "SELECT extract(create_table_query, ' TTL .*?toIntervalDay\\\\((\\\\d+)\\\\)') FROM system.tables "
+        "WHERE name = {table:String} AND database = {db:String}",
+        {"table": part, "db": store.database},
+    )
+    return int(found[0][0] or 0) if found else 0
+
+
+def thin(store: Store, days: int, one_in: int) -> tuple[int, int]:
+    """Of transactions written more than so many days ago, and that are of no alert, keep one connection in so many (0: none).
+
+    Says of what is kept for how many it stands: (rows before, after). Of an alert are those at its endpoint from its addresses, at any time. Rows that were thinned before stay as they are.
+    """
+    cluster = cluster_of(store)
+    part = own_part("transactions", cluster)
+    old = f"inserted_at < now() - INTERVAL {int(days)} DAY AND stands_for = 1 AND NOT ({CITED})"
+    chance = f"cityHash64(community_id) % {int(one_in)} != 0" if one_in else "1"
+    sql = f"ALTER TABLE {part} DELETE WHERE {old} AND {chance}"
+    if one_in > 1:
+        sql += f", UPDATE stands_for = {int(one_in)} WHERE {old}"
+    counted = "SELECT count() FROM transactions"
+    ((before,),) = store.rows(counted)
+    store.command(f"{sql} SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1")
+    ((after,),) = store.rows(counted)
+    return int(before), int(after)
 
 
 def set_weight(store: Store, factor: str, weight: float) -> None:

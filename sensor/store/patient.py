@@ -17,7 +17,7 @@ from sensor.core.records import Batch
 from sensor.core.wide import SLACK
 from sensor.store.errors import StoreAwayError, StoreError
 from sensor.store.spool import Taker
-from sensor.store.writer import Writer
+from sensor.store.writer import TABLES, Writer
 
 WAITING_ROWS = 200_000
 """Transactions that may wait."""
@@ -49,10 +49,15 @@ class PatientWriter:
         self._oldest = 0.0
         self.trouble = ""
         """why the store does not take rows at the moment"""
-        self.dropped = 0
-        """transactions that were given up"""
+        self.lost: collections.Counter[str] = collections.Counter()
+        """rows that were given up, by table"""
         self._thread = threading.Thread(target=self._run, name="tapwatch-store", daemon=True)
         self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """Transactions that were given up."""
+        return self.lost["transactions"]
 
     @property
     def waiting(self) -> int:
@@ -122,9 +127,9 @@ class PatientWriter:
         if self._thread.is_alive():  # in the midst of an insert that does not return
             self._drop(self._waiting_rows + self._writer.gathered)
 
-    def _drop(self, rows: int) -> None:
+    def _drop(self, rows: int, table: str = "transactions") -> None:
         with self._changed:
-            self.dropped += rows
+            self.lost[table] += rows
 
     def _add(self, call: Callable, arguments: tuple, rows: int = 0, text: int = 0) -> None:
         with self._changed:
@@ -137,10 +142,17 @@ class PatientWriter:
 
     def _forget_oldest(self) -> None:
         """Make room for news of endpoints, alerts and counters: what they replace is older, and the next ones say it again."""
-        for k, (_, _, rows, _, _) in enumerate(self._jobs):
+        for k, (call, arguments, rows, _, _) in enumerate(self._jobs):
             if rows == 0:
                 del self._jobs[k]
+                self._count_lost(call, arguments)
                 return
+
+    def _count_lost(self, call: Callable, arguments: tuple) -> None:
+        """Rows of what is no transactions were given up."""
+        if call.__name__ in TABLES and arguments:
+            rows = arguments[0]
+            self.lost[TABLES[call.__name__]] += len(rows) if isinstance(rows, list) else 1
 
     def _run(self) -> None:
         while True:
@@ -162,6 +174,7 @@ class PatientWriter:
             call(*arguments)
         except StoreError as error:
             self._drop(error.rows)
+            self._count_lost(call, arguments)
             self._say(f"{error} {error.rows} transactions were given up.")
         except Exception as error:  # no memory, no thread: the sensor goes on, and says so
             self._say(f"Rows were given up for want of resources: {type(error).__name__} {error}.")

@@ -6,6 +6,7 @@ first: a block that the store took, and whose answer was lost, is not taken twic
 first, the oldest before the others, then news of endpoints, alerts last.
 """
 
+import collections
 import contextlib
 import dataclasses
 import hashlib
@@ -55,7 +56,7 @@ class _Waiting:
     table: str
     size: int
     rows: int
-    """transactions in it"""
+    """in it"""
     since: float
     """when it was written, seconds since the epoch"""
 
@@ -77,8 +78,8 @@ class Spool:
         self._next_try, self._pause, self._tries = 0.0, FIRST_PAUSE, 0
         self._one = threading.Lock()
         """a writer inserts transactions and all else from two threads"""
-        self.dropped = 0
-        """transactions that were given up"""
+        self.lost: collections.Counter[str] = collections.Counter()
+        """rows that were given up, by table"""
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             found = sorted(folder.iterdir())
@@ -87,7 +88,7 @@ class Spool:
             raise StoreError(f"The spool {folder} cannot be used: {error.strerror or error}.") from None
         self.size = sum(entry.size for entry in self._waiting)
         """bytes that wait"""
-        self.rows = sum(entry.rows for entry in self._waiting)
+        self.rows = sum(entry.rows for entry in self._waiting if entry.table == "transactions")
         """transactions in them"""
         self._number = max((int(entry.path.name[:12]) for entry in self._waiting), default=0)
         for path in found:
@@ -163,7 +164,7 @@ class Spool:
         data = msgspec.json.encode(head) + b"\n" + block
         self._number += 1
         path = self._folder / f"{self._number:012d}-{head.table}.block"
-        entry = _Waiting(path, head.table, len(data), head.rows if head.table == "transactions" else 0, time.time())
+        entry = _Waiting(path, head.table, len(data), head.rows, time.time())
         while self.size + len(data) > self._limit:
             first = max(self._waiting, key=_gives_way, default=entry)
             victim = first if _gives_way(first) >= _gives_way(entry) else entry
@@ -183,19 +184,19 @@ class Spool:
             raise StoreAwayError(f"Rows cannot wait in {self._folder}: {error.strerror or error}.") from None
         self._waiting.append(entry)
         self.size += entry.size
-        self.rows += entry.rows
+        self.rows += entry.rows if entry.table == "transactions" else 0
 
     def _drop(self, entry: _Waiting, why: str) -> None:
-        """Give a block up, and count its transactions."""
+        """Give a block up, and count its rows."""
         if entry in self._waiting:
             self._remove(entry)
-        self.dropped += entry.rows
-        self._say(f"{why}: a block of {entry.table} was given up, with {entry.rows:,} transactions.")
+        self.lost[entry.table] += entry.rows
+        self._say(f"{why}: a block of {entry.table} was given up, with {entry.rows:,} rows.")
 
     def _remove(self, entry: _Waiting) -> None:
         self._waiting.remove(entry)
         self.size -= entry.size
-        self.rows -= entry.rows
+        self.rows -= entry.rows if entry.table == "transactions" else 0
         with contextlib.suppress(OSError):
             entry.path.unlink(missing_ok=True)
 
@@ -230,6 +231,6 @@ def _read(path: pathlib.Path) -> tuple[Head | None, bytes]:
 def _found(path: pathlib.Path, match: re.Match[str]) -> _Waiting:
     """A block that an earlier run left."""
     head, _ = _read(path)
-    rows = head.rows if head is not None and head.table == "transactions" else 0
+    rows = head.rows if head is not None else 0
     stat = path.stat()
     return _Waiting(path, match[2], stat.st_size, rows, stat.st_mtime)

@@ -25,7 +25,7 @@ BLOCK_TEXT = 64 << 20
 EPOCH = datetime.datetime(1970, 1, 1)
 _AT = tuple(name + "_at" for name in ALL_TEXTS)
 _TIMES = ("ts", "first_seen", "last_seen", "raised_at")
-_TABLES = {
+TABLES = {
     "endpoints": "endpoint_profiles",
     "alerts": "alert_versions",
     "stats": "sensor_stats_versions",
@@ -222,7 +222,7 @@ class Writer:
             raise StoreError(f"A row for {kind} holds what JSON cannot say: {error}.") from error
         names = tuple(dict.fromkeys(name for row in rows for name in row if name not in own)) + tuple(own)
         self._sequence += 1
-        self._insert(_TABLES[kind], names, b"\n".join(lines), "JSONEachRow", self._sequence)
+        self._insert(TABLES[kind], names, b"\n".join(lines), "JSONEachRow", self._sequence)
 
     def _insert(self, table: str, names: tuple[str, ...], block: bytes, fmt: str, sequence: int) -> None:
         token = f"{self._source}:{table}:{sequence}:{digest(block)}"

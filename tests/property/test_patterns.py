@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rows import batch_of
 
-from sensor.config import Config, ConfigError, load_config
-from sensor.config import Inventory as Said
+from sensor.config import ConfigError, load_config
 from sensor.core.wide import padded
 from sensor.documented import patterns_of
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.learned import text_hash
 from sensor.inventory.patterns import NO_TEMPLATE, SEGMENTS, find_template, new_patterns
+from sensor.settings import Config
+from sensor.settings import Inventory as Said
 
 SEGMENT = st.sampled_from(["a", "b", "shops", "5", "x.json"])
 TEMPLATES = st.lists(st.one_of(SEGMENT, st.sampled_from(["{id}", "{shop}"])), min_size=1, max_size=4).map(

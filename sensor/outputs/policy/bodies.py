@@ -22,6 +22,13 @@ class Body:
     """from which it was learned"""
 
     @property
+    def because(self) -> str:
+        """What it rests on, as a sentence of the sensor's own words."""
+        return (
+            f"all of {self.bodies} bodies fit: none would have been stopped, and {self.fitting:.2%} of new ones fit at least."
+        )
+
+    @property
     def fitting(self) -> float:
         """The share of bodies to come that fit, at least."""
         return 1 - 1 / (self.bodies + 2)

@@ -7,10 +7,16 @@ from typing import Any
 
 import yaml
 
-from sensor.outputs.policy.rules import CONFIDENCE, KIB, Rate, Rule, literal
+from sensor.outputs.policy.rules import ALWAYS, CONFIDENCE, KIB, Rate, Rule, literal
 
 UPSTREAM = "http://upstream.invalid"
 """Where a policy cannot do without an upstream: a name that leads nowhere (RFC 6761)."""
+ASKING = (
+    'if not (kong.request.get_header("authorization") or kong.request.get_header("cookie")) then '
+    'return kong.response.exit(401, { message = "Unauthorized" }) end'
+)
+"""Kong's own plugins of authentication would ask its own users' database: that a credential is there is all that is known."""
+ENVOY = "type.googleapis.com/envoy.extensions.filters.http."
 HEAD = "Made by Tapwatch from what ordinary addresses did; those in alerts are not among them."
 
 
@@ -25,6 +31,8 @@ def _plain(rule: Rule) -> dict[str, Any]:
         "path": rule.template,
         "pattern": f"^{rule.pattern}$",
         "methods": list(rule.methods),
+        "methods_because": rule.because_methods,
+        "methods_stopped_share": round(rule.stopped, 6),
         "rates": {
             method: {
                 "per_minute_and_address": rate.per_minute,
@@ -32,13 +40,24 @@ def _plain(rule: Rule) -> dict[str, Any]:
                 "ordinary_addresses": rate.clients,
                 "ordinary_requests": rate.requests,
                 "share_of_addresses_below": round(rate.coverage, 4),
+                "because": rate.because,
+                "stopped_share": 0.0,
             }
             for method, rate in rule.rates.items()
         },
         "credentials": list(rule.credentials),
+        **({"credentials_because": rule.because_credentials, "credentials_stopped_share": 0.0} if rule.credentials else {}),
         "body_bytes": rule.body_bytes,
+        "body_bytes_because": rule.because_size,
+        "body_bytes_stopped_share": 0.0,
         "bodies": {
-            method: {"schema": body.schema, "learned_from": body.bodies, "share_of_bodies_that_fit": round(body.fitting, 4)}
+            method: {
+                "schema": body.schema,
+                "learned_from": body.bodies,
+                "share_of_bodies_that_fit": round(body.fitting, 4),
+                "because": body.because,
+                "stopped_share": 0.0,
+            }
             for method, body in rule.bodies.items()
         },
     }
@@ -62,7 +81,7 @@ def as_nginx(rules: list[Rule]) -> str:
         for method, rate in rule.rates.items():
             name = f"tapwatch_{_short(rule)}_{method.lower()}"
             lines += [
-                f"# {_because(rate)}",
+                f"# {rate.because}",
                 f'map "$request_method $tapwatch_rule" ${name} {{',
                 '    default "";',
                 f'    "{method} {_short(rule)}" $binary_remote_addr;',
@@ -72,7 +91,8 @@ def as_nginx(rules: list[Rule]) -> str:
                 "",
             ]
     lines += ["limit_req_status 429;", "", 'map "$request_method $tapwatch_rule" $tapwatch_method_refused {', '    default "";']
-    lines += [f'    "~^(?:{"|".join(rule.methods)}|OPTIONS|HEAD) {_short(rule)}$" "";' for rule in rules]
+    for rule in rules:
+        lines += [f"    # {rule.because_methods}", f'    "~^(?:{"|".join((*rule.methods, *ALWAYS))}) {_short(rule)}$" "";']
     lines += [f'    "~^[^ ]+ {_short(rule)}$" 1;' for rule in rules]
     lines += [
         "}",
@@ -81,21 +101,21 @@ def as_nginx(rules: list[Rule]) -> str:
         '    default "";',
     ]
     for rule in rules:
-        if rule.credentials and "api_key" not in rule.credentials:
-            lines.append(f'    "{_short(rule)} " 1;')
+        if rule.asks_for_fields:
+            lines += [f"    # {rule.because_credentials}", f'    "{_short(rule)} " 1;']
         elif rule.credentials:
             lines.append(f"    # {_short(rule)} takes keys, in fields or queries that are not kept: ask for them yourself")
     lines += ["}", ""]
     for rule in rules:
         for method, body in rule.bodies.items():
-            lines.append(f"# nginx cannot ask for it: a body of {method} {_short(rule)} fits {json.dumps(body.schema)}")
+            lines.append(f"# {body.because} nginx cannot ask for it: {method} {_short(rule)} {json.dumps(body.schema)}")
     lines += ["", "# In the server block:"]
     lines += ["#   if ($tapwatch_method_refused) { return 405; }", "#   if ($tapwatch_credentials_missing) { return 401; }"]
-    largest = max((rule.body_bytes for rule in rules), default=0)
-    if largest:
-        lines.append(
-            f"#   client_max_body_size {largest // KIB}k;  # for the largest body; by location where others are smaller"
-        )
+    for size in sorted({rule.body_bytes for rule in rules}):
+        lines.append(f"#   client_max_body_size {size // KIB}k;  # in locations for:")
+        for rule in rules:
+            if rule.body_bytes == size:
+                lines.append(f"#     ^{rule.pattern}$  {rule.because_size}")
     return "\n".join(lines) + "\n"
 
 
@@ -110,77 +130,88 @@ def as_kong(rules: list[Rule]) -> str:
         for method in rule.methods:
             plugins: list[dict[str, Any]] = []
             if rate := rule.rates.get(method):
+                limits = {"minute": rate.per_minute, "limit_by": "ip", "policy": "local"}
+                plugins.append({"name": "rate-limiting", "config": limits, "tags": [_tag(rate)]})
+            if rule.asks_for_fields:
                 plugins.append(
-                    {"name": "rate-limiting", "config": {"minute": rate.per_minute, "limit_by": "ip", "policy": "local"},
-                     "tags": [_tag(rate)]}
-                )  # fmt: skip
-            if rule.body_bytes:
-                size = {"allowed_payload_size": max(1, rule.body_bytes // KIB), "size_unit": "kilobytes"}
-                plugins.append({"name": "request-size-limiting", "config": size})
+                    {"name": "pre-function", "config": {"access": [ASKING]}, "tags": [f"borne-by-all-of-{rule.requests}"]}
+                )
+            size = {"allowed_payload_size": rule.body_bytes // KIB, "size_unit": "kilobytes"}
+            plugins.append({"name": "request-size-limiting", "config": size, "tags": [f"largest-{rule.largest_body}"]})
             if body := rule.bodies.get(method):  # a plugin of Kong Gateway's enterprise edition
                 form = {"version": "draft4", "body_schema": json.dumps(body.schema)}
                 plugins.append({"name": "request-validator", "config": form, "tags": [f"learned-from-{body.bodies}"]})
             service["routes"].append(
                 {"name": f"tapwatch-{_short(rule)}-{method.lower()}", "hosts": [rule.host], "methods": [method],
                  "paths": [f"~{rule.pattern}$"], "regex_priority": len(rules) - place,
+                 "tags": [f"stopped-{rule.stopped:.6f}"],
                  "strip_path": False, "plugins": plugins}
             )  # fmt: skip
     return f"# {HEAD}\n" + _dump({"_format_version": "3.0", "services": list(services.values())})
 
 
 def as_envoy(rules: list[Rule]) -> str:
-    """Virtual hosts with routes for an HTTP connection manager that has the filters local_ratelimit and buffer.
+    """Virtual hosts with routes for an HTTP connection manager that has the filters local_ratelimit, rbac and buffer.
 
     The bucket of each address is a dynamic descriptor (Envoy 1.34 and newer).
     """
     hosts: dict[str, list[dict[str, Any]]] = {}
     for rule in rules:
         for method in rule.methods:
-            route: dict[str, Any] = {
-                "name": f"tapwatch-{_short(rule)}-{method.lower()}",
-                "match": {
-                    "safe_regex": {"regex": f"^{rule.pattern}$"},
-                    "headers": [{"name": ":method", "string_match": {"exact": method}}],
-                },
-                "route": {"cluster": "tapwatch-upstream"},
-            }
-            filters: dict[str, Any] = {}
-            if rate := rule.rates.get(method):
-                route["route"]["rate_limits"] = [{"actions": [{"remote_address": {}}]}]
-                bucket = {"max_tokens": rate.per_minute, "tokens_per_fill": rate.per_minute, "fill_interval": "60s"}
-                filters["envoy.filters.http.local_ratelimit"] = {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
-                    "stat_prefix": route["name"],
-                    "token_bucket": {name: 1_000_000 if "tokens" in name else "1s" for name in bucket},
-                    "filter_enabled": {"default_value": {"numerator": 100, "denominator": "HUNDRED"}},
-                    "filter_enforced": {"default_value": {"numerator": 100, "denominator": "HUNDRED"}},
-                    "descriptors": [{"entries": [{"key": "remote_address"}], "token_bucket": bucket}],
-                }
-                route["metadata"] = {"filter_metadata": {"tapwatch": {"because": _because(rate)}}}
-            if rule.body_bytes:
-                filters["envoy.filters.http.buffer"] = {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute",
-                    "buffer": {"max_request_bytes": rule.body_bytes},
-                }
-            if body := rule.bodies.get(method):  # Envoy cannot ask for it
-                said = route.setdefault("metadata", {}).setdefault("filter_metadata", {}).setdefault("tapwatch", {})
-                said["body_schema"] = json.dumps(body.schema)
-            if filters:
-                route["typed_per_filter_config"] = filters
-            hosts.setdefault(rule.host, []).append(route)
+            hosts.setdefault(rule.host, []).append(_envoy_route(rule, method))
     virtual = [{"name": f"tapwatch-{_digest(host)}", "domains": [host], "routes": routes} for host, routes in hosts.items()]
     return f"# {HEAD}\n" + _dump({"virtual_hosts": virtual})
 
 
+def _envoy_route(rule: Rule, method: str) -> dict[str, Any]:
+    route: dict[str, Any] = {
+        "name": f"tapwatch-{_short(rule)}-{method.lower()}",
+        "match": {
+            "safe_regex": {"regex": f"^{rule.pattern}$"},
+            "headers": [{"name": ":method", "string_match": {"exact": method}}],
+        },
+        "route": {"cluster": "tapwatch-upstream"},
+    }
+    said: dict[str, Any] = {"methods": rule.because_methods, "body_bytes": rule.because_size}
+    size = {"@type": f"{ENVOY}buffer.v3.BufferPerRoute", "buffer": {"max_request_bytes": rule.body_bytes}}
+    filters: dict[str, Any] = {"envoy.filters.http.buffer": size}
+    if rate := rule.rates.get(method):
+        said["rate"] = rate.because
+        route["route"]["rate_limits"] = [{"actions": [{"remote_address": {}}]}]
+        filters["envoy.filters.http.local_ratelimit"] = _envoy_rate(rate, route["name"])
+    if rule.asks_for_fields:
+        said["credentials"] = rule.because_credentials
+        filters["envoy.filters.http.rbac"] = _envoy_credentials()
+    if body := rule.bodies.get(method):  # Envoy cannot ask for it
+        said |= {"body_schema": json.dumps(body.schema), "body": body.because}
+    return route | {"metadata": {"filter_metadata": {"tapwatch": said}}, "typed_per_filter_config": filters}
+
+
+def _envoy_rate(rate: Rate, name: str) -> dict[str, Any]:
+    bucket = {"max_tokens": rate.per_minute, "tokens_per_fill": rate.per_minute, "fill_interval": "60s"}
+    return {
+        "@type": f"{ENVOY}local_ratelimit.v3.LocalRateLimit",
+        "stat_prefix": name,
+        "token_bucket": {"max_tokens": 1_000_000, "tokens_per_fill": 1_000_000, "fill_interval": "1s"},
+        **{
+            name: {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+            for name in ("filter_enabled", "filter_enforced")
+        },
+        "descriptors": [{"entries": [{"key": "remote_address"}], "token_bucket": bucket}],
+    }
+
+
+def _envoy_credentials() -> dict[str, Any]:
+    """Requests with Authorization or Cookie are let through, others are answered 403."""
+    bearing = [{"header": {"name": name, "present_match": True}} for name in ("authorization", "cookie")]
+    policy = {"permissions": [{"any": True}], "principals": [{"or_ids": {"ids": bearing}}]}
+    return {
+        "@type": f"{ENVOY}rbac.v3.RBACPerRoute",
+        "rbac": {"rules": {"action": "ALLOW", "policies": {"bears-a-credential": policy}}},
+    }
+
+
 FORMATS: dict[str, Callable[[list[Rule]], str]] = {"yaml": as_yaml, "nginx": as_nginx, "kong": as_kong, "envoy": as_envoy}
-
-
-def _because(rate: Rate) -> str:
-    """What a rate rests on, as a sentence of the sensor's own words."""
-    return (
-        f"{rate.requests} requests of {rate.clients} ordinary addresses, at most {rate.busiest} in a minute: none would have "
-        f"been stopped, and at least {rate.coverage:.1%} of those to come stay below {rate.per_minute}."
-    )
 
 
 def _tag(rate: Rate) -> str:

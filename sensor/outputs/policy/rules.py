@@ -25,6 +25,8 @@ LEAST_REQUESTS = 100
 KIB = 1 << 10
 PATTERNS = {"int": "-?[0-9]+", "uuid": "[0-9A-Fa-f-]{36}", "objectid": "[0-9A-Fa-f]{24}", "hex": "[0-9A-Fa-f]+"}
 ANYTHING = "[^/]+"
+ALWAYS = ("OPTIONS", "HEAD")
+"""Methods that no policy refuses: browsers and load balancers ask with them."""
 HOST = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+(?::\d{1,5})?|\[[0-9a-f:.]+\](?::\d{1,5})?")
 PLAIN = re.compile(r"[A-Za-z0-9/_-]")
 
@@ -40,6 +42,14 @@ class Rate:
     """ordinary addresses"""
     requests: int
     """their requests"""
+
+    @property
+    def because(self) -> str:
+        """What it rests on, as a sentence of the sensor's own words."""
+        return (
+            f"{self.requests} requests of {self.clients} ordinary addresses, at most {self.busiest} in a minute: none would "
+            f"have been stopped, and at least {self.coverage:.1%} of those to come stay below {self.per_minute}."
+        )
 
     @property
     def coverage(self) -> float:
@@ -59,9 +69,40 @@ class Rule:
     credentials: tuple[str, ...]
     """kinds of which one is required; empty where requests came without any"""
     body_bytes: int
-    """the largest body that may be sent; 0: none was ever sent"""
+    """the largest body that may be sent"""
     bodies: dict[str, Body] = dataclasses.field(default_factory=dict)
     """by method, what JSON bodies had in common, where enough is known"""
+    requests: int = 0
+    """of ordinary addresses, with these methods"""
+    unserved: int = 0
+    """of them with methods that never were served"""
+    largest_body: int = 0
+    """bytes of the largest body that they sent"""
+
+    @property
+    def stopped(self) -> float:
+        """The share of past ordinary requests that the line of methods would have stopped; the other lines stop none."""
+        return self.unserved / max(1, self.unserved + self.requests)
+
+    @property
+    def because_methods(self) -> str:
+        return (
+            f"{self.requests} ordinary requests had these methods; {self.unserved} had others, which never were served: "
+            f"{self.stopped:.2%} would have been stopped."
+        )
+
+    @property
+    def because_credentials(self) -> str:
+        return f"all of {self.requests} ordinary requests bore credentials: none would have been stopped."
+
+    @property
+    def because_size(self) -> str:
+        return f"no body of {self.requests} ordinary requests was over {self.largest_body} bytes: none would have been stopped."
+
+    @property
+    def asks_for_fields(self) -> bool:
+        """Whether its credentials stand in Authorization or Cookie; keys stand in fields and queries of any name."""
+        return bool(self.credentials) and "api_key" not in self.credentials
 
     @property
     def pattern(self) -> str:
@@ -86,20 +127,24 @@ def rules(endpoints: list[Row], facts: list[Row], fields: list[Row]) -> list[Rul
     for row in fields:
         sent[row["host"], row["endpoint"].partition("#")[0]].append(row)
     by_path: dict[tuple[str, str], list[tuple[Row, Row]]] = collections.defaultdict(list)
+    unserved: collections.Counter[tuple[str, str]] = collections.Counter()
     known = {(row["host"], row["method"], row["endpoint"]): row for row in facts}
     for row in endpoints:
         fact = known.get((row["host"], row["method"], row["endpoint"]))
         path = row["endpoint"].partition("#")[0]
+        if fact and not fact["served"] and row["method"] not in ALWAYS:
+            unserved[row["host"], path] += fact["requests"]
         if fact and fact["served"] and path.startswith("/") and row["method"].isalpha() and HOST.fullmatch(row["host"]):
             by_path[row["host"], path].append((row, fact))
     found = []
     for (host, path), rows in by_path.items():
         is_plain = not any("#" in row["endpoint"] for row, _ in rows)
-        found.append(_rule(host, path, rows, bodies_by_method(sent[host, path]) if is_plain else {}))
+        bodies = bodies_by_method(sent[host, path]) if is_plain else {}
+        found.append(_rule(host, path, rows, bodies, unserved[host, path]))
     return sorted(found, key=lambda rule: (rule.host, len(PLACEHOLDER.findall(rule.template)), rule.template))
 
 
-def _rule(host: str, path: str, rows: list[tuple[Row, Row]], bodies: dict[str, Body]) -> Rule:
+def _rule(host: str, path: str, rows: list[tuple[Row, Row]], bodies: dict[str, Body], unserved: int) -> Rule:
     by_method: dict[str, list[Row]] = collections.defaultdict(list)
     for row, fact in rows:
         by_method[row["method"]].append(fact)
@@ -109,7 +154,7 @@ def _rule(host: str, path: str, rows: list[tuple[Row, Row]], bodies: dict[str, B
     largest = max(fact["largest_body"] for _, fact in rows)
     return Rule(
         host, path, tuple(sorted(by_method)), rates, tuple(kinds) if requests >= LEAST_REQUESTS and bare == 0 else (),
-        body_limit(largest), bodies,
+        body_limit(largest), bodies, requests, unserved, largest,
     )  # fmt: skip
 
 
@@ -123,8 +168,8 @@ def _rate(facts: list[Row]) -> Rate | None:
 
 
 def body_limit(largest: int) -> int:
-    """Twice the largest body, as the next power of two of at least a KiB; 0 stays 0."""
+    """Twice the largest body, as the next power of two of at least a KiB, also where none was ever sent."""
     limit = KIB
-    while largest and limit < 2 * largest:
+    while limit < 2 * largest:
         limit *= 2
-    return limit if largest else 0
+    return limit

@@ -29,7 +29,7 @@ def intent_page(curves: Sequence[Curve], bins: Points, trained_on: Sequence[str]
     )  # fmt: skip
     return environment.get_template("intent.html").render(
         version=version, seed=seed, trained_on=trained_on, curves=curves,
-        style=markupsafe.Markup((FOLDER / "page.css").read_text("utf-8")),
+        style=markupsafe.Markup((FOLDER / "page.css").read_text("utf-8") + plots.stylesheet()),
         roc=markupsafe.Markup(_square("Share of the attack's sessions above each share of others", {
             one.scenario: one.points for one in curves
         })),
@@ -41,7 +41,7 @@ def intent_page(curves: Sequence[Curve], bins: Points, trained_on: Sequence[str]
 
 def _square(title: str, lines: dict[str, Points]) -> str:
     """Lines between 0 and 1."""
-    chart = pygal.XY(**plots.options(title, x_title=""), range=(0, 1), xrange=(0, 1), dots_size=2)
+    chart = pygal.XY(**plots.options(title), range=(0, 1), xrange=(0, 1), dots_size=2)
     for name, points in lines.items():
         chart.add(name, points)
     return plots.drawn(chart)

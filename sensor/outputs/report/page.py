@@ -36,7 +36,7 @@ def page(report: Report, version: str) -> str:
         columns=COLUMNS,
         rows=rows[:STATIC_ROWS],
         data=markupsafe.Markup(_embedded(rows)),
-        style=markupsafe.Markup((FOLDER / "page.css").read_text("utf-8")),
+        style=markupsafe.Markup((FOLDER / "page.css").read_text("utf-8") + plots.stylesheet()),
         script=markupsafe.Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         incidents=[(incident, [markupsafe.Markup(one) for one in _plots_of(incident)]) for incident in report.incidents],
