@@ -101,11 +101,12 @@ def kept_days(store: Store, what: str) -> int:
 def thin(store: Store, days: int, one_in: int) -> tuple[int, int]:
     """Of transactions written more than so many days ago, and that are of no alert, keep one connection in so many (0: none).
 
-    Says of what is kept for how many it stands: (rows before, after). Of an alert are those at its endpoint from its addresses, at any time. Rows that were thinned before stay as they are.
+    Says of what is kept for how many it stands: (rows before, after). Of an alert are the transactions at its endpoint from its
+    addresses, at any time. Rows that were thinned before stay as they are.
     """
     cluster = cluster_of(store)
     part = own_part("transactions", cluster)
-    old = f"inserted_at < now() - INTERVAL {int(days)} DAY AND stands_for = 1 AND NOT ({CITED})"
+    old = f"inserted_at <= now() - INTERVAL {int(days)} DAY AND stands_for = 1 AND NOT ({CITED})"
     chance = f"cityHash64(community_id) % {int(one_in)} != 0" if one_in else "1"
     sql = f"ALTER TABLE {part} DELETE WHERE {old} AND {chance}"
     if one_in > 1:
