@@ -1,8 +1,10 @@
 """What many sensors saw too little of: thin attacks are found in all of their traffic together, and nothing else is."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import dpkt
@@ -154,3 +156,18 @@ def test_the_command(tmp_path):
     command = [TAPWATCH, "correlate", "--store", store, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
     assert done.returncode == 0 and "of 1 sensors: 0 alerts that none of them told, 2 that one did" in done.stderr, done.stderr
+
+
+def test_a_service_outlives_a_store_that_is_away(tmp_path):
+    """Told once, tried again, ended by SIGTERM with status 0."""
+    command = [TAPWATCH, "correlate", "--store", "http://127.0.0.1:9/tapwatch", "--every", "0.01"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as service:
+        for line in service.stderr:
+            if "cannot be reached" in line:
+                break
+        time.sleep(3)
+        service.send_signal(signal.SIGTERM)
+        _, rest = service.communicate(timeout=60)
+    assert service.returncode == 0 and "It is tried again every 0.01 minutes." in line and rest == ""
+    once = subprocess.run(command[:-2], capture_output=True, text=True, timeout=120, check=False)
+    assert once.returncode == 1 and "Traceback" not in once.stderr

@@ -12,7 +12,7 @@ from sensor.cli.options import common, json_option, load_settings, store_dsn_of
 @click.option(
     "--hours", default=24.0, show_default=True, type=click.FloatRange(0.01, 24 * 365), help="How far back, of packet time."
 )
-@click.option("--every", type=click.FloatRange(1.0), metavar="MINUTES", help="Do it again and again, until SIGTERM.")
+@click.option("--every", type=click.FloatRange(0.01), metavar="MINUTES", help="Do it again and again, until SIGTERM.")
 @json_option
 @common
 def correlate(hours: float, every: float | None, as_json: bool, store_dsn: str | None, config_path: str | None) -> None:
@@ -25,6 +25,7 @@ def correlate(hours: float, every: float | None, as_json: bool, store_dsn: str |
     """
     from sensor.correlating import correlate as look
     from sensor.store import open_store
+    from sensor.store.errors import StoreError
     from sensor.warmup import ready_kernels
 
     config = load_settings(config_path)
@@ -33,9 +34,18 @@ def correlate(hours: float, every: float | None, as_json: bool, store_dsn: str |
     if every:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: over.set())
+    away = False
     while True:
-        with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
-            _tell(look(store, config, hours), as_json)
+        try:
+            with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
+                _tell(look(store, config, hours), as_json)
+            away = False
+        except StoreError as error:
+            if not every:
+                raise
+            if not away:
+                click.echo(f"tapwatch: {error} It is tried again every {every:g} minutes.", err=True)
+            away = True
         if not every or over.wait(60 * every):
             return
 
