@@ -8,7 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 
-from sensor.outputs.blocklist.rules import Entry, Feed
+from sensor.outputs.blocklist.rules import Entry, Feed, left_out_text
 from sensor.store.errors import StoreError
 
 THEN_WITHIN = 60
@@ -16,9 +16,16 @@ THEN_WITHIN = 60
 
 
 def follow_feed(
-    feed: Callable[[], tuple[Feed, str]], path: pathlib.Path, seconds: float, then: str | None, say: Callable[[str], None]
+    feed: Callable[[], tuple[Feed, str]],
+    path: pathlib.Path,
+    seconds: float,
+    then: str | None,
+    say: Callable[[str], None],
+    left_out: pathlib.Path | None = None,
 ) -> None:
     """Ask for the feed every so many seconds until SIGINT or SIGTERM. A store that is away is told once, the file stays.
+
+    left_out: where those are listed that are left out, each time before the feed.
 
     Raises OSError where the file cannot be written at the start.
     """
@@ -26,12 +33,16 @@ def follow_feed(
     before = [signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGINT, signal.SIGTERM)]
     written: list[Entry] | None = None
     told: list[Entry] | None = None
+    listed: list[tuple[str, str]] | None = None
     begun = away = False
     try:
         while not ended.is_set():
             try:
                 found, text = feed()
                 away = False
+                if left_out and found.left_out != listed:
+                    replace(left_out, left_out_text(found))
+                    listed = found.left_out
                 if found.entries != written:
                     replace(path, text)
                     begun, again, told = True, found.entries == told, found.entries

@@ -30,9 +30,9 @@ def alert(*sources, confidence=0.95, last="2026-03-03T11:00:00.000000Z", alert_i
             "detector": "scanning"} | more  # fmt: skip
 
 
-def decided(*alerts, radius=None, own=(), allowed=(), hours=24.0, least=0.5, most=0, **more):
-    networks = [ipaddress.ip_network(text) for text in allowed]
-    return decide(alerts, radius or {}, set(own), networks, NOW, hours, least, most, **more)
+def decided(*alerts, radius=None, servers=(), own=(), allowed=(), hours=24.0, least=0.5, most=0, **more):
+    ours, others = ([ipaddress.ip_network(text) for text in texts] for texts in (own, allowed))
+    return decide(alerts, radius or {}, set(servers), ours, others, NOW, hours, least, most, **more)
 
 
 def test_an_entry_says_until_when_how_sure_and_why():
@@ -55,7 +55,8 @@ def test_an_entry_says_until_when_how_sure_and_why():
         ("127.0.0.1", {}, "private"),
         ("fd00::1", {}, "private"),
         ("fe80::1", {}, "private"),
-        ("198.51.100.7", {"own": ["198.51.100.7"]}, "servers"),
+        ("198.51.100.7", {"servers": ["198.51.100.7"]}, "servers"),
+        ("198.51.100.7", {"own": ["198.51.100.0/24"]}, "your own"),
         ("198.51.100.7", {"allowed": ["198.51.100.0/24"]}, "allowed"),
         ("2001:db8::7", {"allowed": ["2001:db8::/32"]}, "allowed"),
         ("198.51.100.7", {"hours": 0.5}, "quiet"),
@@ -234,6 +235,8 @@ def test_a_feed_that_is_followed_changes_with_the_store(tmp_path):
         str(path),
         "--follow",
         "1",
+        "--left-out",
+        str(tmp_path / "left.csv"),
     ]
     follower = subprocess.Popen(
         [sys.executable, "-m", "sensor", *words, "--then", str(tmp_path / "note")], stderr=subprocess.PIPE, text=True
@@ -251,6 +254,7 @@ def test_a_feed_that_is_followed_changes_with_the_store(tmp_path):
             time.sleep(0.3)
         waited(lambda: "198.51.100.77" not in path.read_text())
         waited(lambda: ran.read_text() == "x\nx\n")
+        waited(lambda: "198.51.100.77,its alert is marked false-positive" in (tmp_path / "left.csv").read_text())
     finally:
         follower.send_signal(signal.SIGTERM)
         said = follower.communicate(timeout=60)[1]
@@ -294,3 +298,16 @@ def test_what_a_command_behind_a_change_comes_to_is_said(command, words):
 def test_wrong_words_are_status_2(options, bundled_store):
     result = CliRunner().invoke(main, ["export", "blocklist", "--store", bundled_store, *options])
     assert result.exit_code == 2 and "Traceback" not in result.output
+
+
+def test_the_configuration_says_whom_no_feed_names_and_the_others_are_listed_in_a_file(bundled_store, tmp_path):
+    (tmp_path / "t.toml").write_text('[feeds]\nown = ["198.51.100.0/24"]\nallow = ["192.0.2.145"]\n')
+    words = ["export", "blocklist", "--store", bundled_store, "--hours", "1000000", "--max-radius", "1000"]
+    listed = tmp_path / "left.csv"
+    result = CliRunner().invoke(main, [*words, "-c", str(tmp_path / "t.toml"), "--left-out", str(listed)])
+    assert result.exit_code == 0 and result.stderr == "" and "198.51.100.77" not in result.stdout
+    why = {row["address"]: row["why"] for row in csv.DictReader(io.StringIO(listed.read_text()))}
+    assert "your own" in why["198.51.100.77"] and "allowed" in why["192.0.2.145"]
+    (tmp_path / "t.toml").write_text('[feeds]\nown = ["somewhere"]\n')
+    wrong = CliRunner().invoke(main, [*words, "-c", str(tmp_path / "t.toml")])
+    assert wrong.exit_code in (1, 2) and "feeds.own" in str(wrong.output) + str(wrong.exception)

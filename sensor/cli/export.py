@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import click
 
-from sensor.cli.options import common, host_option, store_dsn_of
+from sensor.cli.options import common, host_option, load_settings, store_dsn_of
 
 
 @click.group()
@@ -175,6 +175,7 @@ def export_tests(
 @click.option("--allow", multiple=True, metavar="NETWORK", help="Never name its addresses; may be given several times.")
 @click.option("--detector", help="Alerts of this detector alone.")
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
+@click.option("--left-out", metavar="FILE", help="Write who is left out, and why, here (CSV) instead of to standard error.")
 @click.option(
     "--follow", type=click.FloatRange(1), metavar="SECONDS", help="Write it anew whenever it has changed, until Ctrl-C."
 )
@@ -189,6 +190,7 @@ def export_blocklist(
     allow: tuple[str, ...],
     detector: str | None,
     output: str | None,
+    left_out: str | None,
     follow: float | None,
     then: str | None,
     store_dsn: str | None,
@@ -204,16 +206,20 @@ def export_blocklist(
     """
     from sensor.following import follow_feed
     from sensor.outputs.blocklist.forms import FORMATS
-    from sensor.outputs.blocklist.rules import ONLY_REFUSING, Feed, decide, within
+    from sensor.outputs.blocklist.rules import ONLY_REFUSING, Feed, decide, left_out_text, within
     from sensor.store import open_store, queries
+    from sensor.store.radius import others_behind
 
     _check_format(form, FORMATS)
     if (follow and not output) or (then and not follow):
         raise click.UsageError("--follow wants a file to write (-o FILE), and --then goes with --follow.")
     if block_as != "block" and form in ONLY_REFUSING:
         raise click.UsageError(f"{form} can only refuse; --block-as goes with the formats that tell the action.")
+    settings = load_settings(config_path).feeds
     try:
-        allowed = [ipaddress.ip_network(text, strict=False) for text in allow]
+        allowed, ours = (
+            [ipaddress.ip_network(text, strict=False) for text in texts] for texts in ((*allow, *settings.allow), settings.own)
+        )
     except ValueError as error:
         raise click.BadParameter(f"{error}.", param_hint="--allow") from None
 
@@ -221,16 +227,19 @@ def export_blocklist(
         with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
             alerts = queries.alerts(store, detector=detector)
             now = queries.newest(store)
-            radius, own = queries.others_behind(store, alerts), queries.servers(store)
-        found = within(decide(alerts, radius, own, allowed, now, hours, min_confidence, max_radius, block_as), form)
+            radius, own = others_behind(store, alerts), queries.servers(store)
+        found = within(decide(alerts, radius, own, ours, allowed, now, hours, min_confidence, max_radius, block_as), form)
         return found, FORMATS[form](found.entries, now)
 
     if follow and output:
-        follow_feed(feed, pathlib.Path(output), follow, then, lambda text: click.echo(text, err=True))
+        beside = pathlib.Path(left_out) if left_out else None
+        follow_feed(feed, pathlib.Path(output), follow, then, lambda text: click.echo(text, err=True), beside)
         return
     found, text = feed()
     _write(text, output)
-    for address, why in found.left_out:
+    if left_out:
+        _write(left_out_text(found), left_out)
+    for address, why in found.left_out if not left_out else ():
         click.echo(f"left out: {address} {why}", err=True)
 
 

@@ -11,7 +11,6 @@ from sensor.store.open import Store
 
 EVERYWHERE = "/*"
 """Endpoint of an alert that is about a host."""
-RADIUS_DAYS = 7
 AT_ONCE = 1_000
 """Addresses in one question: they travel in its parameters."""
 
@@ -182,22 +181,6 @@ def servers(store: Store) -> set[str]:
     """Addresses that were asked."""
     sql = "SELECT DISTINCT replaceOne(IPv6NumToString(server_ip), '::ffff:', '') FROM transactions"
     return {address for (address,) in store.rows(sql)}
-
-
-def others_behind(store: Store, found: list[Row]) -> dict[str, int]:
-    """How many tokens and sessions that are in no alert were served at each source of the alerts, in RADIUS_DAYS days."""
-    sources = sorted({source for row in found for source in row["sources"]})
-    sql = (
-        "SELECT replaceOne(IPv6NumToString(remote_ip), '::ffff:', '') AS address, uniqExact(actor) FROM transactions "
-        f"WHERE ts >= (SELECT max(ts) FROM transactions) - INTERVAL {RADIUS_DAYS} DAY AND status < 400 "
-        "AND NOT startsWith(actor, 'ip:') AND NOT has({accused:Array(String)}, actor) "
-        "AND remote_ip IN (SELECT toIPv6(arrayJoin({sources:Array(String)}))) GROUP BY address"
-    )
-    hit: dict[str, int] = {}
-    for at in range(0, len(sources), AT_ONCE):
-        values = {"sources": sources[at : at + AT_ONCE], "accused": sorted({row["actor"] for row in found})[:AT_ONCE]}
-        hit |= dict(store.rows(sql, values))
-    return hit
 
 
 def policy_facts(store: Store, host: str | None) -> list[Row]:

@@ -3,8 +3,10 @@
 Nothing from the wire stands in a feed but addresses: the rest is the sensor's own words.
 """
 
+import csv
 import dataclasses
 import datetime
+import io
 import ipaddress
 from collections.abc import Iterable
 from typing import Any
@@ -43,7 +45,7 @@ class Entry:
     detector: str
     alert_id: str
     radius: int
-    """others who used the address in the last seven days and were in no alert: the blast radius"""
+    """others who used the address in the last seven days and are not known to be bad: the blast radius"""
     raised: datetime.datetime = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
     """when its alert was; not told in CSV and JSON"""
 
@@ -68,7 +70,8 @@ class Feed:
 def decide(
     alerts: Iterable[Row],
     radius: dict[str, int],
-    own: set[str],
+    servers: set[str],
+    own: Iterable[Any],
     allowed: Iterable[Any],
     now: datetime.datetime,
     hours: float,
@@ -76,11 +79,12 @@ def decide(
     max_radius: int,
     block_as: str = BLOCK,
 ) -> Feed:
-    """Entries for the alerts' sources, the surest alert of each. alerts: rows of the view; own: addresses of servers.
+    """Entries for the alerts' sources, the surest alert of each. alerts: rows of the view; servers: addresses;
+    own, allowed: networks.
 
     block_as: what is done to those that could be blocked.
     """
-    allowed = tuple(allowed)
+    own, allowed = tuple(own), tuple(allowed)
     entries: dict[str, Entry] = {}
     left_out: dict[str, str] = {}
     for row in sorted(alerts, key=lambda row: (-row["confidence"], row["raised_at"], row["alert_id"])):
@@ -88,7 +92,7 @@ def decide(
         for address in row["sources"]:
             if address in entries or address in left_out:
                 continue
-            why = _why_not(address, row, radius, own, allowed, expires <= now, min_confidence, max_radius)
+            why = _why_not(address, row, radius, servers, own, allowed, expires <= now, min_confidence, max_radius)
             if why:
                 left_out[address] = why
                 continue
@@ -100,6 +104,13 @@ def decide(
     return Feed(sorted(entries.values(), key=_order), sorted(left_out.items()))
 
 
+def left_out_text(feed: Feed) -> str:
+    """Who is left out, as CSV."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([("address", "why"), *feed.left_out])
+    return out.getvalue()
+
+
 def within(feed: Feed, form: str) -> Feed:
     """The feed as a format can say it: what it cannot is left out, and listed."""
     if form not in ONLY_REFUSING:
@@ -109,11 +120,13 @@ def within(feed: Feed, form: str) -> Feed:
     return Feed([entry for entry in feed.entries if entry.action != THROTTLE], sorted([*feed.left_out, *slower]))
 
 
-def _why_not(address, row, radius, own, allowed, expired, min_confidence, max_radius) -> str:
+def _why_not(address, row, radius, servers, own, allowed, expired, min_confidence, max_radius) -> str:
     """Why an address stands in no feed; empty where it may."""
     ip = ipaddress.ip_address(address)
-    if address in own:
+    if address in servers:
         return "is an address of the servers that are watched"
+    if any(ip in network for network in own):
+        return "is of your own networks"
     if any(ip in network for network in allowed):
         return "is on the list of those allowed"
     if any(ip in network for network in NEVER):
