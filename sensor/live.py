@@ -93,12 +93,12 @@ class Live:
         self._suppression = self._suppression_now()
         self.pipeline = Pipeline(config, key, [], lanes=rings)
         self._shedding = Shedding(self.pipeline)
+        self._notifiers = Notifiers(config, lambda text: say(WARNING, text))
         self.source = self._take_up(fresh)
         self.writer = self.store.writer(self.source) if self.store else None
         sink = StoreSink(self.writer) if self.writer else None
         self.pipeline.use([*sinks, sink] if sink else sinks, sink.actors if sink else None)
         self._metrics = self._serve_metrics()
-        self._notifiers = Notifiers(config, lambda text: say(WARNING, text))
         self._manager = Manager()
         self._stopping = self._reload = False
         self._raised: collections.Counter[tuple[str, str]] = collections.Counter()
@@ -135,6 +135,7 @@ class Live:
         self._told_alerts = dict(meta["alerts"])
         self._before = collections.Counter(meta["counters"])
         self._told_changes = self.pipeline.take_up_changes(meta["changes"])
+        self._notifiers.take_up(meta.get("notified", {}))
         self._say(NOTICE, f"Taken up from {self._state_file}: what was learned until {meta['until']}.")
         return meta["source"]
 
@@ -151,6 +152,7 @@ class Live:
             meta = {
                 "source": self.source, "alerts": self._told_alerts, "until": until,
                 "counters": self._counters(), "changes": self.pipeline.template_changes(),
+                "notified": self._notifiers.told(),
             }  # fmt: skip
             save(self._state_file, self.pipeline.learned(), meta)
         except CheckpointError as error:

@@ -1,22 +1,31 @@
 """Alerts on their way out: what receivers get, signed, once, tried again, and never in the sensor's way."""
 
+import datetime
 import hashlib
 import hmac
 import http.server
 import json
 import re
 import socket
+import ssl
 import threading
 import time
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from jsonschema import Draft202012Validator
+from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from sensor.config import ConfigError, load_config
+from sensor.notifying import Notifiers
 from sensor.outputs.lines import rfc3339
 from sensor.outputs.notify import queue
-from sensor.outputs.notify.messages import FORMATS, RAISED, syslog
+from sensor.outputs.notify.messages import FORMATS, OCSF_VERSION, RAISED, SYSLOG_LARGEST, fitting_syslog, syslog
 from sensor.outputs.notify.queue import Notifier
 from sensor.outputs.notify.senders import SendError, Syslog, Webhook
+from sensor.settings import Config, Notify
 
 NOW = 1_772_528_400_000_000_000
 ROW = {
@@ -158,6 +167,21 @@ def test_it_is_told_again_when_it_is_graver_or_has_grown_much(receiver, monkeypa
     assert [(row["event"], row["transactions"]) for row in told] == [("raised", 600), ("updated", 5_100), ("updated", 12_000)]
 
 
+def test_what_was_told_before_a_restart_is_not_raised_again(receiver):
+    settings = Config(notify=(Notify(url=url_of(receiver), severity="low"),))
+    first = Notifiers(settings, print)
+    first.alerts([ROW], rfc3339)
+    told = json.loads(json.dumps(first.told()))
+    first.close(5)
+    assert url_of(receiver) not in json.dumps(told), "a URL may hold what is secret"
+    second = Notifiers(settings, print)
+    second.take_up(told)
+    second.alerts([ROW, ROW | {"alert_id": "b"}, ROW | {"severity": "critical", "transactions": 700}], rfc3339)
+    second.close(5)
+    events = [(json.loads(body)["alert_id"], json.loads(body)["event"]) for _, body in receiver.got]
+    assert events == [(ROW["alert_id"], "raised"), ("b", "raised"), (ROW["alert_id"], "updated")]
+
+
 TIMES = {
     "first_seen": "2026-03-03T09:00:00.000000Z",
     "last_seen": "2026-03-03T09:00:05.000000Z",
@@ -195,6 +219,125 @@ def test_syslog_is_one_line_of_rfc_5424(row):
     fields = dict(re.findall(rf' (\w+)="({value})"', found[3]))
     assert re.sub(r"\\(.)", r"\1", fields["host"]) == row["host"].replace("\n", "?")
     assert json.loads(found[4]) == {"a": row["host"]}
+
+
+@pytest.mark.parametrize("row", [ROW, EVIL])
+def test_a_finding_is_one_by_the_published_schema_of_ocsf(row):
+    """Every field known, of its type, from the values that there are: OCSF 1.3.0 as its authors publish it."""
+    schema = OcsfJsonSchemaEmbedded(get_ocsf_schema(OCSF_VERSION)).get_class_schema("detection_finding")
+    finding = FORMATS["ocsf"](row, RAISED, "tap-1", TIMES)
+    Draft202012Validator(schema).validate(finding)
+    for wrong in ({"activity_id": 17}, {"time": "today"}, {"nonsense": 1}, {"finding_info": {}}):
+        assert list(Draft202012Validator(schema).iter_errors(finding | wrong))
+
+
+ECS = {
+    "@timestamp": str, "ecs.version": str, "event.kind": {"alert", "event", "metric", "signal", "state"}, "event.category": list,
+    "event.type": list, "event.action": str, "event.id": str, "event.severity": int, "event.start": str, "event.end": str,
+    "event.dataset": str, "event.module": str, "event.reason": str, "event.risk_score": (int, float), "message": str,
+    "observer.name": str, "observer.product": str, "observer.type": str, "observer.vendor": str, "rule.name": str,
+    "rule.category": str, "related.ip": list, "related.hosts": list, "http.request.method": str, "url.domain": str, "url.path": str,
+}  # fmt: skip
+"""Of the field reference of ECS 8.17: those that are used, with their types."""
+CATEGORIES = {"api", "authentication", "intrusion_detection", "network", "threat", "vulnerability", "web"}
+
+
+def flat(value: dict, before: str = "") -> dict:
+    found = {}
+    for name, one in value.items():
+        found |= flat(one, f"{before}{name}.") if isinstance(one, dict) else {before + name: one}
+    return found
+
+
+@pytest.mark.parametrize("row", [ROW, EVIL])
+def test_an_event_has_fields_of_ecs_alone(row):
+    event = flat(FORMATS["ecs"](row, RAISED, "tap-1", TIMES))
+    for name, value in event.items():
+        kind = ECS[name]
+        assert value in kind if isinstance(kind, set) else isinstance(value, kind), name
+    assert set(event["event.category"]) <= CATEGORIES and event["event.type"] == ["info"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_message_of_syslog_is_whole_however_much_there_is_to_tell(form):
+    many = [f"2001:db8::{k:x}" for k in range(5_000)]
+    for more in ({}, {"sources": many}, {"explanation": "long " * 5_000, "endpoint": "/\u20ac" * 5_000, "host": "h" * 9_000}):
+        message = fitting_syslog(ROW | more, form, RAISED, "tap-1", "here", TIMES)
+        assert len(message) <= SYSLOG_LARGEST
+        assert json.loads(message.split(b'"] ', 1)[1])
+
+
+def test_a_receiver_that_closed_loses_no_message():
+    """It is noticed before the next message is written, not behind it."""
+    with socket.socket() as tcp:
+        tcp.bind(("127.0.0.1", 0))
+        tcp.listen()
+        one = Syslog(f"tcp://127.0.0.1:{tcp.getsockname()[1]}")
+        got = []
+        for text in (b"first", b"second", b"third"):
+            one.send(text, "k")
+            connection, _ = tcp.accept()
+            got.append(connection.recv(100))
+            connection.close()
+            time.sleep(0.05)
+        one.close()
+    assert got == [b"5 first", b"6 second", b"5 third"]
+
+
+def test_syslog_over_tls(tmp_path):
+    """RFC 5425: a receiver whose certificate is the right one, and none that has another."""
+    certificate, key = certificate_of("localhost", tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    got, ended = [], threading.Event()
+
+    def serve(listening):
+        while not ended.is_set():
+            try:
+                connection, _ = listening.accept()
+                with context.wrap_socket(connection, server_side=True) as stream:
+                    while part := stream.recv(65_536):
+                        got.append(part)
+            except OSError:
+                continue
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        listening.settimeout(0.2)
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        url = f"tls://localhost:{listening.getsockname()[1]}"
+        one = Syslog(url, str(certificate))
+        for text in (b"first", b"second"):
+            one.send(text, "k")
+            time.sleep(0.1)
+        one.close()
+        with pytest.raises(SendError):
+            Syslog(url).send(b"to whom it may concern", "k")
+        with pytest.raises(SendError):
+            Syslog(url.replace("localhost", "127.0.0.1"), str(certificate)).send(b"another name", "k")
+        ended.set()
+        thread.join(10)
+    assert b"".join(got) == b"5 first6 second"
+
+
+def certificate_of(name: str, folder) -> tuple:
+    """Files of a certificate that vouches for itself, and of its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    (folder / "c.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    (folder / "k.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    return folder / "c.pem", folder / "k.pem"
 
 
 def test_syslog_over_udp_and_tcp():

@@ -17,6 +17,10 @@ ACTIVITY_ID = {RAISED: 1, UPDATED: 2}
 ENTERPRISE = 32473
 """The number that IANA keeps for documentation (RFC 5612): Tapwatch has none of its own."""
 MOST_SOURCES = 100
+SYSLOG_LARGEST = 8_192
+"""Bytes of a message of syslog; RFC 5426 3.2 asks receivers of datagrams for 2,048 and recommends more."""
+FITTING = ((MOST_SOURCES, 100_000), (10, 100_000), (1, 1_000), (1, 100))
+"""(sources, letters of each text) that are told, until the message is small enough."""
 MILLISECOND = 1_000_000
 """ns"""
 OCSF_VERSION, ECS_VERSION = "1.3.0", "8.17.0"
@@ -89,6 +93,18 @@ def syslog(row: Row, body: Row, event: str, sensor: str, host: str, times: Row) 
     priority = LOCAL0 * 8 + SYSLOG_SEVERITY[row["severity"]]
     head = f"<{priority}>1 {times['last_seen']} {_word(host)} tapwatch - {event} [tapwatch@{ENTERPRISE} {structured}] "
     return head.encode() + json.dumps(body).encode()
+
+
+def fitting_syslog(row: Row, form: str, event: str, sensor: str, host: str, times: Row) -> bytes:
+    """The same with a text that is whole JSON within SYSLOG_LARGEST bytes: sources are left out first, then texts cut short."""
+    message = b""
+    for sources, letters in FITTING:
+        cut = {name: value[:letters] + "…" for name, value in row.items() if isinstance(value, str) and len(value) > letters}
+        short = row | cut | {"sources": row["sources"][:sources]}
+        message = syslog(short, FORMATS[form](short, event, sensor, times), event, sensor, host, times)
+        if len(message) <= SYSLOG_LARGEST:
+            break
+    return message
 
 
 def _quoted(text: str) -> str:

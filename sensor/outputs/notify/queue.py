@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sensor.core.severities import SEVERITIES
-from sensor.outputs.notify.messages import FORMATS, RAISED, UPDATED, syslog
+from sensor.outputs.notify.messages import FORMATS, RAISED, UPDATED, fitting_syslog
 from sensor.outputs.notify.senders import Sender, SendError
 
 WAITING = 1_000
@@ -52,6 +52,15 @@ class Notifier:
             if event:
                 self._put(row, event, {name: rfc3339(row[name]) for name in ("first_seen", "last_seen", "raised_at")})
 
+    def told(self) -> dict[str, list]:
+        """What was told of: alert to transactions and severity, for `take_up` of a later run."""
+        return {alert_id: [one.transactions, one.severity] for alert_id, one in list(self._told.items())}
+
+    def take_up(self, told: dict[str, list]) -> None:
+        """An earlier run told of these: they are not raised again."""
+        for alert_id, (transactions, severity) in told.items():
+            self._told[alert_id] = _Told(transactions, time.monotonic(), severity)
+
     def close(self, patience: float) -> None:
         """Send what waits, for so many seconds at the most."""
         with self._changed:
@@ -74,10 +83,10 @@ class Notifier:
         return UPDATED if told else RAISED
 
     def _put(self, row: dict[str, Any], event: str, times: dict[str, str]) -> None:
-        message = FORMATS[self._form](row, event, self._sensor, times)
-        body = json.dumps(message).encode()
         if self._is_syslog:
-            body = syslog(row, message, event, self._sensor, socket.gethostname(), times)
+            body = fitting_syslog(row, self._form, event, self._sensor, socket.gethostname(), times)
+        else:
+            body = json.dumps(FORMATS[self._form](row, event, self._sensor, times)).encode()
         with self._changed:
             if len(self._waiting) >= WAITING:
                 self._waiting.popleft()

@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 
 TIMEOUT = 5.0
 """Seconds for a connection, and for an answer."""
-UDP_LARGEST = 8_192
-"""Bytes of one datagram; RFC 5426 3.2 asks receivers for 2,048 and recommends more."""
 
 
 class SendError(Exception):
@@ -77,10 +75,12 @@ class Syslog:
 
     def send(self, body: bytes, key: str) -> None:
         try:
+            if self._socket is not None and self._scheme != "udp" and _is_over(self._socket):
+                self.close()
             if self._socket is None:
                 self._socket = self._connect()
             if self._scheme == "udp":
-                self._socket.send(body[:UDP_LARGEST])
+                self._socket.send(body)
             else:
                 self._socket.sendall(b"%d " % len(body) + body)
         except OSError as error:
@@ -100,6 +100,19 @@ class Syslog:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def _is_over(connection: socket.socket) -> bool:
+    """Whether the other end closed a stream: what is sent into it would be taken, and lost. Receivers of syslog say nothing."""
+    connection.settimeout(0)
+    try:
+        return connection.recv(4_096) == b""
+    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return False
+    except OSError:
+        return True
+    finally:
+        connection.settimeout(TIMEOUT)
 
 
 def sender_for(url: str, secret_file: str | None, ca_file: str | None) -> Sender:
