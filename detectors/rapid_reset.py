@@ -4,7 +4,8 @@ Statistic: a request that its client resets before any answer is a failure, ever
 each address, for all addresses with one fingerprint, and for the endpoint as a whole (detectors/attempts.py).
 
 Null model: people leave pages that load and searches that they type on; the share of such resets is learned at each endpoint.
-Streams that were answered do not count when they are reset: that is how subscriptions and downloads end.
+Streams that were answered do not count when they are reset: that is how subscriptions and downloads end. Paths that never were
+answered count together, by host: there a client that makes up a new one for each stream is found.
 
 Threshold: as for log-ins, once in 1,000,000 ordinary requests at the earliest; `min_attempts` = 100 of one address.
 Cold start: `usual_failures` = 0.1 of the requests are reset.
@@ -16,25 +17,45 @@ from detectors.attempts_state import FAILURE, SUCCESS
 from detectors.base import View, duration_text, who_of
 from detectors.guessing import Guessing
 from detectors.trials import TrialRoom, start_trial
-from sensor.core.hashing import U, mix
+from sensor.core.bits import distinct_bits
+from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 from sensor.core.records import WEIRD_BIT
+from sensor.inventory.endpoints import CAPACITY
 
 HTTP2 = 20
 W_RESET = WEIRD_BIT["stream_reset"]
 
 
 @kernel
-def trials_of_streams(rows, trials):
-    """Requests over HTTP/2, to trials[:]: their number. Outcome: FAILURE for one that was reset and not answered."""
+def place_of_stream(row, arena, answered, generation):
+    """What a stream counts for: its endpoint, or its host where nothing at its path was ever answered."""
+    endpoint = row["endpoint"]
+    if endpoint != 0:
+        if row["status"] > 0:
+            answered[endpoint] = generation
+        if answered[endpoint] == generation:
+            return np.uint32(endpoint)
+    host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
+    return np.uint32(host & U(CAPACITY - 1))
+
+
+@kernel
+def trials_of_streams(rows, arena, endpoints, answered, trials):
+    """Requests over HTTP/2, to trials[:]: their number. Outcome: FAILURE for one that was reset and not answered.
+
+    answered: uint32[CAPACITY], by endpoint its generation plus one once it was answered, 0 before.
+    """
     count = 0
     for index in range(rows.shape[0]):
         row = rows[index]
-        if row["version"] != HTTP2 or row["endpoint"] == 0:
+        if row["version"] != HTTP2 or row["method_len"] == 0:
             continue
         is_reset = row["weird"] & W_RESET and row["status"] == 0
-        start_trial(trials[count], index, row, FAILURE if is_reset else SUCCESS, row["endpoint"])
+        place = place_of_stream(row, arena, answered, endpoints[row["endpoint"]]["generation"] + np.uint32(1))
+        start_trial(trials[count], index, row, FAILURE if is_reset else SUCCESS, place)
         trials[count]["what"] = mix(U(row["ts"]) ^ row["client_lo"])  # each is as bad as the one before
+        trials[count]["user"] = mix(U(row["endpoint"]))
         count += 1
     return count
 
@@ -56,10 +77,23 @@ class RapidReset(Guessing):
     once: int = 0
     """of each address its first reset, and every other request, count for its group"""
 
+    def __init__(self, **settings: float):
+        super().__init__(**settings)
+        self._answered = np.zeros(CAPACITY, np.uint32)
+
     def trials(self, view: View, room: TrialRoom) -> tuple[np.ndarray, int]:
         rows = view.batch.rows
         trials = room.of(len(rows))
-        return trials, trials_of_streams(rows, trials)
+        return trials, trials_of_streams(rows, view.batch.arena, view.endpoints.rows, self._answered, trials)
+
+    def place(self, incident, endpoints) -> tuple[str, str, str]:
+        """The endpoint; the host where there were several when it was raised, which nobody answers for."""
+        identity = int(incident["key"]), int(incident["began"])
+        is_new = identity not in self._told
+        host, method, template = super().place(incident, endpoints)
+        if is_new and distinct_bits(np.uint64(incident["users"])) > 1:
+            self._told[identity] = host, "", "/*"
+        return self._told.get(identity, (host, method, template))
 
     def explain(self, incident, sources, attempts, failures, place) -> str:
         span = duration_text(int(incident["last_ts"]) - int(incident["first_ts"]))

@@ -48,6 +48,12 @@ def test_a_flood_from_many_addresses_is_one_alert():
     assert alert.actors >= 38
 
 
+def test_a_flood_over_made_up_paths_is_one_alert_of_the_host():
+    flood = [row | {"path": f"/made/up{k}"} for k, row in enumerate(asks(500, "198.51.100.1", START + 60 * SECOND, **RESET))]
+    (alert,) = found(people(), flood)
+    assert (alert.actor, alert.method, alert.endpoint, alert.transactions) == ("ip:198.51.100.1", "", "/*", 500)
+
+
 @pytest.mark.parametrize(
     "rows",
     [
