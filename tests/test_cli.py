@@ -43,7 +43,14 @@ def lines_of(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-@pytest.mark.parametrize(("words", "at", "told"), [("tapwatch corr", 1, "correlate"), ("tapwatch export inv", 2, "inventory")])
+@pytest.mark.parametrize(
+    ("words", "at", "told"),
+    [
+        ("tapwatch corr", 1, "correlate"), ("tapwatch export inv", 2, "inventory"), ("tapwatch query walk", 2, "walkers"),
+        ("tapwatch export policy -f ko", 4, "kong"), ("tapwatch export blocklist --format st", 4, "stix"),
+        ("tapwatch export tests -f py", 4, "pytest"), ("tapwatch manual priv", 2, "privacy"),
+    ],
+)  # fmt: skip
 def test_the_shell_completes_commands(words, at, told):
     environment = os.environ | {"COMP_WORDS": words, "COMP_CWORD": str(at), "_TAPWATCH_COMPLETE": "bash_complete"}
     tapwatch = pathlib.Path(sys.executable).with_name("tapwatch")

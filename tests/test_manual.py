@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -65,7 +66,22 @@ def test_pages_follow_from_the_program():
 def test_the_man_page_is_roff_without_lines_that_roff_would_misread():
     text = CliRunner().invoke(main, ["manual", "--man"]).output
     requests = {line.split()[0] for line in text.splitlines() if line.startswith(".")}
-    assert requests <= {".TH", ".SH", ".TP", ".B"} and all(f"\n.B {name}\n" in text for name in COMMANDS)
+    assert requests <= {".TH", ".SH", ".SS", ".TP", ".B", ".PP", ".nf", ".fi"} and text.count("\n.nf\n") == text.count(
+        "\n.fi\n"
+    )
+    for words, command in leaves(main):
+        section = text.split(f"\n.SS tapwatch {' '.join(words)}\n".replace("-", "\\-"))[1].split("\n.SS ")[0]
+        for parameter in command.params:
+            for name in parameter.opts if isinstance(parameter, click.Option) else ():
+                assert name.replace("-", "\\-") in section, (words, name)
+        assert f"\ntapwatch {' '.join(words)}".replace("-", "\\-") in section.split("\n.nf")[1], words
+
+
+@pytest.mark.skipif(not shutil.which("man"), reason="needs man")
+def test_man_shows_the_man_page(tmp_path):
+    (tmp_path / "tapwatch.1").write_text(CliRunner().invoke(main, ["manual", "--man"]).output)
+    done = subprocess.run(["man", "--warnings", "-l", tmp_path / "tapwatch.1"], capture_output=True, text=True, check=True)
+    assert done.stderr == "" and "tapwatch export blocklist" in done.stdout and "--left-out" in done.stdout
 
 
 def leaves(command, *words):
@@ -95,7 +111,35 @@ def test_every_command_shows_how_it_is_called():
                     assert "No such file" in str(error) or "does not exist" in str(error), (line, error)
 
 
-@pytest.mark.parametrize("name", ["deploying", "sizing", "privacy", "extending"])
+def test_the_first_run_of_the_readme_works(tmp_path):
+    """Its commands but the installation, in their order, in a folder with the captures, as a newcomer types them."""
+    (tmp_path / "pcaps").symlink_to(PCAPS)
+    text = (PCAPS.parent / "README.md").read_text("utf-8")
+    section = text[text.index("## First run") : text.index("## Tests")]
+    lines = [line.strip().split(" && ")[-1] for line in section.splitlines() if ".venv/bin/tapwatch " in line]
+    assert len(lines) >= 7 and lines[0].endswith("replay pcaps/storefront.pcap")
+    environment = os.environ | {"XDG_STATE_HOME": str(tmp_path / "state"), "TAPWATCH_KEY": "00" * 16}
+    environment.pop("TAPWATCH_STORE", None)
+    told = {}
+    for line in lines:
+        words = shlex.split(line.replace(".venv/bin/tapwatch", f"{sys.executable} -m sensor"))
+        done = subprocess.run(
+            words,
+            cwd=tmp_path,
+            env=environment | {"PYTHONPATH": str(PCAPS.parent)},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, (line, done.stderr[-2_000:])
+        told[words[3]] = done.stdout
+    for sentence in re.findall(r"^    (?:HIGH|CRITICAL) .+$", section, re.MULTILINE):
+        assert sentence.strip() in told["replay"]
+    assert "198.51.100.77" in told["export"] and "Next expected: 10750" in told["alert"]
+    assert (tmp_path / "report.html").stat().st_size > 20_000 and "openapi: 3.1.0" in (tmp_path / "shop.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", ["deploying", "sizing", "privacy", "adding-a-detector", "adding-a-protocol"])
 def test_every_command_works(name, tmp_path):
     """Those that need a tap are parsed; all others run, in their order, on a store that has seen a bundled capture."""
     (tmp_path / "pcaps").symlink_to(PCAPS)

@@ -23,7 +23,7 @@ COMMANDS = {
     "findings": "What is wrong with how endpoints are run.",
     "ledger": "Verify the ledger of evidence, and prove what is in it.",
     "live": "Capture on interfaces and write what is seen to the store.",
-    "manual": "Pages on deploying, sizing, configuration, detectors, schema, privacy, extending.",
+    "manual": "Pages on deploying, sizing, configuration, detectors, schema, privacy, adding a detector, adding a protocol.",
     "query": "Run a saved query, or list them.",
     "replay": "Read captures and write what is in them to the store.",
     "report": "One page for people: incidents, endpoints by risk, findings, what was not seen.",

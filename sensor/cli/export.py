@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import click
 
-from sensor.cli.options import common, host_option, load_settings, store_dsn_of
+from sensor.cli.options import common, host_option, load_settings, names_of, store_dsn_of
 
 
 @click.group()
@@ -39,7 +39,16 @@ def export_openapi(host: str | None, output: str | None, store_dsn: str | None, 
 
 
 @export.command("inventory")
-@click.option("-f", "--format", "form", default="csv", show_default=True, metavar="NAME", help="csv or markdown.")
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    default="csv",
+    show_default=True,
+    metavar="NAME",
+    help="csv or markdown.",
+    shell_complete=names_of("sensor.outputs.inventory", "FORMATS"),
+)
 @host_option
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
 @common
@@ -59,7 +68,16 @@ def export_inventory(form: str, host: str | None, output: str | None, store_dsn:
 
 
 @export.command("policy")
-@click.option("-f", "--format", "form", default="yaml", show_default=True, metavar="NAME", help="yaml, nginx, kong or envoy.")
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    default="yaml",
+    show_default=True,
+    metavar="NAME",
+    help="yaml, nginx, kong or envoy.",
+    shell_complete=names_of("sensor.outputs.policy.forms", "FORMATS"),
+)
 @host_option
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
 @common
@@ -107,7 +125,14 @@ def export_grafana(output: str) -> None:
     "--base-url", required=True, metavar="URL", help="Host to test, as https://staging.example: never the one in production."
 )
 @click.option(
-    "-f", "--format", "form", default="pytest", show_default=True, metavar="NAME", help="pytest, http or schemathesis."
+    "-f",
+    "--format",
+    "form",
+    default="pytest",
+    show_default=True,
+    metavar="NAME",
+    help="pytest, http or schemathesis.",
+    shell_complete=names_of("sensor.outputs.apitests.forms", "FORMATS"),
 )
 @host_option
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
@@ -149,6 +174,7 @@ def export_tests(
     show_default=True,
     metavar="NAME",
     help="csv, json, nftables, nginx (map), haproxy (map), haproxy-acl, envoy, aws-waf, aws-waf-v6, crowdsec or stix (2.1).",
+    shell_complete=names_of("sensor.outputs.blocklist.forms", "FORMATS"),
 )
 @click.option(
     "--hours",

@@ -2,9 +2,11 @@
 
 import click
 
+from sensor.cli.options import names_of
+
 
 @click.command()
-@click.argument("page", required=False)
+@click.argument("page", required=False, shell_complete=names_of("sensor.manual.pages", "names"))
 @click.option("--man", is_flag=True, help="Instead, the man page tapwatch(1) as roff.")
 def manual(page: str | None, man: bool) -> None:
     """Print a PAGE of the manual as Markdown, or the list of pages.

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import contextlib
+import importlib
 import logging
 import pathlib
 import sys
@@ -37,6 +38,18 @@ verbose_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 host_option = click.option("--host", help="Only this host.")
 severity_option = click.option("--severity", type=click.Choice(SEVERITIES), help="Only this severity and above.")
+
+
+def names_of(module: str, attribute: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Completion by the names of a table, or of what a function gives, that is imported when the shell asks."""
+
+    def complete(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+        found = getattr(importlib.import_module(module), attribute)
+        return [name for name in (found() if callable(found) else found) if name.startswith(begun)]
+
+    return complete
+
+
 since_option = click.option("--since", metavar="TIME", help="Only what was seen at or after this time (RFC 3339).")
 until_option = click.option("--until", metavar="TIME", help="Only what was seen at or before this time (RFC 3339).")
 

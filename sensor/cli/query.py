@@ -2,11 +2,11 @@
 
 import click
 
-from sensor.cli.options import common, json_option, store_dsn_of
+from sensor.cli.options import common, json_option, names_of, store_dsn_of
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=names_of("sensor.store.saved", "saved_queries"))
 @click.option(
     "--param", "-p", "given", multiple=True, metavar="NAME=VALUE", help="Value of a parameter; may be given several times."
 )

@@ -12,9 +12,7 @@ import click
 import msgspec
 
 FOLDER = pathlib.Path(__file__).parent
-MAN_END = """.SH OPTIONS
-Each command tells its own: \\fBtapwatch\\fR \\fIcommand\\fR \\fB\\-\\-help\\fR.
-.SH ENVIRONMENT
+MAN_END = """.SH ENVIRONMENT
 .TP
 .B TAPWATCH_STORE
 The store, as a DSN.
@@ -25,21 +23,16 @@ The store, as a DSN.
 0: done. 1: the run failed, or found what it was to look for (spec diff, evaluate, ledger verify).
 2: the call was wrong.
 .SH SEE ALSO
-\\fBtapwatch manual\\fR: pages on deploying, sizing, configuration, detectors, schema, privacy, extending.
+\\fBtapwatch manual\\fR: pages on deploying, sizing, configuration, detectors, schema, privacy, adding detectors and
+protocols.
 """
 
 
 def commands() -> str:
     """All commands with their options, from the command line itself."""
-    from sensor.cli import COMMANDS, main
-
     lines = ["# Commands", ""]
-    for name in COMMANDS:
-        found = main.get_command(click.Context(main), name)
-        if found is None:
-            continue
-        for path, command in _all_of(f"tapwatch {name}", found):
-            lines += [f"## {path}", "", "```", command.get_help(click.Context(command, info_name=path)), "```", ""]
+    for path, command in _every_command():
+        lines += [f"## {path}", "", "```", command.get_help(click.Context(command, info_name=path)), "```", ""]
     return "\n".join(lines)
 
 
@@ -171,4 +164,38 @@ def man() -> str:
     ]  # fmt: skip
     for name, told in COMMANDS.items():
         lines += [".TP", f".B {safe(name)}", safe(told)]
+    lines += [".SH USAGE"]
+    for path, command in _every_command():
+        lines += [f".SS {safe(path)}", *(safe(line) for line in _man_text(command))]
+        for option in command.params:
+            if isinstance(option, click.Option) and option.help:
+                shown = ", ".join(option.opts) + (
+                    f" {option.make_metavar(click.Context(command))}" if not option.is_flag else ""
+                )
+                lines += [".TP", f".B {safe(shown)}", safe(option.help)]
+        lines += [".PP", ".nf", *map(safe, _examples(command)), ".fi"]
     return "\n".join(lines) + "\n" + MAN_END
+
+
+def _man_text(command: click.Command) -> list[str]:
+    """What a command does, without its examples."""
+    return [line.strip() for line in (command.help or "").splitlines() if line.strip() and not _is_example(line)]
+
+
+def _examples(command: click.Command) -> list[str]:
+    return [line.strip() for line in (command.help or "").splitlines() if line.strip().startswith("tapwatch ")]
+
+
+def _is_example(line: str) -> bool:
+    return line.strip().startswith("tapwatch ") or line.strip() == "\b"
+
+
+def _every_command() -> list[tuple[str, click.Command]]:
+    """All commands that do something, by their words."""
+    from sensor.cli import COMMANDS, main
+
+    found = []
+    for name in COMMANDS:
+        command = main.get_command(click.Context(main), name)
+        found += _all_of(f"tapwatch {name}", command) if command else []
+    return found
