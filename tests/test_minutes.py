@@ -3,6 +3,7 @@
 import pathlib
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -97,14 +98,14 @@ def test_a_key_that_one_run_never_saw_is_not_required(store):
     def field(source: str, path: str, kind: str, bodies: int, required: int, total: int) -> bytes:
         return (
             b'{"sensor":"s","source":"%s","host":"h","method":"POST","endpoint":"/x","side":"request","path":"%s","type":"%s",'
-            b'"bodies":%d,"required":%d,"total":%d}'
-        ) % (source.encode(), path.encode(), kind.encode(), bodies, required, total)
+            b'"bodies":%d,"required":%d,"total":%d,"version":%d}'
+        ) % (source.encode(), path.encode(), kind.encode(), bodies, required, total, time.time_ns())
 
     rows = [
         field("1", "", "object", 200, 1, 200), field("1", "a", "string", 200, 1, 200), field("1", "b", "string", 200, 1, 200),
         field("2", "", "object", 900, 1, 900), field("2", "a", "string", 900, 1, 900),
     ]  # fmt: skip
-    names = ("sensor", "source", "host", "method", "endpoint", "side", "path", "type", "bodies", "required", "total")
+    names = ("sensor", "source", "host", "method", "endpoint", "side", "path", "type", "bodies", "required", "total", "version")
     store.insert("schema_field_versions", names, b"\n".join(rows), "JSONEachRow")
     found = store.rows("SELECT path, required, bodies, total FROM schema_fields WHERE host = 'h' ORDER BY path")
     assert found == [("", 1, 1100, 1100), ("a", 1, 1100, 1100), ("b", 0, 200, 1100)]

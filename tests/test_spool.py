@@ -218,7 +218,7 @@ def counted(dsn: str) -> list:
 
 @pytest.mark.parametrize("embedded", [False, True], ids=["server", "embedded"])
 def test_a_replay_that_is_killed_and_begun_again_leaves_each_row_once(server, tmp_path, embedded):
-    """KILLS kills at random moments, between its start and its end; of a server, with each fault besides."""
+    """KILLS kills at random moments, between start and end; of a server, with each fault besides, or the server's own end."""
     whole, killed = (f"chdb://{tmp_path}/{name}" if embedded else f"{server.dsn}/{name}" for name in ("whole", "killed"))
 
     def replay(dsn: str) -> subprocess.Popen:
@@ -236,6 +236,10 @@ def test_a_replay_that_is_killed_and_begun_again_leaves_each_row_once(server, tm
         process = replay(killed)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(takes * draw.random())
+        if not embedded and kill % 2:  # the store dies in its midst, and the sensor is told so
+            server.kill()
+            process.wait(60)
+            server.start()
         process.kill()
         process.wait()
     if not embedded:
