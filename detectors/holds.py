@@ -17,7 +17,7 @@ from sensor.inventory.values import IN_QUERY
 HOLDS, BUYERS = 16_384, 4_096
 SOON = 300_000_000_000
 """ns: who asks for the same once more within this time has clicked twice, tries again in a rush, or has changed his mind."""
-CLICKS = 20
+CLICKS = 8
 """Times that nobody asks for the same within that time, however great the rush."""
 KEPT = 6 * 3_600_000_000_000
 """ns after which nobody remembers that the thing was held before."""

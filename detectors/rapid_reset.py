@@ -31,11 +31,10 @@ W_RESET = WEIRD_BIT["stream_reset"]
 def place_of_stream(row, arena, answered, generation):
     """What a stream counts for: its endpoint, or its host where nothing at its path was ever answered."""
     endpoint = row["endpoint"]
-    if endpoint != 0:
-        if row["status"] > 0:
-            answered[endpoint] = generation
-        if answered[endpoint] == generation:
-            return np.uint32(endpoint)
+    if row["status"] > 0:
+        answered[endpoint] = generation
+    if answered[endpoint] == generation:
+        return np.uint32(endpoint)
     host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
     return np.uint32(host & U(CAPACITY - 1))
 
@@ -49,7 +48,7 @@ def trials_of_streams(rows, arena, endpoints, answered, trials):
     count = 0
     for index in range(rows.shape[0]):
         row = rows[index]
-        if row["version"] != HTTP2 or row["method_len"] == 0:
+        if row["version"] != HTTP2 or row["endpoint"] == 0:
             continue
         is_reset = row["weird"] & W_RESET and row["status"] == 0
         place = place_of_stream(row, arena, answered, endpoints[row["endpoint"]]["generation"] + np.uint32(1))

@@ -41,7 +41,7 @@ def follow_feed(
                 found, text = feed()
                 away = False
                 if left_out and found.left_out != listed:
-                    replace(left_out, left_out_text(found))
+                    _list(left_out, found, begun, say)
                     listed = found.left_out
                 if found.entries != written:
                     replace(path, text)
@@ -62,6 +62,16 @@ def follow_feed(
     finally:
         for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
             signal.signal(number, handler)
+
+
+def _list(path: pathlib.Path, found: Feed, begun: bool, say: Callable[[str], None]) -> None:
+    """Write who is left out. Raises OSError at the start; later the feed goes on without."""
+    try:
+        replace(path, left_out_text(found))
+    except OSError as error:
+        if not begun:
+            raise
+        say(f"{path} cannot be written and stays as it is: {error.strerror or error}.")
 
 
 def replace(path: pathlib.Path, text: str) -> None:

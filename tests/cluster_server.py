@@ -1,4 +1,4 @@
-"""The server of tests as a cluster of one shard.
+"""The server of tests as a cluster of one shard, and as one of two that are the same (what counts, counts twice there).
 
     python tests/cluster_server.py DIRECTORY     prints the port that it listens on
 
@@ -12,18 +12,21 @@ import sys
 
 from clickhouse_server import Handler, main
 
-CLUSTER = "one"
+CLUSTER, OF_TWO = "one", "two"
 CONFIG = (
-    f"<clickhouse><tcp_port>9000</tcp_port><remote_servers><{CLUSTER}>"
-    "<shard><replica><host>localhost</host><port>9000</port></replica></shard>"
-    f"</{CLUSTER}></remote_servers></clickhouse>"
+    "<clickhouse><tcp_port>9000</tcp_port><remote_servers>"
+    f"<{CLUSTER}><shard><replica><host>localhost</host><port>9000</port></replica></shard></{CLUSTER}>"
+    f"<{OF_TWO}><shard><replica><host>localhost</host><port>9000</port></replica></shard>"
+    f"<shard><replica><host>127.0.0.1</host><port>9000</port></replica></shard></{OF_TWO}>"
+    "</remote_servers></clickhouse>"
 )
 
 
 class ClusterHandler(Handler):
     def run(self, text, body, asked):
-        if f" ON CLUSTER '{CLUSTER}'" in text:
-            text = re.sub(r"\bReplicated(\w*MergeTree)", r"\1", text.replace(f" ON CLUSTER '{CLUSTER}'", ""))
+        here = re.sub(f" ON CLUSTER '({CLUSTER}|{OF_TWO})'", "", text)
+        if here != text:
+            text = re.sub(r"\bReplicated(\w*MergeTree)", r"\1", here)
         return super().run(text, body, asked)
 
 

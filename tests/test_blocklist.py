@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from sensor.cli import main
-from sensor.following import run
+from sensor.following import follow_feed, run
 from sensor.outputs.blocklist.forms import FORMATS
 from sensor.outputs.blocklist.rules import ONLY_REFUSING, Entry, Feed, decide, within
 
@@ -298,6 +298,26 @@ def test_what_a_command_behind_a_change_comes_to_is_said(command, words):
 def test_wrong_words_are_status_2(options, bundled_store):
     result = CliRunner().invoke(main, ["export", "blocklist", "--store", bundled_store, *options])
     assert result.exit_code == 2 and "Traceback" not in result.output
+
+
+def test_a_list_that_cannot_be_written_holds_up_no_feed(tmp_path):
+    said, rounds = [], iter(range(3))
+    own = tmp_path / "own"
+    own.mkdir()
+
+    def feed():
+        number = next(rounds, None)
+        if number is None:
+            signal.raise_signal(signal.SIGTERM)
+            number = 2
+        if number == 1:
+            shutil.rmtree(own)
+        entry = Entry(f"198.51.100.{number}", "block", NOW, 0.9, "scanning", "a" * 16, 0)
+        return Feed([entry], [(f"192.0.2.{number}", "why")]), f"feed{number}"
+
+    follow_feed(feed, tmp_path / "feed", 0.01, None, said.append, own / "left.csv")
+    assert (tmp_path / "feed").read_text() == "feed2"
+    assert any("left.csv cannot be written" in line for line in said)
 
 
 def test_the_configuration_says_whom_no_feed_names_and_the_others_are_listed_in_a_file(bundled_store, tmp_path):

@@ -107,3 +107,28 @@ def test_a_cluster_without_distributed_tables_is_taken_over(tmp_path, version):
         assert server.rows("SELECT sum(transactions) FROM tapwatch.endpoint_activity") == [[4502]]
     finally:
         server.kill()
+
+
+def test_every_question_can_be_asked_of_two_shards(spread):
+    """Tables within tables of another server: what ClickHouse refuses of one shard's questions it refuses of two alone."""
+    server, _ = spread
+    dsn = f"{server.dsn}/of_two"
+    tapwatch("schema", "apply", "--cluster", cluster_server.OF_TWO, "--store", dsn)
+    tapwatch("replay", "--store", dsn, str(CAPTURE))
+    with open_store(dsn, create=False) as store:
+        for question in saved_queries().values():
+            for _ in question.run(store, {}):
+                pass
+        for view in (
+            "endpoint_inventory",
+            "findings",
+            "alerts",
+            "actors",
+            "sensor_health",
+            "transactions_once",
+            "ocsf_http_activity",
+        ):
+            assert store.rows(f"SELECT * FROM {view} LIMIT 1"), view
+    for words in (["export", "blocklist", "--hours", "1000000"], ["export", "policy"], ["report", "-o", "-"], ["correlate"],
+                  ["store", "thin", "--days", "0", "--one-in", "2"], ["export", "tests", "--base-url", "https://s.example"]):  # fmt: skip
+        tapwatch(*words, "--store", dsn)

@@ -171,8 +171,8 @@ def test_what_was_told_before_a_restart_is_not_raised_again(receiver):
     settings = Config(notify=(Notify(url=url_of(receiver), severity="low"),))
     first = Notifiers(settings, print)
     first.alerts([ROW], rfc3339)
-    told = json.loads(json.dumps(first.told()))
     first.close(5)
+    told = json.loads(json.dumps(first.told()))
     assert url_of(receiver) not in json.dumps(told), "a URL may hold what is secret"
     second = Notifiers(settings, print)
     second.take_up(told)
@@ -180,6 +180,15 @@ def test_what_was_told_before_a_restart_is_not_raised_again(receiver):
     second.close(5)
     events = [(json.loads(body)["alert_id"], json.loads(body)["event"]) for _, body in receiver.got]
     assert events == [(ROW["alert_id"], "raised"), ("b", "raised"), (ROW["alert_id"], "updated")]
+
+
+def test_what_nobody_took_is_raised_again_after_a_restart(receiver):
+    nowhere = Config(notify=(Notify(url="http://127.0.0.1:9/", severity="low"),))
+    first = Notifiers(nowhere, lambda _: None)
+    first.alerts([ROW], rfc3339)
+    assert list(first.told().values()) == [{}]
+    first.close(0.1)
+    assert list(first.told().values()) == [{}]
 
 
 TIMES = {

@@ -171,6 +171,18 @@ def test_fields_cookies_and_forms_that_are_not_documented_are_found():
     assert differences(openapi("a", endpoints, inventory.parameters(), []), endpoints, inventory.parameters(), []) == []
 
 
+def test_statuses_that_http_has_not_are_of_a_class():
+    inventory = Inventory((1, 2))
+    inventory.analyse(batch_of([{"path": "/a", "status": status} for status in (200, 200, 503, 620, 999)]))
+    (row,) = inventory.endpoints()
+    assert row["statuses"] == {200: 2, 503: 1} and row["status_5xx"] == 3
+    row |= dict.fromkeys(("first_seen", "last_seen"), "2026-03-03T09:00:00Z")
+    document = openapi("a", [row], [], [])
+    validate(document)
+    assert list(document["paths"]["/a"]["get"]["responses"]) == ["200", "503", "5XX"]
+    assert differences(document, [row], [], []) == []
+
+
 def test_types_that_do_not_fit_are_found():
     endpoints, parameters = learned([f"/a/{k}?size={k}&q=word" for k in range(5)])
     document = {

@@ -242,6 +242,10 @@ def test_endpoints_of_which_nothing_was_served_have_no_rule():
     others = [endpoint | {"method": one["method"]} for one in refused]
     (rule,) = rules([endpoint, *others], [fact | {"served": 1}, *refused], [])
     assert rule.methods == ("GET",) and rule.stopped == 0.2
+    operations = [endpoint | {"endpoint": f"/x#{name}", "method": "POST"} for name in "ab"]
+    served, never = (fact | {"endpoint": f"/x#{name}", "method": "POST", "served": name == "a"} for name in "ab")
+    (by_body,) = rules(operations, [served, never], [])
+    assert by_body.methods == ("POST",) and by_body.stopped == 0
     assert rule.because_methods == (
         "100 ordinary requests had these methods; 25 had others, which never were served: 20.00% would have been stopped."
     )

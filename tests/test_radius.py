@@ -83,6 +83,16 @@ def test_members_of_a_campaign_do_not_count_but_who_also_logs_in_there(store):
     assert others_behind(store, [ALERT]) == {"198.51.100.7": 2}, "the shopper who logged in, and who came later"
 
 
+def test_a_thousand_accused_hide_nobody(store):
+    row = "INSERT INTO transactions (ts, sensor, source, remote_ip, host, method, endpoint, status, session) SELECT"
+    store.command(
+        f"{row} '2026-03-03 09:30:00', 's', 'aa', toIPv6('198.51.100.7'), 'shop.test', 'POST', '/login', 200, number + 1000 FROM numbers(3000)"
+    )
+    for number in (1, 2, 3):
+        seen(store, number, 3)
+    assert others_behind(store, [ALERT]) == {"198.51.100.7": 3}
+
+
 def test_a_crowd_is_counted_as_far_as_it_matters(store):
     row = "INSERT INTO transactions (ts, sensor, source, remote_ip, host, method, endpoint, status, session) SELECT"
     store.command(

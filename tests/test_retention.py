@@ -4,11 +4,12 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 
 import pytest
 
 from sensor.config import ConfigError, load_config
-from sensor.store import open_store
+from sensor.store import migrations, open_store
 from sensor.store.errors import StoreError
 from sensor.store.keeping import KEPT, keep, keep_as_said, kept_days, thin
 
@@ -36,6 +37,34 @@ def test_every_table_has_a_limit_and_each_can_be_set(tmp_path):
             assert kept_days(store, what) == 5
             keep(store, what, 0)
             assert kept_days(store, what) == 0
+
+
+def test_a_store_that_there_is_keeps_what_was_set_for_it(tmp_path, monkeypatch):
+    """Made by an older version, with alerts for 30 days and the others for ever: an upgrade changes neither."""
+    every = migrations.migrations()
+    with open_store(f"chdb://{tmp_path}/store") as store:
+        store.command("DROP DATABASE tapwatch")
+        monkeypatch.setattr(migrations, "migrations", lambda: [one for one in every if one.version < 20])
+        monkeypatch.setattr(migrations, "NEW_STORE", tmp_path / "nothing.sql")
+        (tmp_path / "nothing.sql").write_text("")
+        migrations.migrate(store)
+        keep(store, "alerts", 30)
+        monkeypatch.undo()
+        assert [name[:4] for name in migrations.migrate(store)] == [f"{one.version:04}" for one in every if one.version >= 20]
+        assert (
+            kept_days(store, "alerts") == 30 and kept_days(store, "endpoints") == 0 and kept_days(store, "transactions") == 14
+        )
+
+
+def test_alerts_of_no_host_keep_what_they_are_about(dsn):
+    with open_store(dsn) as store:
+        row = b'{"alert_id":"a","detector":"x","host":"","endpoint":"/*","sources":["203.0.113.10"],"sensor":"s","version":%d}'
+        names = ("alert_id", "detector", "host", "endpoint", "sources", "sensor", "version")
+        store.insert("alert_versions", names, row % time.time_ns(), "JSONEachRow")
+        count = "SELECT count() FROM transactions WHERE remote_ip = toIPv6('203.0.113.10')"
+        before = store.rows(count)
+        thin(store, 0, 0)
+        assert store.rows(count) == before != [(0,)]
 
 
 def test_the_configuration_says_how_long(tmp_path):
@@ -107,4 +136,4 @@ def test_what_two_taps_saw_is_there_once(tmp_path):
     (row,) = [
         json.loads(line) for line in subprocess.run([TAPWATCH, *asked], capture_output=True, check=True).stdout.splitlines()
     ]
-    assert (row["sensor"], row["other"], row["transactions"]) == ("second", "tapwatch", 2 * int(once))
+    assert (row["sensor"], row["other"], row["seen_by_sensor"], row["seen_by_other"]) == ("second", "tapwatch", once, once)

@@ -42,8 +42,8 @@ def note_site(counts, site):
 
 @kernel
 def note_status(counts, code, count):
-    """Count a status while there is room for it. code: 0 for no response."""
-    if code == 0:
+    """Count a status while there is room for it, if HTTP has it (RFC 9110 15). code: 0 for no response."""
+    if not 100 <= code < 600:
         return
     for k in range(STATUSES):
         status = counts["statuses"][k]

@@ -32,9 +32,10 @@ KEPT = {
 """What can be forgotten in time: its table, and when a row was written."""
 CITED = (
     "(host, endpoint, remote_ip) IN (SELECT host, endpoint, toIPv6(arrayJoin(sources)) FROM alerts) "
-    "OR (host, remote_ip) IN (SELECT host, toIPv6(arrayJoin(sources)) FROM alerts WHERE endpoint IN ('', '/*'))"
+    "OR (host, remote_ip) IN (SELECT host, toIPv6(arrayJoin(sources)) FROM alerts WHERE endpoint IN ('', '/*')) "
+    "OR remote_ip IN (SELECT toIPv6(arrayJoin(sources)) FROM alerts WHERE host = '')"
 )
-"""Transactions that alerts are about: at an endpoint, or all over a host."""
+"""Transactions that alerts are about: at an endpoint, all over a host, or everywhere."""
 NAME = re.compile(r"[a-z_]+")
 
 

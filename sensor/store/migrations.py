@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sensor.store.open import Store
 
 FOLDER = pathlib.Path(__file__).parent / "schema"
+NEW_STORE = FOLDER.parent / "new_store.sql"
 _PIECES = re.compile(r"'(?:\\.|[^'\\])*'|--[^\n]*|[^;'-]+|[;-]|'", re.DOTALL)
 _VIEW = re.compile(
     r"CREATE MATERIALIZED VIEW IF NOT EXISTS (?P<name>\w+) /\*ON CLUSTER\*/ TO (?P<table>\w+)/\*_local\*/ AS\n"
@@ -63,12 +64,13 @@ def statements(text: str) -> list[str]:
 def schema_text(database: str = "tapwatch", cluster: str | None = None) -> str:
     """The whole schema as one SQL text that `clickhouse-client --multiquery` takes."""
     lines = [localise(f"CREATE DATABASE IF NOT EXISTS `{database}` /*ON CLUSTER*/;", cluster), f"USE `{database}`;"]
-    for migration in migrations():
-        lines += ["", f"-- {migration.name}"]
+    texts = [(migration.name, migration.text) for migration in migrations()] + [(NEW_STORE.name, NEW_STORE.read_text("utf-8"))]
+    for name, whole in texts:
+        lines += ["", f"-- {name}"]
         if cluster is None:
-            lines.append(localise(migration.text.strip(), None))
+            lines.append(localise(whole.strip(), None))
         else:
-            lines += [f"{part};\n" for text in statements(migration.text) for part in spread(text, cluster, database)]
+            lines += [f"{part};\n" for text in statements(whole) for part in spread(text, cluster, database)]
     return "\n".join(lines) + "\n"
 
 
@@ -98,7 +100,7 @@ def migrate(store: "Store", cluster: str | None = None) -> list[str]:
             store.command(part)
 
     run(_HISTORY)
-    done = []
+    is_new, done = not _applied(store), []
     for migration in missing(store):
         for statement in statements(migration.text):
             for earlier in counted_before(statement, cluster):
@@ -109,6 +111,8 @@ def migrate(store: "Store", cluster: str | None = None) -> list[str]:
             f"({migration.version}, '{migration.name}', '{migration.checksum}')"
         )
         done.append(migration.name)
+    for statement in statements(NEW_STORE.read_text("utf-8")) if is_new else ():
+        run(statement)
     return done
 
 

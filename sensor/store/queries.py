@@ -196,7 +196,7 @@ def policy_facts(store: Store, host: str | None) -> list[Row]:
         "WITH accused AS (SELECT toIPv6(arrayJoin(sources)) FROM alerts), "
         "minutes AS (SELECT host, method, endpoint, remote_ip, toStartOfMinute(ts) AS minute, count() AS n, "
         "countIf(status < 400) AS served, countIf(auth = 'none') AS bare, max(request_bytes) AS body "
-        f"FROM transactions{where} AND remote_ip NOT IN accused GROUP BY ALL), "
+        f"FROM transactions{where} AND remote_ip GLOBAL NOT IN accused GROUP BY ALL), "
         "clients AS (SELECT host, method, endpoint, remote_ip, max(n) AS most, sum(n) AS all, sum(served) AS well, "
         "sum(bare) AS open, max(body) AS largest FROM minutes GROUP BY ALL) "
         "SELECT host, method, endpoint, count() AS clients, max(most) AS busiest, sum(all) AS requests, sum(well) AS served, "

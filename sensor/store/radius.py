@@ -23,20 +23,20 @@ def others_behind(store: Store, found: list[Row]) -> dict[str, int]:
     who is in an alert, a member of a campaign, or judged bad automation.
     """
     sources = sorted({source for row in found for source in row["sources"]})
+    accused = _accused(store, found)
     sql = (
         "SELECT replaceOne(IPv6NumToString(remote_ip), '::ffff:', '') AS address, "
-        f"groupUniqArray({ACTORS})(actor) FROM transactions "
+        f"groupUniqArray({ACTORS + len(accused)})(actor) FROM transactions "
         f"WHERE ts >= (SELECT max(ts) FROM transactions) - INTERVAL {RADIUS_DAYS} DAY AND status < 400 "
-        f"AND (NOT startsWith(actor, 'ip:') OR actor IN ({_JUDGED} IN ('person', 'good_bot'))) "
-        f"AND actor NOT IN ({_JUDGED} = 'bad_automation') "
+        f"AND (NOT startsWith(actor, 'ip:') OR actor GLOBAL IN ({_JUDGED} IN ('person', 'good_bot'))) "
+        f"AND actor GLOBAL NOT IN ({_JUDGED} = 'bad_automation') "
         "AND remote_ip IN (SELECT toIPv6(arrayJoin({sources:Array(String)}))) GROUP BY address"
     )
-    accused = _accused(store, found)
     hit: dict[str, int] = {}
     for at in range(0, len(sources), AT_ONCE):
         for address, actors in store.rows(sql, {"sources": sources[at : at + AT_ONCE]}):
             if others := set(actors) - accused:
-                hit[address] = len(others)
+                hit[address] = min(ACTORS, len(others))
     return hit
 
 
@@ -58,7 +58,7 @@ def _members(store: Store, found: Row) -> set[str]:
         "SELECT actor FROM (SELECT actor, count() AS n FROM transactions "
         "WHERE ts >= parseDateTime64BestEffort({since:String}, 6, 'UTC') "
         "AND ts <= parseDateTime64BestEffort({until:String}, 6, 'UTC') "
-        "AND actor IN (SELECT actor FROM own) GROUP BY actor) AS whole "
-        f"INNER JOIN own USING actor WHERE own.n >= {MEMBER_SHARE} * whole.n"
+        "AND actor GLOBAL IN (SELECT actor FROM own) GROUP BY actor) AS whole "
+        f"GLOBAL INNER JOIN own USING actor WHERE own.n >= {MEMBER_SHARE} * whole.n"
     )
     return {str(actor) for (actor,) in store.rows(sql, where.values)}

@@ -15,7 +15,7 @@ WHERE alert_id = ${alert:singlequote};
 SELECT $__timeInterval(ts) AS time, countIf(has(a.sources, replaceOne(IPv6NumToString(t.remote_ip), '::ffff:', '')))
     AS its, count() - its AS others
 FROM transactions AS t
-INNER JOIN (SELECT host AS h, method AS m, endpoint AS e, sources FROM alerts WHERE alert_id = ${alert:singlequote}) AS a
+GLOBAL INNER JOIN (SELECT host AS h, method AS m, endpoint AS e, sources FROM alerts WHERE alert_id = ${alert:singlequote}) AS a
 ON t.host = a.h AND t.method = a.m AND t.endpoint = a.e
 WHERE $__timeFilter(ts)
 GROUP BY time
@@ -24,7 +24,7 @@ ORDER BY time;
 -- panel timeseries 12x8: Their answers
 SELECT $__timeInterval(ts) AS time, toString(ifNull(t.status, 0)) AS code, count() AS answers
 FROM transactions AS t
-INNER JOIN (SELECT host AS h, method AS m, endpoint AS e, sources FROM alerts WHERE alert_id = ${alert:singlequote}) AS a
+GLOBAL INNER JOIN (SELECT host AS h, method AS m, endpoint AS e, sources FROM alerts WHERE alert_id = ${alert:singlequote}) AS a
 ON t.host = a.h AND t.method = a.m AND t.endpoint = a.e
 WHERE $__timeFilter(ts)
 AND has(a.sources, replaceOne(IPv6NumToString(t.remote_ip), '::ffff:', ''))
@@ -35,7 +35,7 @@ ORDER BY time, code;
 SELECT replaceOne(IPv6NumToString(t.remote_ip), '::ffff:', '') AS address, count() AS requests, min(t.ts) AS first,
     max(t.ts) AS last, any(t.user_agent) AS agent
 FROM transactions AS t
-INNER JOIN (SELECT host AS h, method AS m, endpoint AS e, sources FROM alerts WHERE alert_id = ${alert:singlequote}) AS a
+GLOBAL INNER JOIN (SELECT host AS h, method AS m, endpoint AS e, sources FROM alerts WHERE alert_id = ${alert:singlequote}) AS a
 ON t.host = a.h AND t.method = a.m AND t.endpoint = a.e
 WHERE has(a.sources, address)
 GROUP BY address

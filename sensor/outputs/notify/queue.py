@@ -37,7 +37,8 @@ class Notifier:
         self._sender, self._form, self._least = sender, form, SEVERITIES.index(least)
         self._is_syslog, self._sensor, self._say = is_syslog, sensor, say
         self._told: collections.OrderedDict[str, _Told] = collections.OrderedDict()
-        self._waiting: collections.deque[tuple[str, bytes]] = collections.deque()
+        self._delivered: collections.OrderedDict[str, list] = collections.OrderedDict()
+        self._waiting: collections.deque[tuple[str, bytes, dict[str, Any]]] = collections.deque()
         self._changed = threading.Condition()
         self._closing = False
         self._deadline = float("inf")
@@ -53,13 +54,15 @@ class Notifier:
                 self._put(row, event, {name: rfc3339(row[name]) for name in ("first_seen", "last_seen", "raised_at")})
 
     def told(self) -> dict[str, list]:
-        """What was told of: alert to transactions and severity, for `take_up` of a later run."""
-        return {alert_id: [one.transactions, one.severity] for alert_id, one in list(self._told.items())}
+        """What was delivered, alert to transactions and severity, for `take_up` of a later run. What waits is told anew."""
+        with self._changed:
+            return dict(self._delivered)
 
     def take_up(self, told: dict[str, list]) -> None:
         """An earlier run told of these: they are not raised again."""
         for alert_id, (transactions, severity) in told.items():
             self._told[alert_id] = _Told(transactions, time.monotonic(), severity)
+            self._delivered[alert_id] = [transactions, severity]
 
     def close(self, patience: float) -> None:
         """Send what waits, for so many seconds at the most."""
@@ -91,7 +94,7 @@ class Notifier:
             if len(self._waiting) >= WAITING:
                 self._waiting.popleft()
                 self.dropped += 1
-            self._waiting.append((f"{row['alert_id']}-{row['transactions']}", body))
+            self._waiting.append((f"{row['alert_id']}-{row['transactions']}", body, row))
             self._changed.notify()
 
     def _run(self) -> None:
@@ -102,12 +105,19 @@ class Notifier:
                 if not self._waiting or time.monotonic() > self._deadline:
                     self.dropped += len(self._waiting)
                     break
-                key, body = self._waiting.popleft()
+                key, body, row = self._waiting.popleft()
             if self._deliver(key, body):
                 self.sent += 1
+                self._note_delivered(row)
             else:
                 self.dropped += 1
         self._sender.close()
+
+    def _note_delivered(self, row: dict[str, Any]) -> None:
+        with self._changed:
+            self._delivered[row["alert_id"]] = [row["transactions"], row["severity"]]
+            if len(self._delivered) > REMEMBERED:
+                self._delivered.popitem(last=False)
 
     def _deliver(self, key: str, body: bytes) -> bool:
         """Try until it is taken, refused for good, or has been tried often enough."""

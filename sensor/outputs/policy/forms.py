@@ -173,8 +173,10 @@ def _envoy_route(rule: Rule, method: str) -> dict[str, Any]:
         "route": {"cluster": "tapwatch-upstream"},
     }
     said: dict[str, Any] = {"methods": rule.because_methods, "body_bytes": rule.because_size}
-    size = {"@type": f"{ENVOY}buffer.v3.BufferPerRoute", "buffer": {"max_request_bytes": rule.body_bytes}}
-    filters: dict[str, Any] = {"envoy.filters.http.buffer": size}
+    filters: dict[str, Any] = {}
+    if rule.largest_body:  # the filter waits for whole requests: where none has a body one may be an upgrade that never ends
+        size = {"@type": f"{ENVOY}buffer.v3.BufferPerRoute", "buffer": {"max_request_bytes": rule.body_bytes}}
+        filters["envoy.filters.http.buffer"] = size
     if rate := rule.rates.get(method):
         said["rate"] = rate.because
         route["route"]["rate_limits"] = [{"actions": [{"remote_address": {}}]}]
@@ -184,7 +186,11 @@ def _envoy_route(rule: Rule, method: str) -> dict[str, Any]:
         filters["envoy.filters.http.rbac"] = _envoy_credentials()
     if body := rule.bodies.get(method):  # Envoy cannot ask for it
         said |= {"body_schema": json.dumps(body.schema), "body": body.because}
-    return route | {"metadata": {"filter_metadata": {"tapwatch": said}}, "typed_per_filter_config": filters}
+    return (
+        route
+        | {"metadata": {"filter_metadata": {"tapwatch": said}}}
+        | ({"typed_per_filter_config": filters} if filters else {})
+    )
 
 
 def _envoy_rate(rate: Rate, name: str) -> dict[str, Any]:

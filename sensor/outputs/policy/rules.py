@@ -127,13 +127,13 @@ def rules(endpoints: list[Row], facts: list[Row], fields: list[Row]) -> list[Rul
     for row in fields:
         sent[row["host"], row["endpoint"].partition("#")[0]].append(row)
     by_path: dict[tuple[str, str], list[tuple[Row, Row]]] = collections.defaultdict(list)
-    unserved: collections.Counter[tuple[str, str]] = collections.Counter()
+    unserved: dict[tuple[str, str], collections.Counter[str]] = collections.defaultdict(collections.Counter)
     known = {(row["host"], row["method"], row["endpoint"]): row for row in facts}
     for row in endpoints:
         fact = known.get((row["host"], row["method"], row["endpoint"]))
         path = row["endpoint"].partition("#")[0]
         if fact and not fact["served"] and row["method"] not in ALWAYS:
-            unserved[row["host"], path] += fact["requests"]
+            unserved[row["host"], path][row["method"]] += fact["requests"]
         if fact and fact["served"] and path.startswith("/") and row["method"].isalpha() and HOST.fullmatch(row["host"]):
             by_path[row["host"], path].append((row, fact))
     found = []
@@ -144,7 +144,7 @@ def rules(endpoints: list[Row], facts: list[Row], fields: list[Row]) -> list[Rul
     return sorted(found, key=lambda rule: (rule.host, len(PLACEHOLDER.findall(rule.template)), rule.template))
 
 
-def _rule(host: str, path: str, rows: list[tuple[Row, Row]], bodies: dict[str, Body], unserved: int) -> Rule:
+def _rule(host: str, path: str, rows: list[tuple[Row, Row]], bodies: dict[str, Body], unserved: dict[str, int]) -> Rule:
     by_method: dict[str, list[Row]] = collections.defaultdict(list)
     for row, fact in rows:
         by_method[row["method"]].append(fact)
@@ -154,7 +154,8 @@ def _rule(host: str, path: str, rows: list[tuple[Row, Row]], bodies: dict[str, B
     largest = max(fact["largest_body"] for _, fact in rows)
     return Rule(
         host, path, tuple(sorted(by_method)), rates, tuple(kinds) if requests >= LEAST_REQUESTS and bare == 0 else (),
-        body_limit(largest), bodies, requests, unserved, largest,
+        body_limit(largest), bodies, requests,
+        sum(count for method, count in unserved.items() if method not in by_method), largest,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 -- param least = 3: endpoints that must lie there
 SELECT e.host AS host, e.method AS method, e.endpoint AS endpoint, e.transactions AS transactions, round(g.closed, 2) AS closed_share
 FROM endpoints AS e
-INNER JOIN (
+GLOBAL INNER JOIN (
     SELECT host, arrayStringConcat(arraySlice(splitByChar('/', endpoint), 1, 3), '/') AS area, avg(NOT has(auth, 'none')) AS closed, count() AS n
     FROM endpoints GROUP BY host, area
 ) AS g ON g.host = e.host AND g.area = arrayStringConcat(arraySlice(splitByChar('/', e.endpoint), 1, 3), '/')

@@ -4,14 +4,6 @@ ALTER TABLE transactions /*ON CLUSTER*/
     ADD COLUMN IF NOT EXISTS stands_for UInt32 DEFAULT 1 CODEC(T64, ZSTD(1))
     COMMENT 'transactions that it stands for: 1, or more where older ones were thinned (tapwatch store thin); sum it to count' AFTER sensitive;
 
--- Tables that had no limit keep rows for two years; tapwatch store keep, or [retention], says otherwise.
-ALTER TABLE alert_versions/*_local*/ /*ON CLUSTER*/ MODIFY TTL toDateTime(intDiv(version, 1000000000)) + INTERVAL 730 DAY DELETE;
-ALTER TABLE endpoint_profiles/*_local*/ /*ON CLUSTER*/ MODIFY TTL toDateTime(intDiv(version, 1000000000)) + INTERVAL 730 DAY DELETE;
-ALTER TABLE endpoint_parameter_versions/*_local*/ /*ON CLUSTER*/ MODIFY TTL toDateTime(intDiv(version, 1000000000)) + INTERVAL 730 DAY DELETE;
-ALTER TABLE schema_field_versions/*_local*/ /*ON CLUSTER*/ MODIFY TTL toDateTime(intDiv(version, 1000000000)) + INTERVAL 730 DAY DELETE;
-ALTER TABLE encrypted_service_versions/*_local*/ /*ON CLUSTER*/ MODIFY TTL toDateTime(intDiv(version, 1000000000)) + INTERVAL 730 DAY DELETE;
-ALTER TABLE sensor_stats_versions/*_local*/ /*ON CLUSTER*/ MODIFY TTL toDateTime(intDiv(version, 1000000000)) + INTERVAL 730 DAY DELETE;
-
 CREATE OR REPLACE VIEW sensor_health /*ON CLUSTER*/ AS
 SELECT
     sensor,
