@@ -17,7 +17,8 @@ from sensor.cli import main
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.parameters import RANGE_FROM
 from sensor.outputs.documents import DocumentError, document_text, read_document
-from sensor.outputs.openapi import body_schema, named_path, openapi
+from sensor.outputs.openapi import named_path, openapi
+from sensor.outputs.openapi_schemas import body_schema
 from sensor.outputs.specdiff import differences, hosts_of, operations_of
 from tests.rows import batch_of, packed
 

@@ -7,21 +7,11 @@ import re
 from typing import Any
 
 from sensor.core.placeholders import CLASSES, PLACEHOLDER
+from sensor.outputs.openapi_schemas import REQUIRED_SHARE, body_schema, notes_of, schema_of
 from sensor.outputs.schema_tree import either, json_schema, tree_of
 
 Row = dict[str, Any]
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-SCHEMAS: dict[str, Row] = {
-    "int": {"type": "integer"},
-    "number": {"type": "number"},
-    "uuid": {"type": "string", "format": "uuid"},
-    "date": {"type": "string", "format": "date"},
-    "email": {"type": "string", "format": "email"},
-    "ip": {"type": "string", "format": "ipv4"},
-    "hex": {"type": "string", "pattern": "^[0-9A-Fa-f]+$"},
-    "objectid": {"type": "string", "pattern": "^[0-9A-Fa-f]{24}$"},
-}
-"""By the class of all values of a parameter; for all others a string of the lengths that were seen."""
 SECURITY: dict[str, Row] = {
     "basic": {"type": "http", "scheme": "basic"},
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -37,8 +27,6 @@ SECURITY: dict[str, Row] = {
 """By how requests identified themselves; where no name of a key or cookie was seen, the usual one stands for it."""
 CREDENTIALS = {"api_key": ("header", {"api_key", "token", "secret"}), "cookie": ("cookie", {"session", "token", "jwt"})}
 """Where the parameter stands whose name a scheme takes, and its classes of sensitive data."""
-REQUIRED_SHARE = 0.999
-"""Share of the served requests that bear a parameter, from which on it is called required."""
 NO_CONTENT = (204, 205, 304)
 """Statuses whose answers have no body (RFC 9110 15)."""
 RISK = ("risk", "factors")
@@ -198,13 +186,13 @@ def _operation_of(row: Row, template: str, names: list[str], parameters: list[Ro
     for name, position in zip(names, positions, strict=True):
         kind = PLACEHOLDER.search(_base(row["endpoint"]).split("/")[1:][position])
         known = of_path.get(position, {"types": [kind[1]] if kind else []})
-        found.append({"name": name, "in": "path", "required": True, "schema": schema_of(known)} | _notes(known))
+        found.append({"name": name, "in": "path", "required": True, "schema": schema_of(known)} | notes_of(known))
     served = row["status_2xx"] + row["status_3xx"]
     for one in sorted(filter(_is_listed, parameters), key=lambda one: (PLACES.index(one["location"]), one["name"])):
         asked = one["requests"] or served
         required = asked > 0 and one["seen"] >= REQUIRED_SHARE * asked
         place = {"name": one["name"], "in": one["location"], "required": required}
-        found.append(place | {"schema": schema_of(one)} | _notes(one))
+        found.append(place | {"schema": schema_of(one)} | notes_of(one))
     operation: Row = {"operationId": re.sub(r"\W+", "_", f"{row['method'].lower()}{template}").strip("_")}
     if found:
         operation["parameters"] = found
@@ -230,23 +218,6 @@ def _operation_of(row: Row, template: str, names: list[str], parameters: list[Ro
 def _confidence(transactions: int) -> float:
     """Probability that the next request is one that this operation describes, by Laplace's rule of succession."""
     return round((transactions + 1) / (transactions + 2), 4)
-
-
-def body_schema(fields: list[Row], served: int) -> Row:
-    """Schema of a body by its fields, whose names are key paths: `card.number` is a property of the object `card`."""
-    root: Row = {"type": "object", "properties": {}}
-    for one in sorted(fields, key=lambda one: one["name"]):
-        schema = root
-        *parents, name = one["name"].split(".")
-        for parent in parents:
-            schema = schema["properties"].setdefault(parent, {"type": "object", "properties": {}})
-            if "properties" not in schema:  # at times a value, at times an object
-                schema.clear()
-                schema.update({"type": "object", "properties": {}})
-        schema["properties"].setdefault(name, schema_of(one) | _notes(one))
-        if not parents and served > 0 and one["seen"] >= REQUIRED_SHARE * served:
-            root.setdefault("required", []).append(name)
-    return root
 
 
 def is_hidden(one: Row) -> bool:
@@ -277,14 +248,8 @@ def _content(kind: str, form: Row, json: Row) -> Row:
 def _schema_of_body(bodies: list[Row], side: str, status: int, leaves: list[Row]) -> Row:
     """Schema of a JSON body; empty where none was seen. leaves: parameters of that side, by key path."""
     fields = [one for one in bodies if one["side"] == side and one["status"] == status]
-    known = {one["name"]: schema_of(one) | _notes(one) for one in leaves}
+    known = {one["name"]: schema_of(one) | notes_of(one) for one in leaves}
     return json_schema(tree_of(fields), known) if fields else {}
-
-
-def _notes(one: Row) -> Row:
-    """What OpenAPI has no word for."""
-    notes = {name: one[name] for name in ("seen", "distinct_values", "sensitive") if one.get(name)}
-    return {"x-tapwatch": notes} if notes else {}
 
 
 def _responses(row: Row, bodies: list[Row], leaves: list[Row]) -> Row:
@@ -311,17 +276,3 @@ def _content_of(row: Row, status: int, bodies: list[Row], leaves: list[Row]) -> 
         elif is_served:
             content[kind] = {}
     return {"content": content} if content else {}
-
-
-def schema_of(one: Row) -> Row:
-    """Schema of a parameter by the classes of its values; a number with the range that was seen, as a note."""
-    types = set(one.get("types") or ())
-    if len(types) == 1 and (kind := next(iter(types))) in SCHEMAS:
-        schema = dict(SCHEMAS[kind])
-    elif types and types <= {"int", "number"}:
-        schema = {"type": "number"}
-    else:
-        schema = {"type": "string"} | ({"enum": one["values"]} if one.get("values") else {})
-    if schema["type"] == "integer" and one.get("minimum") is not None:
-        schema["x-tapwatch-range"] = [one["minimum"], one["maximum"]]
-    return schema

@@ -1,0 +1,55 @@
+"""Schemas of parameters and of forms, by the classes of their values: types, ranges as notes, few words."""
+
+from typing import Any
+
+Row = dict[str, Any]
+SCHEMAS: dict[str, Row] = {
+    "int": {"type": "integer"},
+    "number": {"type": "number"},
+    "uuid": {"type": "string", "format": "uuid"},
+    "date": {"type": "string", "format": "date"},
+    "email": {"type": "string", "format": "email"},
+    "ip": {"type": "string", "format": "ipv4"},
+    "hex": {"type": "string", "pattern": "^[0-9A-Fa-f]+$"},
+    "objectid": {"type": "string", "pattern": "^[0-9A-Fa-f]{24}$"},
+}
+"""By the class of all values of a parameter; for all others a string of the lengths that were seen."""
+REQUIRED_SHARE = 0.999
+"""Share of the served requests that bear a parameter, from which on it is called required."""
+
+
+def schema_of(one: Row) -> Row:
+    """Schema of a parameter by the classes of its values; a number with the range that was seen, as a note."""
+    types = set(one.get("types") or ())
+    if len(types) == 1 and (kind := next(iter(types))) in SCHEMAS:
+        schema = dict(SCHEMAS[kind])
+    elif types and types <= {"int", "number"}:
+        schema = {"type": "number"}
+    else:
+        schema = {"type": "string"} | ({"enum": one["values"]} if one.get("values") else {})
+    if schema["type"] == "integer" and one.get("minimum") is not None:
+        schema["x-tapwatch-range"] = [one["minimum"], one["maximum"]]
+    return schema
+
+
+def notes_of(one: Row) -> Row:
+    """What OpenAPI has no word for."""
+    notes = {name: one[name] for name in ("seen", "distinct_values", "sensitive", "alphabet") if one.get(name)}
+    return {"x-tapwatch": notes} if notes else {}
+
+
+def body_schema(fields: list[Row], served: int) -> Row:
+    """Schema of a body by its fields, whose names are key paths: `card.number` is a property of the object `card`."""
+    root: Row = {"type": "object", "properties": {}}
+    for one in sorted(fields, key=lambda one: one["name"]):
+        schema = root
+        *parents, name = one["name"].split(".")
+        for parent in parents:
+            schema = schema["properties"].setdefault(parent, {"type": "object", "properties": {}})
+            if "properties" not in schema:  # at times a value, at times an object
+                schema.clear()
+                schema.update({"type": "object", "properties": {}})
+        schema["properties"].setdefault(name, schema_of(one) | notes_of(one))
+        if not parents and served > 0 and one["seen"] >= REQUIRED_SHARE * served:
+            root.setdefault("required", []).append(name)
+    return root
