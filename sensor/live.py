@@ -23,7 +23,7 @@ from sensor.ledgering import open_ledger
 from sensor.live_store import LiveStore
 from sensor.notifying import Notifiers
 from sensor.outputs.lines import Lines, alert_line, rfc3339
-from sensor.outputs.metrics import Figures, InterfaceFigures, MetricsServer
+from sensor.outputs.metrics import HOTTEST, NEWEST, SHOWN, Figures, InterfaceFigures, MetricsServer
 from sensor.pipeline import Pipeline
 from sensor.service import INFO, NOTICE, WARNING, Manager
 from sensor.settings import Config
@@ -39,9 +39,6 @@ POLL_MS = 50
 LOOK_EVERY, FLUSH_EVERY, TELL_EVERY, KEEP_EVERY = 0.25, 1.0, 10.0, 60.0
 """Seconds: transactions go to the detectors; rows and alerts to the store; endpoints and counters, too; what was learned is
 kept."""
-HOTTEST, NEWEST = 10, 10
-"""Endpoints and incidents that `tapwatch top` shows."""
-SHOWN = ("alert_id", "severity", "detector", "host", "method", "endpoint", "transactions", "actors", "explanation")
 BEHIND_NS = 2_000_000_000
 """How far the clock that ends idle connections stays behind the time: packets may still lie in a ring."""
 TURNS_AT_THE_END = 32

@@ -15,6 +15,7 @@ from sensor.hygiene import hygiene
 from sensor.ledgering import open_ledger
 from sensor.outputs.lines import Lines, alert_line
 from sensor.pipeline import Pipeline
+from sensor.replay_metrics import ReplayMetrics
 from sensor.settings import Config
 from sensor.sinks import StoreSink
 from sensor.suppression import suppression_of
@@ -36,7 +37,7 @@ class Replay:
     """One call of `tapwatch replay`. Raises StoreError, ConfigError, FilterError; captures that fail are told as problems."""
 
     def __init__(self, config: Config, *, expression: str | None, transactions: BinaryIO | None, alerts: BinaryIO | None,
-                 reveal: bool, store: bool, say: Callable[[str], None]):  # fmt: skip
+                 reveal: bool, store: bool, say: Callable[[str], None], metrics: str | None = None):  # fmt: skip
         self._config, self._say = config, say
         self._alerts = alerts
         key, lasting = hash_key(config)
@@ -48,6 +49,7 @@ class Replay:
         self._sinks: list = [Lines(transactions, config.sensor, reveal)] if transactions else []
         ready_kernels(config, store, say)
         self._pipeline = Pipeline(config, key, self._sinks, filter_)
+        self._metrics = ReplayMetrics(metrics, config.sensor, self._pipeline) if metrics else None
         self._totals = Totals()
         self._counted = np.zeros(len(REASONS), np.uint64)
         """by reason, of the captures that are told"""
@@ -71,7 +73,7 @@ class Replay:
         writer = self._writer(paths)
         sink = StoreSink(writer) if writer else None
         self._pipeline.use([*self._sinks, sink] if sink else self._sinks, sink.actors if sink else None)
-        name = ""
+        name, note = "", self._metrics.around(progress) if self._metrics else progress
         for path in paths:
             try:
                 capture = CaptureFile(path)
@@ -80,7 +82,7 @@ class Replay:
                 continue
             name = capture.name
             try:
-                self._pipeline.run(capture, progress, count)
+                self._pipeline.run(capture, note, count)
             finally:
                 capture.close()
             self._totals.captures += 1
@@ -160,6 +162,8 @@ class Replay:
         }
 
     def close(self) -> None:
+        if self._metrics:
+            self._metrics.close()
         self._pipeline.close()
         if self._evidence:
             self._evidence.close()

@@ -3,9 +3,11 @@
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import textwrap
+import time
 
 import dpkt
 import pytest
@@ -293,3 +295,35 @@ def test_tables_are_told_by_field_on_a_narrow_terminal(monkeypatch, capsys):
     tables.print_table(columns, rows)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["alert", "a211cf05bfd6f518"] and lines[2].split() == ["endpoint", "/v1/products/{int}"]
+
+
+def test_top_shows_a_replay(tmp_path):
+    """A capture that is still being written: what has come so far, its incidents among it."""
+    capture = (PCAPS / "storefront.pcap").read_bytes()
+    tapwatch = pathlib.Path(sys.executable).with_name("tapwatch")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    look = [tapwatch, "top", "--address", address, "--once"]
+    command = [tapwatch, "replay", "-", "--no-store", "--metrics", address, "--json"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as replay:
+        told, end = {"counters": {}}, time.monotonic() + 120
+        for first, last, is_told in ((0, 1_200_000, "transactions"), (1_200_000, 3_200_000, "")):
+            replay.stdin.write(capture[first:last])
+            replay.stdin.flush()
+            while not (told["counters"].get(is_told) if is_told else told["incidents"]) and time.monotonic() < end:
+                done = subprocess.run([*look, "--json"], capture_output=True, text=True, check=False)
+                told = json.loads(done.stdout) if done.returncode == 0 else told
+        shown = subprocess.run(look, capture_output=True, text=True, check=True).stdout
+        replay.stdin.write(capture[3_200_000:])
+        out, err = replay.communicate(timeout=120)
+    assert replay.returncode == 0, err
+    assert 1_000 < told["counters"]["transactions"] < json.loads(out)["transactions"] == 4_500
+    assert "198.51.100.77" in shown and "/v1/products/{int}" in shown
+    assert "198.51.100.77" in told["incidents"][0]["explanation"] and told["interfaces"][0]["packets"] > 5_000
+    taken = socket.create_server(("127.0.0.1", 0))
+    wrong = subprocess.run(
+        [tapwatch, "replay", PCAPS / "storefront.pcap", "--no-store", "--metrics", f"127.0.0.1:{taken.getsockname()[1]}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert wrong.returncode in (1, 2) and "cannot be listened on" in wrong.stderr and "Traceback" not in wrong.stderr

@@ -35,10 +35,11 @@ LOSSES = (
 @click.option("--ledger", "ledger_path", metavar="FILE", help="Keep alerts, endpoints and what is learned as signed evidence.")
 @click.option("--reveal", is_flag=True, help="Leave targets in the --transactions file as they were on the wire.")
 @click.option("--no-store", is_flag=True, help="Write to no store.")
+@click.option("--metrics", metavar="ADDRESS:PORT", help="Tell `tapwatch top --address` and Prometheus how it goes.")
 @json_option
 @common
 def replay(captures, more, expression, count, each, workers, memory, transactions_path, alerts_path, ledger_path, reveal,
-           no_store, as_json, store_dsn, config_path):  # fmt: skip
+           no_store, metrics, as_json, store_dsn, config_path):  # fmt: skip
     """Read captures (pcap or pcapng; plain, .gz, .zst; - for standard input) and store what is in them.
 
     \b
@@ -60,6 +61,7 @@ def replay(captures, more, expression, count, each, workers, memory, transaction
             reveal=reveal,
             store=not no_store,
             say=lambda text: click.echo(text, err=True),
+            metrics=metrics,
         )
         stack.callback(replayed.close)
         begin = time.perf_counter()

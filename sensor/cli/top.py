@@ -23,10 +23,11 @@ LOSSES = ("kernel_dropped", "shed", "store_dropped", "gap_bytes", "duplicate", "
 @click.option("--json", "as_json", is_flag=True, help="With --once: what the sensor says of itself, as JSON.")
 @common
 def top(address: str | None, once: bool, as_json: bool, store_dsn: str | None, config_path: str | None) -> None:
-    """What a running sensor sees: rates, losses, the busiest endpoints, the newest incidents. Ctrl-C ends it.
+    """What a running sensor, or a replay, sees: rates, losses, the busiest endpoints, the newest incidents. Ctrl-C ends it.
 
     \b
     tapwatch top
+    tapwatch top --address 127.0.0.1:9500    # beside: tapwatch replay --metrics 127.0.0.1:9500 day.pcapng
     tapwatch top --once --json
     """
 

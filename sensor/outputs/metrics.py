@@ -16,6 +16,10 @@ from prometheus_client.exposition import make_wsgi_app
 ALIVE_FOR = 10.0
 """Seconds for which a copy is believed: the main loop makes one every second."""
 
+HOTTEST, NEWEST = 10, 10
+"""Endpoints and incidents that `tapwatch top` shows."""
+SHOWN = ("alert_id", "severity", "detector", "host", "method", "endpoint", "transactions", "actors", "explanation")
+
 
 @dataclasses.dataclass(frozen=True)
 class InterfaceFigures:
@@ -165,6 +169,11 @@ class MetricsServer:
         if ready and figures.store.get("lag_seconds", 0) > ALIVE_FOR:
             return "the store does not take rows"
         return ""
+
+    @property
+    def address(self) -> str:
+        """Where it listens, HOST:PORT."""
+        return f"{self._server.server_name}:{self._server.server_port}"
 
     def close(self) -> None:
         self._server.shutdown()

@@ -1,0 +1,62 @@
+"""What `tapwatch top` and Prometheus are told of a replay while it goes on."""
+
+import time
+from collections.abc import Callable
+
+from sensor import __version__
+from sensor.capture.files import CaptureFile
+from sensor.config import ConfigError
+from sensor.core.reasons import named
+from sensor.outputs.metrics import HOTTEST, NEWEST, SHOWN, Figures, InterfaceFigures, MetricsServer
+from sensor.pipeline import Pipeline
+
+EVERY = 1.0
+"""Seconds between two looks of inventory and detectors at what was taken, so that figures are told."""
+
+
+class ReplayMetrics:
+    """Serves the figures of a pipeline. Raises ConfigError where the address cannot be listened on."""
+
+    def __init__(self, listen: str, sensor: str, pipeline: Pipeline):
+        self._sensor, self._pipeline = sensor, pipeline
+        try:
+            self._server = MetricsServer(listen)
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"{listen} cannot be listened on ({getattr(error, 'strerror', None) or error}): name ADDRESS:PORT."
+            ) from None
+        self._packets = self._size = 0
+        self._next = 0.0
+        self.address = self._server.address
+
+    def around(self, progress: Callable[[CaptureFile, int, int], None]) -> Callable[[CaptureFile, int, int], None]:
+        """`progress` of Pipeline.run, with a look every so often."""
+
+        def note(capture: CaptureFile, frames: int, size: int) -> None:
+            progress(capture, frames, size)
+            self._packets, self._size = self._packets + frames, self._size + size
+            if time.monotonic() >= self._next:
+                self.look(capture.name)
+
+        return note
+
+    def look(self, capture: str) -> None:
+        """Tell what is known now."""
+        pipeline = self._pipeline
+        pipeline.look(capture)
+        alerts = [alert.as_row() for alert in pipeline.alerts()]
+        raised: dict[tuple[str, str], int] = {}
+        for row in alerts:
+            kind = row["detector"], row["severity"]
+            raised[kind] = raised.get(kind, 0) + 1
+        tap = InterfaceFigures(name=capture, up=True, packets=self._packets, size=self._size, dropped=0, waiting=0.0)
+        self._server.figures = Figures(
+            version=__version__, sensor=self._sensor, interfaces=[tap], counters=named(pipeline.totals()),
+            stage_seconds=dict(pipeline.seconds), connections=pipeline.connections, endpoints=pipeline.known_endpoints,
+            alerts=raised, store={}, made=time.monotonic(), hottest=pipeline.hottest(HOTTEST),
+            incidents=[{name: row[name] for name in SHOWN} for row in alerts[-NEWEST:]],
+        )  # fmt: skip
+        self._next = time.monotonic() + EVERY
+
+    def close(self) -> None:
+        self._server.close()
