@@ -1,15 +1,12 @@
-"""What goes into the ledger of evidence, and whether a store still says the same."""
+"""What goes into the ledger of evidence."""
 
 import pathlib
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, BinaryIO
-
-import msgspec
+from typing import Any
 
 from sensor.config import state_folder
-from sensor.core.severities import SEVERITIES
-from sensor.outputs.ledger import Ledger, LedgerError, blocks, load_key
+from sensor.outputs.ledger import Ledger, LedgerError, load_key
 from sensor.outputs.lines import rfc3339
 from sensor.settings import Config
 
@@ -17,13 +14,6 @@ WAITING = 256
 """Alerts that may wait to be written again; beyond that those go first that were quiet for longest."""
 GROWN = 2
 """An alert that goes on is written again once it has so many times the transactions that it had."""
-LASTING = ("detector", "owasp", "host", "method", "endpoint")
-"""Of an alert: what stays as it was while it grows."""
-TOLD = (
-    *LASTING, "severity", "confidence", "actor", "actors", "sources", "explanation", "threshold", "first_seen", "last_seen",
-    "raised_at",
-)  # fmt: skip
-"""Of an alert: what must be the same in the store where as many transactions are told."""
 TIMES = ("first_seen", "last_seen", "raised_at", "ts")
 
 Row = dict[str, Any]
@@ -102,37 +92,3 @@ class Evidence:
         """Write what waits, and close the file."""
         self._tell(list(self._waiting))
         self._ledger.close()
-
-
-def differences(alerts: list[Row], file: BinaryIO) -> list[str]:
-    """What a store's alerts say differently from a verified ledger, as sentences. alerts: rows of the view `alerts`."""
-    ledgered: dict[str, Row] = {}
-    sensors = set()
-    for lines, _, _ in blocks(file):
-        for line in lines:
-            if line.startswith(b'{"kind":"alert"'):
-                row = msgspec.json.decode(line)
-                ledgered[row["alert_id"]] = row
-                sensors.add(row["sensor"])
-    stored = {row["alert_id"]: row for row in alerts if row["sensor"] in sensors}
-    found = [f"Alert {one} is in the ledger and not in the store." for one in ledgered if one not in stored]
-    found += [f"Alert {one} is in the store and not in the ledger." for one in stored if one not in ledgered]
-    for one, row in ledgered.items():
-        if one in stored:
-            found += _changed(one, row, stored[one])
-    return found
-
-
-def _changed(one: str, row: Row, stored: Row) -> list[str]:
-    if stored["transactions"] < row["transactions"]:
-        return [f"Alert {one} has fewer transactions in the store than in the ledger."]
-    names: tuple[str, ...]
-    if stored["transactions"] == row["transactions"]:
-        names = TOLD
-    else:
-        names = (*LASTING, "raised_at")
-        if SEVERITIES.index(stored["severity"]) < SEVERITIES.index(row["severity"]):
-            return [f"Alert {one} is less severe in the store than in the ledger."]
-        if not set(row["sources"]) <= set(stored["sources"]) and len(stored["sources"]) < len(row["sources"]):
-            return [f"Alert {one} names fewer sources in the store than in the ledger."]
-    return [f"Alert {one} has another {name} in the store than in the ledger." for name in names if stored[name] != row[name]]

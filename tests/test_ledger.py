@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor.ledgering import differences, open_ledger
+from sensor.ledger_differences import differences
+from sensor.ledgering import open_ledger
 from sensor.outputs import merkle
 from sensor.outputs.ledger import Ledger, LedgerError, check, load_key, prove, verify
 from sensor.settings import Config
@@ -221,7 +222,7 @@ def test_nonsense_is_no_ledger(raw):
 def alert(number, transactions, **more):
     return {
         "alert_id": f"{number:016x}", "sensor": "tapwatch", "detector": "d", "owasp": "o", "host": "h", "method": "GET", "endpoint": "/",
-        "severity": "high", "actor": "a", "actors": 1, "sources": ["192.0.2.1"], "explanation": "e", "threshold": 1.0, "transactions": transactions,
+        "severity": "high", "actor": "a", "actors": 1, "sources": ["192.0.2.1"], "explanation": "e", "threshold": 1.0, "transactions": transactions, "statistic": {"name": "s", "value": 2.0},
         "first_seen": 0, "last_seen": 0, "raised_at": 0, "confidence": 0.75,
     } | more  # fmt: skip
 
@@ -245,7 +246,7 @@ def test_a_store_that_says_otherwise_is_told(tmp_path):
 
     def told(*stored):
         with (tmp_path / "l").open("rb") as file:
-            return differences([row | times for row in stored], file)
+            return differences(file, [row | times for row in stored])
 
     assert told(alert(1, 10), alert(2, 10), alert(3, 30, severity="critical")) == []
     assert "not in the store" in told(alert(1, 10), alert(2, 10))[0]
@@ -254,9 +255,34 @@ def test_a_store_that_says_otherwise_is_told(tmp_path):
         "Alert 0000000000000001 has another sources in the store than in the ledger."
     ]
     assert "another confidence" in told(alert(1, 10, confidence=0.1), alert(2, 10), alert(3, 10))[0]
+    assert "another statistic" in told(alert(1, 10, statistic={"name": "s", "value": 1.0}), alert(2, 10), alert(3, 10))[0]
     assert "fewer" in told(alert(1, 9), alert(2, 10), alert(3, 10))[0]
     assert "another endpoint" in told(alert(1, 50, endpoint="/x"), alert(2, 10), alert(3, 10))[0]
     assert told(alert(1, 10), alert(2, 10), alert(3, 10), alert(9, 1, sensor="another")) == []
+
+
+def test_endpoints_and_what_was_learned_are_held_against_the_store(tmp_path):
+    config = Config(ledger=LedgerConfig(file=str(tmp_path / "l"), key_file=str(tmp_path / "k")))
+    evidence = open_ledger(config, print)
+    made = [{"host": "h", "method": "GET", "endpoint": path, "first_seen": 0} for path in ("/a", "/b", "/c/x")]
+    learned = {"ts": 0, "host": "h", "prefix": "/c", "names": ["n"], "endpoints": 12, "reason": "r"}
+    evidence.endpoints(made)
+    evidence.changes([learned])
+    evidence.close()
+    zero, later = "1970-01-01T00:00:00.000000Z", "1970-01-01T00:00:01.000000Z"
+    rows = [row | {"first_seen": zero} for row in made]
+    change = learned | {"ts": zero, "sensor": "tapwatch"}
+
+    def told(endpoints, changes):
+        with (tmp_path / "l").open("rb") as file:
+            return differences(file, [], endpoints, changes)
+
+    assert told(rows, [change]) == told(rows[:2], [change]) == [], "/c/x became a part of /c/{slug}"
+    assert told(rows[1:], [change]) == ["Endpoint GET h/a is in the ledger and not in the store."]
+    assert "first seen later" in told([rows[0] | {"first_seen": later}, *rows[1:]], [change])[0]
+    assert told(rows, []) == [f"What was learned of h/c at {zero} is in the ledger and not in the store."]
+    assert len(told(rows, [change | {"endpoints": 13}])) == 2
+    assert told(rows, [change, change | {"sensor": "another", "endpoints": 13}]) == []
 
 
 def test_the_commands(tmp_path):

@@ -40,7 +40,7 @@ def ledger() -> None:
     help=KEY_HELP,
 )
 @click.option("--anchor", metavar="HEX", type=_Hex(), help="An anchor that was published: it must be in the ledger.")
-@click.option("--against-store", is_flag=True, help="Whether the alerts of the store are those of the ledger, too.")
+@click.option("--against-store", is_flag=True, help="Whether the store still says the same, too.")
 @json_option
 @common
 def verify_command(
@@ -55,13 +55,13 @@ def verify_command(
     import dataclasses
 
     from sensor.cli.tables import print_json
-    from sensor.ledgering import differences
+    from sensor.ledger_differences import differences
     from sensor.outputs.ledger import verify
 
     with pathlib.Path(file).open("rb") as opened:
         found = verify(opened, public_key, anchor)
         opened.seek(0)
-        wrong = differences(_alerts(store_dsn, config_path), opened) if against_store else []
+        wrong = differences(opened, *_stored(store_dsn, config_path)) if against_store else []
     if as_json:
         print_json([dataclasses.asdict(found) | {"differences": wrong}])
     else:
@@ -73,11 +73,12 @@ def verify_command(
         sys.exit(1)
 
 
-def _alerts(store_dsn: str | None, config_path: str | None) -> list[dict]:
+def _stored(store_dsn: str | None, config_path: str | None) -> tuple[list[dict], list[dict], list[dict]]:
+    """Alerts, endpoints, and what was learned of paths, as the store has them."""
     from sensor.store import open_store, queries
 
     with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
-        return queries.alerts(store)
+        return queries.alerts(store), queries.endpoints(store), queries.template_changes(store)
 
 
 @ledger.command("prove")
