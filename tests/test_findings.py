@@ -38,6 +38,8 @@ ANSWERS = [
     *(("GET", "/v2/echo", [KEY], 200, reading(f"https://www.{name}.example:8443"), b"{}") for name in ("a", "b", "c", "d")),
     *(("GET", "/v2/own", [KEY], 200, reading(f"https://{name}.shop.example"), b"{}") for name in ("a", "b", "c", "d", "e")),
     ("GET", "/v2/private", [KEY], 200, PRIVATE, json.dumps(PEOPLE).encode()),
+    ("GET", "/v2/callback", [KEY], 302, [*GOOD, "Location: https://app.example/#state=1&Access_Token=abc.def"], b"{}"),
+    ("GET", "/v2/moved", [KEY], 302, [*GOOD, "Location: /v2/tokens?next_token=5&pass=1"], b"{}"),
     ("TRACE", "/v2/trace", [KEY], 200, GOOD, b"{}"),
     ("GET", "/v2/basic", ["Authorization: Basic dXNlcjpwYXNz"], 200, GOOD, b"{}"),
     ("GET", "/v2/session", [KEY], 200, [*GOOD, "Set-Cookie: session=1; HttpOnly"], b"{}"),
@@ -51,6 +53,7 @@ EXPECTED = {
     ("/v2/reset", "secret_in_url"), ("/v2/login", "cookie_without_httponly"), ("/v2/login", "version_told"),
     ("/v2/any", "any_origin_with_credentials"), ("/v2/trusting", "unsigned_token"), ("/v2/trusting", "long_lived_token"), ("/v2/trusting", "deprecated_in_use"),
     ("/v2/plain", "missing_security_headers"), ("/v2/null", "null_origin_with_credentials"),
+    ("/v2/callback", "secret_in_redirect"),
     ("/v2/echo", "many_origins_with_credentials"), ("/v2/trace", "trace_enabled"), ("/v2/basic", "basic_authentication"),
     ("/v2/session", "cookie_without_secure"),
 }  # fmt: skip
@@ -108,7 +111,7 @@ def test_one_request_of_a_stranger_makes_no_finding_and_hides_none(tmp_path):
 def test_the_gravest_come_first_and_can_be_chosen(store):
     found = lines(tapwatch("findings", "--json", "--severity", "high", "--store", store))
     assert [row["finding"] for row in found] == [
-        "unsigned_token", "any_origin_with_credentials", "null_origin_with_credentials", "secret_in_url", "sensitive_without_authentication",
+        "unsigned_token", "any_origin_with_credentials", "null_origin_with_credentials", "secret_in_redirect", "secret_in_url", "sensitive_without_authentication",
     ]  # fmt: skip
     assert "old_version" in tapwatch("findings", "--finding", "old_version", "--store", store).stdout
 

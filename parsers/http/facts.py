@@ -10,6 +10,7 @@ from sensor.core.words import holds_one_of, words_table
 
 F_STRICT, F_NOSNIFF, F_VERSION = FACT_BIT["strict_transport"], FACT_BIT["content_type_options"], FACT_BIT["version_told"]
 F_ANY, F_NULL, F_CREDENTIALS = FACT_BIT["any_origin"], FACT_BIT["null_origin"], FACT_BIT["credentials_allowed"]
+F_REDIRECT = FACT_BIT["secret_in_redirect"]
 F_NO_STORE, F_CONTENT = FACT_BIT["no_store"], FACT_BIT["content_security"]
 F_INSECURE, F_SCRIPT, F_DEPRECATED = FACT_BIT["insecure_cookie"], FACT_BIT["script_cookie"], FACT_BIT["deprecated"]
 
@@ -24,10 +25,15 @@ CACHE_CONTROL, CONTROL_END = word(b"cache-co") | LOWER, word(b"-control") | LOWE
 CONTENT_SECURITY, POLICY_END = word(b"content-") | LOWER, word(b"y-policy") | LOWER
 NOT_SHARED = words_table("no-store", "private")
 """What Cache-Control says where no shared cache may keep an answer (RFC 9111 5.2.2)."""
+LOOKED_AT = 2_048
+"""Bytes of a value in which words are looked for: a head that is made for it costs no more than others."""
 NULL = word(b"null") | LOWER
+LOCATION = word(b"location") | LOWER
+BEARING = words_table("access_token=", "id_token=", "refresh_token=", "api_key=", "apikey=", "password=", "passwd=", "eyJhbGci")
+"""What a URL has in it that bears a secret: names that are used for nothing else, and the beginning of a JWT."""
 SITE_SEED = U(17)
 SECURE, HTTPONLY, TRUE = word(b"secure") | LOWER, word(b"httponly") | LOWER, word(b"true") | LOWER
-TELLING = sum(1 << length for length in (6, 10, 11, 12, 13, 16, 22, 23, 25, 27, 32))
+TELLING = sum(1 << length for length in (6, 8, 10, 11, 12, 13, 16, 22, 23, 25, 27, 32))
 """Lengths of the field names that fact_of and note_fact know, as bits."""
 STAR, DOT, SLASH, COLON, SEMICOLON, EQUALS = 42, 46, 47, 58, 59, 61
 
@@ -96,12 +102,14 @@ def fact_of(buffer, first, last, length, at, end):
         return F_VERSION if tells_version(buffer, at, end) else 0
     if (length == 6 and first == SUNSET) or (length == 11 and first == DEPRECATION):
         return F_DEPRECATED
+    if length == 8 and first == LOCATION:
+        return F_REDIRECT if holds_one_of(buffer, at, min(end, at + LOOKED_AT), BEARING) else 0
     if length == 10 and first == SET_COOKIE:
         return cookie_facts(buffer, at, end)
     if length == 12 and first == POWERED_BY:
         return F_VERSION if tells_version(buffer, at, end) else 0
     if length == 13 and first == CACHE_CONTROL and last == CONTROL_END:
-        return F_NO_STORE if holds_one_of(buffer, at, end, NOT_SHARED) else 0
+        return F_NO_STORE if holds_one_of(buffer, at, min(end, at + LOOKED_AT), NOT_SHARED) else 0
     if length == 16 and first == ASPNET:  # X-AspNet-Version
         return F_VERSION
     if length == 22 and first == CONTENT_TYPE_OPTIONS and last == OPTIONS_END:

@@ -155,6 +155,8 @@ ARRAY JOIN arrayFilter(one -> one.5 AND status_2xx + status_3xx + status_5xx > 0
         concat('answers hold ', arrayStringConcat(arrayIntersect(in_responses, arrayConcat(grave, personal)), ', '),
             ', and none says Cache-Control: no-store or private'),
         method = 'GET' AND hasAny(in_responses, arrayConcat(grave, personal)) AND NOT has(facts, 'no_store')),
+    ('secret_in_redirect', 'API8:2023', 'high',
+        'answers lead (Location) to URLs that bear a token or a password, which browsers keep and hand on', has(facts, 'secret_in_redirect')),
     ('version_told', 'API8:2023', 'low',
         'Server, X-Powered-By or X-AspNet-Version tell the version of what runs', has(facts, 'version_told')),
     ('cookie_without_secure', 'API8:2023', 'medium',
