@@ -1,5 +1,6 @@
 """The store: schema, what is read back of what was written, and the sentence of every failure."""
 
+import dataclasses
 import ipaddress
 import json
 import os
@@ -27,6 +28,7 @@ from sensor.core.records import (
 from sensor.core.sensitive import SENSITIVE
 from sensor.core.wide import SLACK
 from sensor.store import StoreError, default_dsn, migrations, native, open_store, queries
+from sensor.store import writer as writing
 from sensor.store.values import timestamp
 from sensor.store.writer import Writer
 
@@ -323,3 +325,34 @@ def test_dictionary_width_follows_the_keys(store):
         store.insert("widths", ("k",), native.block(count, {"k": column}))
         assert store.rows("SELECT count(), uniqExact(k) FROM widths") == [(count, count)]
     store.command("DROP TABLE widths")
+
+
+class Tokens:
+    """A store that notes what it is sent of transactions."""
+
+    def __init__(self):
+        self.sent: list[tuple[str, bytes]] = []
+
+    def insert(self, table, columns, block, fmt="Native", token=""):
+        if table == "transactions":
+            self.sent.append((token, block))
+
+
+@pytest.mark.parametrize("limit", [700, 1 << 16])
+def test_blocks_are_the_same_however_rows_are_handed_over(limit, monkeypatch):
+    """Cut anywhere, among other rows, with more encapsulations known: or a capture that is replayed again is not recognised."""
+    monkeypatch.setattr(writing, "BLOCK_ROWS", limit)
+    monkeypatch.setattr(writing, "BLOCK_TEXT", 20_000)
+    batch = random_batch(2_000, 3)
+    found = []
+    for size, known, others in ((2_000, ENCAPS, 0), (2_000, [*ENCAPS, "vlan:99"], 1), (333, ENCAPS, 2), (1, ENCAPS, 0)):
+        store = Tokens()
+        writer = Writer(store, "s1", "00000000000000aa")
+        for first in range(0, 2_000, size):
+            part = dataclasses.replace(batch, rows=batch.rows[first : first + size])
+            writer.transactions(part, known, "a.pcap")
+            for _ in range(others):
+                writer.actors([{"actor": "a"}])
+        writer.close()
+        found.append(store.sent)
+    assert all(sent == found[0] for sent in found) and len(found[0]) > 2

@@ -25,9 +25,11 @@ LOSSES = ("kernel_dropped", "shed", "store_dropped", "gap_bytes", "duplicate", "
 def top(address: str | None, once: bool, as_json: bool, store_dsn: str | None, config_path: str | None) -> None:
     """What a running sensor, or a replay, sees: rates, losses, the busiest endpoints, the newest incidents. Ctrl-C ends it.
 
+    A replay tells it with --metrics ADDRESS:PORT.
+
     \b
     tapwatch top
-    tapwatch top --address 127.0.0.1:9500    # beside: tapwatch replay --metrics 127.0.0.1:9500 day.pcapng
+    tapwatch top --address 127.0.0.1:9500
     tapwatch top --once --json
     """
 

@@ -36,7 +36,7 @@ def encode_transactions(
         "remote_ip": native.ipv6(rows["client_hi"], rows["client_lo"]),
         "server_ip": native.ipv6(rows["server_hi"], rows["server_lo"]),
         "server_port": native.numbers("UInt16", rows["server_port"]),
-        "encap": native.dictionary(encaps, rows["encap"]),
+        "encap": native.dictionary(*_used(encaps, rows["encap"])),
         "http_version": native.dictionary(_VERSIONS, _VERSION_INDEX[rows["version"]]),
         "auth": native.dictionary(list(AUTH_KINDS), np.minimum(rows["auth"], len(AUTH_KINDS) - 1)),
     }
@@ -64,6 +64,13 @@ def encode_transactions(
     columns["completeness"] = native.bit_names(rows["completeness"], COMPLETENESS)
     columns["weird"] = native.bit_names(rows["weird"], WEIRD)
     return tuple(columns), native.block(n, columns)
+
+
+def _used(keys: list[str], codes: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """(the keys that some row has, in their order; index a row): what else is known by now is no part of a block's content."""
+    counts = np.bincount(codes, minlength=len(keys))
+    numbers = np.cumsum(counts > 0) - 1
+    return [key for key, count in zip(keys, counts.tolist(), strict=False) if count], numbers[codes]
 
 
 def digest(block: bytes) -> str:

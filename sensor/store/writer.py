@@ -20,10 +20,11 @@ from sensor.store.spool import Taker
 
 BLOCK_ROWS = 1 << 16
 """Rows that are gathered before an insert: each insert makes a part that ClickHouse must merge later."""
-BLOCK_TEXT = 64 << 20
+BLOCK_TEXT = 32 << 20
 """Bytes of text that are gathered before an insert."""
 EPOCH = datetime.datetime(1970, 1, 1)
 _AT = tuple(name + "_at" for name in ALL_TEXTS)
+_LEN = tuple(name + "_len" for name in ALL_TEXTS)
 _TIMES = ("ts", "first_seen", "last_seen", "raised_at")
 TABLES = {
     "endpoints": "endpoint_profiles",
@@ -46,10 +47,12 @@ class _Block:
     arena: np.ndarray
     count: int = 0
     used: int = 0
+    text: int = 0
+    """bytes of its rows' texts: a block ends by what is in it, however rows were handed over: a replay makes the same"""
     captures: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def clear(self) -> None:
-        self.count = self.used = 0
+        self.count = self.used = self.text = 0
         self.captures = {}
 
 
@@ -79,7 +82,7 @@ class Writer:
         self._patience = patience
         self._sensor = sensor
         self._source = source
-        self._sequence = 0
+        self._sequence = self._blocks = 0
         self._version = time.time_ns()
         self._block, self._spare = _new_block(), _new_block()
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "tapwatch-writer")
@@ -90,16 +93,23 @@ class Writer:
 
     def transactions(self, batch: Batch, encaps: list[str], capture: str) -> None:
         """Take over a batch (copied: its arrays may be reused); `encaps[i]` is the text of TRANSACTION.encap == i."""
+        sizes = np.zeros(len(batch.rows), np.int64)
+        for name in _LEN:
+            sizes += batch.rows[name]
         start = 0
         failures: list[StoreError | None] = []
         while start < len(batch.rows):
-            if self._block.count == BLOCK_ROWS or self._block.used + batch.used > BLOCK_TEXT:
+            text = sizes[start : start + BLOCK_ROWS - self._block.count].cumsum()
+            taken = int(np.searchsorted(text, BLOCK_TEXT - self._block.text, side="right"))
+            if taken == 0 and self._block.count:
                 failures.append(self._sent())
-            taken = min(BLOCK_ROWS - self._block.count, len(batch.rows) - start)
+                continue
+            taken = max(taken, 1)
             self._take(batch, start, taken, encaps, capture)
+            self._block.text += int(text[taken - 1])
             start += taken
-        if self._block.count == BLOCK_ROWS:
-            failures.append(self._sent())
+            if self._block.count == BLOCK_ROWS:
+                failures.append(self._sent())
         _raise(failures)
 
     def endpoints(self, rows: list[dict[str, Any]]) -> None:
@@ -164,8 +174,8 @@ class Writer:
         if self._block.count:
             block, self._block = self._block, self._spare
             self._spare = block
-            self._sequence += 1
-            self._inserting = self._thread.submit(self._insert_block, block, list(self._encaps), self._sequence)
+            self._blocks += 1
+            self._inserting = self._thread.submit(self._insert_block, block, list(self._encaps), self._blocks)
         if failure is not None:
             raise failure
 
