@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import tomllib
 
 import pytest
 
@@ -74,3 +75,18 @@ def test_files_stay_small():
         if (lines := len(path.read_text().splitlines())) > 400
     }
     assert long == {}
+
+
+def test_every_file_that_is_read_is_installed():
+    """What is no Python in a package: an installation that is not editable has it only if it is named."""
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    installed = {
+        path for package, globs in named.items() for glob in globs for path in (ROOT / package.replace(".", "/")).glob(glob)
+    }
+    there = {
+        path
+        for folder in OURS
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc", ".nbi", ".nbc")
+    }
+    assert there - installed == set()
