@@ -137,3 +137,15 @@ def test_what_two_taps_saw_is_there_once(tmp_path):
         json.loads(line) for line in subprocess.run([TAPWATCH, *asked], capture_output=True, check=True).stdout.splitlines()
     ]
     assert (row["sensor"], row["other"], row["seen_by_sensor"], row["seen_by_other"]) == ("second", "tapwatch", once, once)
+
+
+def test_of_three_taps_all_pairs_are_told(tmp_path):
+    dsn = f"chdb://{tmp_path}/store"
+    for name in ("a", "b", "c"):
+        (tmp_path / "t.toml").write_text(f'sensor = "{name}"\n')
+        replay(dsn, "-c", str(tmp_path / "t.toml"))
+    asked = ["query", "seen_by_several_taps", "-p", "hours=0", "--json", "--store", dsn]
+    told = subprocess.run([TAPWATCH, *asked], capture_output=True, check=True).stdout
+    rows = [json.loads(line) for line in told.splitlines()]
+    assert [(row["sensor"], row["other"]) for row in rows] == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert {(row["seen_by_sensor"], row["seen_by_other"]) for row in rows} == {(4_500, 4_500)}
