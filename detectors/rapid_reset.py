@@ -16,9 +16,9 @@ import numpy as np
 from detectors.attempts_state import FAILURE, SUCCESS
 from detectors.base import View, duration_text, who_of
 from detectors.guessing import Guessing
-from detectors.trials import TrialRoom, start_trial
+from detectors.trials import TrialRoom, place_of_host, start_trial
 from sensor.core.bits import distinct_bits
-from sensor.core.hashing import U, hash_bytes, mix
+from sensor.core.hashing import U, mix
 from sensor.core.jit import kernel
 from sensor.core.records import WEIRD_BIT
 from sensor.inventory.endpoints import CAPACITY
@@ -35,8 +35,7 @@ def place_of_stream(row, arena, answered, generation):
         answered[endpoint] = generation
     if answered[endpoint] == generation:
         return np.uint32(endpoint)
-    host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
-    return np.uint32(host & U(CAPACITY - 1))
+    return place_of_host(row, arena)
 
 
 @kernel
@@ -89,10 +88,10 @@ class RapidReset(Guessing):
         """The endpoint; the host where there were several when it was raised, which nobody answers for."""
         identity = int(incident["key"]), int(incident["began"])
         is_new = identity not in self._told
-        host, method, template = super().place(incident, endpoints)
+        host, _, _ = super().place(incident, endpoints)
         if is_new and distinct_bits(np.uint64(incident["users"])) > 1:
             self._told[identity] = host, "", "/*"
-        return self._told.get(identity, (host, method, template))
+        return self._told[identity]
 
     def explain(self, incident, sources, attempts, failures, place) -> str:
         span = duration_text(int(incident["last_ts"]) - int(incident["first_ts"]))

@@ -127,6 +127,13 @@ def trials_elsewhere(rows, values, judged, outcomes_by_status, trials):
 
 
 @kernel
+def place_of_host(row, arena):
+    """The place for what is held against all of a host."""
+    host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
+    return np.uint32(host & U(CAPACITY - 1))
+
+
+@kernel
 def trials_of_hosts(rows, arena, outcomes_by_status, trials):
     """Requests for endpoints that may exist or not, held against what is usual at their host: their number."""
     count = 0
@@ -135,8 +142,7 @@ def trials_of_hosts(rows, arena, outcomes_by_status, trials):
         outcome = outcomes_by_status[min(row["status"], 999)]
         if outcome == NEUTRAL or row["method_len"] == 0 or (outcome == FAILURE and row["served"]):
             continue
-        host = hash_bytes(arena, np.int64(row["host_at"]), np.int64(row["host_len"]), U(1))
-        start_trial(trials[count], index, row, outcome, np.uint32(host & U(CAPACITY - 1)))
+        start_trial(trials[count], index, row, outcome, place_of_host(row, arena))
         if row["endpoint"]:
             trials[count]["what"] = mix(U(row["endpoint"]))
         else:

@@ -10,7 +10,6 @@ from typing import BinaryIO
 
 import numpy as np
 
-from sensor import __version__
 from sensor.budget import memory_bytes
 from sensor.capture.pcapng import FileRing
 from sensor.capture.ring import RETIRE_MS
@@ -18,12 +17,13 @@ from sensor.checkpoint import CheckpointError, load, save
 from sensor.config import hash_key, state_folder
 from sensor.core.reasons import REASON, named
 from sensor.core.records import Batch
+from sensor.figures import figures_of
 from sensor.hygiene import hygiene
 from sensor.ledgering import open_ledger
 from sensor.live_store import LiveStore
 from sensor.notifying import Notifiers
 from sensor.outputs.lines import Lines, alert_line, rfc3339
-from sensor.outputs.metrics import HOTTEST, NEWEST, SHOWN, Figures, InterfaceFigures, MetricsServer
+from sensor.outputs.metrics import NEWEST, SHOWN, Figures, InterfaceFigures, MetricsServer
 from sensor.pipeline import Pipeline
 from sensor.service import INFO, NOTICE, WARNING, Manager
 from sensor.settings import Config
@@ -245,11 +245,9 @@ class Live:
             for tap in self.taps.all
         ]  # fmt: skip
         store, lost = (self.store.figures(), dict(self.store.lost)) if self.store else ({}, {})
-        return Figures(
-            version=__version__, sensor=self.config.sensor, interfaces=taps, counters=named(self.pipeline.totals()),
-            stage_seconds=dict(self.pipeline.seconds), connections=self.pipeline.connections,
-            endpoints=self.pipeline.known_endpoints, alerts=dict(self._raised), made=time.monotonic(),
-            store=store, store_lost=lost, hottest=self.pipeline.hottest(HOTTEST), incidents=list(self._newest.values()),
+        return figures_of(
+            self.pipeline, sensor=self.config.sensor, interfaces=taps, alerts=dict(self._raised), store=store, store_lost=lost,
+            incidents=list(self._newest.values()),
         )  # fmt: skip
 
     def _try_lines(self, write: Callable[[], None]) -> None:

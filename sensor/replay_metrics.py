@@ -1,13 +1,13 @@
 """What `tapwatch top` and Prometheus are told of a replay while it goes on."""
 
+import collections
 import time
 from collections.abc import Callable
 
-from sensor import __version__
 from sensor.capture.files import CaptureFile
 from sensor.config import ConfigError
-from sensor.core.reasons import named
-from sensor.outputs.metrics import HOTTEST, NEWEST, SHOWN, Figures, InterfaceFigures, MetricsServer
+from sensor.figures import figures_of
+from sensor.outputs.metrics import NEWEST, SHOWN, InterfaceFigures, MetricsServer
 from sensor.pipeline import Pipeline
 
 EVERY = 1.0
@@ -27,7 +27,6 @@ class ReplayMetrics:
             ) from None
         self._packets = self._size = 0
         self._next = 0.0
-        self.address = self._server.address
 
     def around(self, progress: Callable[[CaptureFile, int, int], None]) -> Callable[[CaptureFile, int, int], None]:
         """`progress` of Pipeline.run, with a look every so often."""
@@ -45,15 +44,10 @@ class ReplayMetrics:
         pipeline = self._pipeline
         pipeline.look(capture)
         alerts = [alert.as_row() for alert in pipeline.alerts()]
-        raised: dict[tuple[str, str], int] = {}
-        for row in alerts:
-            kind = row["detector"], row["severity"]
-            raised[kind] = raised.get(kind, 0) + 1
+        raised = collections.Counter((row["detector"], row["severity"]) for row in alerts)
         tap = InterfaceFigures(name=capture, up=True, packets=self._packets, size=self._size, dropped=0, waiting=0.0)
-        self._server.figures = Figures(
-            version=__version__, sensor=self._sensor, interfaces=[tap], counters=named(pipeline.totals()),
-            stage_seconds=dict(pipeline.seconds), connections=pipeline.connections, endpoints=pipeline.known_endpoints,
-            alerts=raised, store={}, made=time.monotonic(), hottest=pipeline.hottest(HOTTEST),
+        self._server.figures = figures_of(
+            pipeline, sensor=self._sensor, interfaces=[tap], alerts=raised, store={},
             incidents=[{name: row[name] for name in SHOWN} for row in alerts[-NEWEST:]],
         )  # fmt: skip
         self._next = time.monotonic() + EVERY

@@ -9,6 +9,16 @@ import click
 
 from sensor.cli.options import common, host_option, load_settings, names_of, store_dsn_of
 
+output_option = click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
+
+
+def format_option(module: str, default: str, told: str):
+    """-f/--format, completed by the names of the module's FORMATS, which is imported when the shell asks."""
+    return click.option(
+        "-f", "--format", "form", default=default, show_default=True, metavar="NAME", help=told,
+        shell_complete=names_of(module, "FORMATS"),
+    )  # fmt: skip
+
 
 @click.group()
 def export() -> None:
@@ -39,18 +49,9 @@ def export_openapi(host: str | None, output: str | None, store_dsn: str | None, 
 
 
 @export.command("inventory")
-@click.option(
-    "-f",
-    "--format",
-    "form",
-    default="csv",
-    show_default=True,
-    metavar="NAME",
-    help="csv or markdown.",
-    shell_complete=names_of("sensor.outputs.inventory", "FORMATS"),
-)
+@format_option("sensor.outputs.inventory", "csv", "csv or markdown.")
 @host_option
-@click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
+@output_option
 @common
 def export_inventory(form: str, host: str | None, output: str | None, store_dsn: str | None, config_path: str | None) -> None:
     """All endpoints with risk, traffic and parameters, for a spreadsheet or a page.
@@ -68,18 +69,9 @@ def export_inventory(form: str, host: str | None, output: str | None, store_dsn:
 
 
 @export.command("policy")
-@click.option(
-    "-f",
-    "--format",
-    "form",
-    default="yaml",
-    show_default=True,
-    metavar="NAME",
-    help="yaml, nginx, kong or envoy.",
-    shell_complete=names_of("sensor.outputs.policy.forms", "FORMATS"),
-)
+@format_option("sensor.outputs.policy.forms", "yaml", "yaml, nginx, kong or envoy.")
 @host_option
-@click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
+@output_option
 @common
 def export_policy(form: str, host: str | None, output: str | None, store_dsn: str | None, config_path: str | None) -> None:
     """What a gateway may ask of each endpoint: rate, methods, credentials, sizes, bodies; each with what it rests on.
@@ -124,18 +116,9 @@ def export_grafana(output: str) -> None:
 @click.option(
     "--base-url", required=True, metavar="URL", help="Host to test, as https://staging.example: never the one in production."
 )
-@click.option(
-    "-f",
-    "--format",
-    "form",
-    default="pytest",
-    show_default=True,
-    metavar="NAME",
-    help="pytest, http or schemathesis.",
-    shell_complete=names_of("sensor.outputs.apitests.forms", "FORMATS"),
-)
+@format_option("sensor.outputs.apitests.forms", "pytest", "pytest, http or schemathesis.")
 @host_option
-@click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
+@output_option
 @common
 def export_tests(
     base_url: str, form: str, host: str | None, output: str | None, store_dsn: str | None, config_path: str | None
@@ -166,15 +149,10 @@ def export_tests(
 
 
 @export.command("blocklist")
-@click.option(
-    "-f",
-    "--format",
-    "form",
-    default="csv",
-    show_default=True,
-    metavar="NAME",
-    help="csv, json, nftables, nginx (map), haproxy (map), haproxy-acl, envoy, aws-waf, aws-waf-v6, crowdsec or stix (2.1).",
-    shell_complete=names_of("sensor.outputs.blocklist.forms", "FORMATS"),
+@format_option(
+    "sensor.outputs.blocklist.forms",
+    "csv",
+    "csv, json, nftables, nginx (map), haproxy (map), haproxy-acl, envoy, aws-waf, aws-waf-v6, crowdsec or stix (2.1).",
 )
 @click.option(
     "--hours",
@@ -200,7 +178,7 @@ def export_tests(
 )
 @click.option("--allow", multiple=True, metavar="NETWORK", help="Never name its addresses; may be given several times.")
 @click.option("--detector", help="Alerts of this detector alone.")
-@click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
+@output_option
 @click.option("--left-out", metavar="FILE", help="Write who is left out, and why, here (CSV) instead of to standard error.")
 @click.option(
     "--follow", type=click.FloatRange(1), metavar="SECONDS", help="Write it anew whenever it has changed, until Ctrl-C."

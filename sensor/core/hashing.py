@@ -58,27 +58,25 @@ def _sip_round(v0, v1, v2, v3):
 
 
 @kernel
-def siphash(buffer, at, length, key0, key1):
-    """SipHash-2-4 under a 128-bit key of two uint64 (Aumasson and Bernstein 2012). Reads up to 7 bytes of slack."""
-    v0 = U(0x736F6D6570736575) ^ key0
-    v1 = U(0x646F72616E646F6D) ^ key1
-    v2 = U(0x6C7967656E657261) ^ key0
-    v3 = U(0x7465646279746573) ^ key1
-    end = at + length
-    while at + 8 <= end:
-        block = load_le64(buffer, at)
-        v3 ^= block
-        v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
-        v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
-        v0 ^= block
-        at += 8
-    last = U(length & 0xFF) << U(56)
-    if at < end:
-        last |= load_le64(buffer, at) & ((U(1) << U(8 * (end - at))) - U(1))
-    v3 ^= last
+def _sip_start(key0, key1):
+    return (
+        U(0x736F6D6570736575) ^ key0,
+        U(0x646F72616E646F6D) ^ key1,
+        U(0x6C7967656E657261) ^ key0,
+        U(0x7465646279746573) ^ key1,
+    )
+
+
+@kernel
+def _sip_take(v0, v1, v2, v3, block):
+    v3 ^= block
     v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
     v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
-    v0 ^= last
+    return v0 ^ block, v1, v2, v3
+
+
+@kernel
+def _sip_end(v0, v1, v2, v3):
     v2 ^= U(0xFF)
     for _ in range(4):
         v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
@@ -86,21 +84,27 @@ def siphash(buffer, at, length, key0, key1):
 
 
 @kernel
+def siphash(buffer, at, length, key0, key1):
+    """SipHash-2-4 under a 128-bit key of two uint64 (Aumasson and Bernstein 2012). Reads up to 7 bytes of slack."""
+    v0, v1, v2, v3 = _sip_start(key0, key1)
+    end = at + length
+    while at + 8 <= end:
+        v0, v1, v2, v3 = _sip_take(v0, v1, v2, v3, load_le64(buffer, at))
+        at += 8
+    last = U(length & 0xFF) << U(56)
+    if at < end:
+        last |= load_le64(buffer, at) & ((U(1) << U(8 * (end - at))) - U(1))
+    v0, v1, v2, v3 = _sip_take(v0, v1, v2, v3, last)
+    return _sip_end(v0, v1, v2, v3)
+
+
+@kernel
 def siphash_word(word, key0, key1):
     """SipHash-2-4 of one uint64, as of its eight bytes."""
-    v0 = U(0x736F6D6570736575) ^ key0
-    v1 = U(0x646F72616E646F6D) ^ key1
-    v2 = U(0x6C7967656E657261) ^ key0
-    v3 = U(0x7465646279746573) ^ key1
-    for block in (U(word), U(8) << U(56)):
-        v3 ^= block
-        v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
-        v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
-        v0 ^= block
-    v2 ^= U(0xFF)
-    for _ in range(4):
-        v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
-    return v0 ^ v1 ^ v2 ^ v3
+    v0, v1, v2, v3 = _sip_start(key0, key1)
+    v0, v1, v2, v3 = _sip_take(v0, v1, v2, v3, U(word))
+    v0, v1, v2, v3 = _sip_take(v0, v1, v2, v3, U(8) << U(56))
+    return _sip_end(v0, v1, v2, v3)
 
 
 @kernel

@@ -8,7 +8,6 @@ from sensor.core.jit import kernel
 from sensor.core.wide import SLACK, copy
 from sensor.inventory.loglog import add_hash
 from sensor.inventory.profile_facts import (
-    F_CREDENTIALS,
     MANY_ORIGINS,
     STATUS,
     STATUSES,
@@ -285,9 +284,7 @@ def profile_row(profiles, place, arena, row):
     counts["auth"] |= np.uint32(1) << np.uint32(row["auth"])
     counts["open"] += U(row["auth"] == 0 and status // 100 == 2)
     note_status(counts, status, 1)
-    note_facts(counts, np.uint32(row["facts"]), status)
-    if row["facts"] & F_CREDENTIALS:
-        note_site(counts, row["allowed_origin"])
+    note_facts(counts, np.uint32(row["facts"]), status, row["allowed_origin"])
     add_client(profiles, place, mix(row["client_lo"] ^ (row["client_hi"] * U(0x9E3779B97F4A7C15))))
     if row["latency_us"] >= 0:
         measure(profiles, place, LATENCY, row["latency_us"])

@@ -54,9 +54,13 @@ def note_status(counts, code, count):
 
 
 @kernel
-def note_facts(counts, facts, status):
-    """What a transaction shows of how its endpoint is run; of a token without a signature only where it was taken."""
+def note_facts(counts, facts, status, site):
+    """What a transaction shows of how its endpoint is run; of a token without a signature only where it was taken.
+
+    site: hash of that which may read the answer, 0 none.
+    """
     if facts & F_CREDENTIALS:
+        note_site(counts, site)
         if facts & F_ANY:
             facts |= np.uint32(F_BOTH)
         if facts & F_NULL:

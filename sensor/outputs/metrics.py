@@ -170,11 +170,6 @@ class MetricsServer:
             return "the store does not take rows"
         return ""
 
-    @property
-    def address(self) -> str:
-        """Where it listens, HOST:PORT."""
-        return f"{self._server.server_name}:{self._server.server_port}"
-
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()

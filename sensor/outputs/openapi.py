@@ -252,14 +252,22 @@ def _schema_of_body(bodies: list[Row], side: str, status: int, leaves: list[Row]
     return json_schema(tree_of(fields), known) if fields else {}
 
 
+def statuses_of(row: Row) -> tuple[dict[int, int], dict[int, int]]:
+    """(answers by status, answers that were not counted one by one by the first digit of theirs) of an endpoint."""
+    counts = {int(code): int(count) for code, count in row["statuses"].items()}
+    rests = {
+        number: row[f"status_{number}xx"] - sum(n for code, n in counts.items() if code // 100 == number)
+        for number in range(1, 6)
+    }
+    return counts, {number: rest for number, rest in rests.items() if rest > 0}
+
+
 def _responses(row: Row, bodies: list[Row], leaves: list[Row]) -> Row:
     """By status, with the schemas of bodies where they are known; by class what was not counted one by one."""
-    counts = {int(code): int(count) for code, count in row["statuses"].items()}
+    counts, rests = statuses_of(row)
     found: Row = {}
-    for number in range(1, 6):
-        rest = row[f"status_{number}xx"] - sum(count for code, count in counts.items() if code // 100 == number)
-        if rest > 0:
-            found[f"{number}XX"] = {"description": f"{rest} observed"} | _content_of(row, number * 100, bodies, leaves)
+    for number, rest in rests.items():
+        found[f"{number}XX"] = {"description": f"{rest} observed"} | _content_of(row, number * 100, bodies, leaves)
     for code, count in counts.items():
         found[str(code)] = {"description": f"{count} observed"} | _content_of(row, code, bodies, leaves)
     return dict(sorted(found.items())) or {"default": {"description": "no response was observed"}}

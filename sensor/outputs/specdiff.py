@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sensor.outputs.documents import DocumentError, as_list, resolve
-from sensor.outputs.openapi import METHODS, bears_credential, by_endpoint, is_hidden
+from sensor.outputs.openapi import METHODS, bears_credential, by_endpoint, is_hidden, statuses_of
 from sensor.outputs.spec_bodies import body_findings
 
 Row = dict[str, Any]
@@ -271,14 +271,10 @@ def _undocumented_statuses(documented: frozenset[str], row: Row) -> Iterator[str
     """Statuses, and classes of those that were not counted one by one."""
     if "DEFAULT" in documented:
         return
-    counts = {str(code): int(count) for code, count in row["statuses"].items()}
-    for number in map(str, range(1, 6)):
-        if f"{number}XX" in documented:
-            continue
-        own = {code: count for code, count in counts.items() if code.startswith(number)}
-        for code, count in sorted(own.items()):
-            if code not in documented:
-                yield f"{count} answers {code}"
-        rest = row[f"status_{number}xx"] - sum(own.values())
-        if rest > 0 and not any(status.startswith(number) for status in documented):
+    counts, rests = statuses_of(row)
+    for code, count in counts.items():
+        if not {str(code), f"{code // 100}XX"} & documented:
+            yield f"{count} answers {code}"
+    for number, rest in rests.items():
+        if not any(status.startswith(str(number)) for status in documented):
             yield f"{rest} answers {number}xx"

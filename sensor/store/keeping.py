@@ -36,6 +36,7 @@ CITED = (
     "OR remote_ip IN (SELECT toIPv6(arrayJoin(sources)) FROM alerts WHERE host = '')"
 )
 """Transactions that alerts are about: at an endpoint, all over a host, or everywhere."""
+LIMIT = re.compile(r" TTL .*?toIntervalDay\((\d+)\)", re.DOTALL)
 NAME = re.compile(r"[a-z_]+")
 
 
@@ -61,15 +62,19 @@ def keep(store: Store, what: str, days: int) -> None:
     """Forget rows of a kind (KEPT) so many days after they were last written; 0: never."""
     table, written = KEPT[what]
     part = own_part(table, cluster_of(store))
-    has_limit = store.rows(
-        "SELECT position(create_table_query, ' TTL ') FROM system.tables "
-        "WHERE name = {table:String} AND database = {db:String}",
-        {"table": part.split()[0], "db": store.database},
-    )
     if days:
         store.command(f"ALTER TABLE {part} MODIFY TTL {written} + INTERVAL {int(days)} DAY DELETE")
-    elif has_limit[0][0]:
+    elif " TTL " in _definition(store, part):
         store.command(f"ALTER TABLE {part} REMOVE TTL")
+
+
+def _definition(store: Store, part: str) -> str:
+    """How a table was made, and changed since. part: as own_part names it."""
+    found = store.rows(
+        "SELECT create_table_query FROM system.tables WHERE name = {table:String} AND database = {db:String}",
+        {"table": part.split()[0], "db": store.database},
+    )
+    return str(found[0][0]) if found else ""
 
 
 def keep_as_said(store: Store, days: dict[str, int | None], say: Callable[[str], None]) -> None:
@@ -90,13 +95,8 @@ def keep_as_said(store: Store, days: dict[str, int | None], say: Callable[[str],
 
 def kept_days(store: Store, what: str) -> int:
     """Days that rows of a kind are kept; 0: always."""
-    part = own_part(KEPT[what][0], cluster_of(store)).split()[0]
-    found = store.rows(
-        "SELECT extract(create_table_query, ' TTL .*?toIntervalDay\\\\((\\\\d+)\\\\)') FROM system.tables "
-        "WHERE name = {table:String} AND database = {db:String}",
-        {"table": part, "db": store.database},
-    )
-    return int(found[0][0] or 0) if found else 0
+    found = LIMIT.search(_definition(store, own_part(KEPT[what][0], cluster_of(store))))
+    return int(found[1]) if found else 0
 
 
 def thin(store: Store, days: int, one_in: int) -> tuple[int, int]:
