@@ -11,12 +11,12 @@ import sys
 
 import pytest
 import yaml
+from helpers import SERVER, write_conversations
 from openapi_spec_validator import validate
 
 from sensor.core.inert import FORMULA, inert_bytes
 from sensor.simulate.feature_base import answer
 from sensor.simulate.storefront import START
-from tests.helpers import SERVER, write_conversations
 
 TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
 VALUES = (

@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 import pytest
+from helpers import rows_of, without_order
 
 from sensor.capture.files import FRAMES_PER_CHUNK, CaptureFile, Chunk
 from sensor.core.reasons import REASONS, named
@@ -14,7 +15,6 @@ from sensor.packets.decode import decode, new_decoder
 from sensor.packets.fragments import new_side
 from sensor.pipeline import Pipeline
 from sensor.settings import Config
-from tests.helpers import rows_of, without_order
 
 FRAMES = 64
 BUDGETED = {"request_body", "response_body", "request_partial", "response_partial", "looked", "proven"}

@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from helpers import SERVER, write_conversations
 
 from sensor.simulate.feature_base import answer
 from sensor.simulate.storefront import START
-from tests.helpers import SERVER, write_conversations
 
 TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiIsIm5hbWUiOiJBIn0.c2lnbmF0dXJlc2lnbmF0dXJl"

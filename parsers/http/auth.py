@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parsers.http.text import LOWER, SP, find_byte, first_eight, trim
+from parsers.http.text import LOWER, SP, find_in_value, first_eight, trim
 from sensor.core.jit import kernel
 from sensor.core.records import AUTH, FACT_BIT
 from sensor.core.wide import load_be32, word
@@ -24,11 +24,11 @@ def is_jwt(buffer, at, end):
     """Three base64url parts of which the first begins like a JSON object (RFC 7519)."""
     if end - at < 20 or (load_be32(buffer, at) >> np.uint64(8)) != np.uint64(EYJ):
         return False
-    dot = find_byte(buffer, at, end, 46)
+    dot = find_in_value(buffer, at, end, 46)
     if dot < 0:
         return False
-    dot = find_byte(buffer, dot + 1, end, 46)
-    return dot >= 0 and find_byte(buffer, dot + 1, end, 46) < 0
+    dot = find_in_value(buffer, dot + 1, end, 46)
+    return dot >= 0 and find_in_value(buffer, dot + 1, end, 46) < 0
 
 
 @kernel
@@ -69,7 +69,7 @@ def note_authorization(buffer, at, end, message):
     """Scheme and credential; those of Digest, NTLM and Negotiate change with each request and name nobody."""
     if end == at:
         return
-    space = find_byte(buffer, at, end, SP)
+    space = find_in_value(buffer, at, end, SP)
     stop = space if space >= 0 else end
     kind = scheme_of(buffer, at, stop - at)
     value, end = trim(buffer, stop, end)
@@ -98,9 +98,9 @@ def names_session(buffer, at, end):
 def note_cookies(buffer, at, end, message):
     """The first cookie that names a session (RFC 6265 5.4)."""
     while at < end:
-        semicolon = find_byte(buffer, at, end, 59)
+        semicolon = find_in_value(buffer, at, end, 59)
         stop = semicolon if semicolon >= 0 else end
-        equals = find_byte(buffer, at, stop, 61)
+        equals = find_in_value(buffer, at, stop, 61)
         if equals > at and message["session_len"] == 0 and names_session(buffer, at, equals):
             value, value_end = trim(buffer, equals + 1, stop)
             message["session_at"] = value

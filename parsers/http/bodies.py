@@ -8,7 +8,7 @@ import numpy as np
 
 from parsers.http.media import NO_MEDIA, media_of
 from parsers.http.state import BODIES
-from sensor.core.chain import FULL, NONE, extend, read_chain, release_chain
+from sensor.core.chain import FULL, NONE, extend, read_short_chain, release_chain
 from sensor.core.hashing import U
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
@@ -99,7 +99,7 @@ def hand_over(http, pending, way):
         http.counters[R_DROPPED] += U(1)
         pending["partial"][way] = 1
         return np.int64(0), np.int64(0)
-    read_chain(http.bodies, np.int64(pending["body_block"][way]), length, http.samples, at)
+    read_short_chain(http.bodies, np.int64(pending["body_block"][way]), length, http.samples, at)
     control["bodies"] = at + length
     return at, length
 

@@ -1,6 +1,7 @@
 """What header fields of a message say about how an API is run: flags, no values (OWASP API8:2023)."""
 
 from parsers.http.auth import names_session
+from parsers.http.names import CODE, TELLING
 from parsers.http.text import LOWER, find_byte, first_eight, trim
 from sensor.core.hashing import U, hash_bytes
 from sensor.core.jit import kernel
@@ -14,27 +15,19 @@ F_REDIRECT = FACT_BIT["secret_in_redirect"]
 F_NO_STORE, F_CONTENT = FACT_BIT["no_store"], FACT_BIT["content_security"]
 F_INSECURE, F_SCRIPT, F_DEPRECATED = FACT_BIT["insecure_cookie"], FACT_BIT["script_cookie"], FACT_BIT["deprecated"]
 
-SERVER, SUNSET = word(b"server") | LOWER, word(b"sunset") | LOWER
-SET_COOKIE, DEPRECATION = word(b"set-cook") | LOWER, word(b"deprecat") | LOWER
-POWERED_BY, ASPNET = word(b"x-powere") | LOWER, word(b"x-aspnet") | LOWER
-STRICT, CONTENT_TYPE_OPTIONS = word(b"strict-t") | LOWER, word(b"x-conten") | LOWER
-ACCESS_CONTROL, ALLOW_ORIGIN_END = word(b"access-c") | LOWER, word(b"w-origin") | LOWER
-ALLOW_CREDENTIALS_END = word(b"dentials") | LOWER
-OPTIONS_END, SECURITY_END = word(b"-options") | LOWER, word(b"security") | LOWER
-CACHE_CONTROL, CONTROL_END = word(b"cache-co") | LOWER, word(b"-control") | LOWER
-CONTENT_SECURITY, POLICY_END = word(b"content-") | LOWER, word(b"y-policy") | LOWER
+(
+    SERVER, SUNSET, DEPRECATION, SET_COOKIE, POWERED_BY, CACHE_CONTROL, ASPNET_VERSION, CONTENT_TYPE_OPTIONS, CONTENT_SECURITY,
+    STRICT_TRANSPORT, ALLOW_ORIGIN, ALLOW_CREDENTIALS,
+) = (CODE[name] for name in TELLING)  # fmt: skip
 NOT_SHARED = words_table("no-store", "private")
 """What Cache-Control says where no shared cache may keep an answer (RFC 9111 5.2.2)."""
 LOOKED_AT = 2_048
 """Bytes of a value in which words are looked for: a head that is made for it costs no more than others."""
 NULL = word(b"null") | LOWER
-LOCATION = word(b"location") | LOWER
 BEARING = words_table("access_token=", "id_token=", "refresh_token=", "api_key=", "apikey=", "password=", "passwd=", "eyJhbGci")
 """What a URL has in it that bears a secret: names that are used for nothing else, and the beginning of a JWT."""
 SITE_SEED = U(17)
 SECURE, HTTPONLY, TRUE = word(b"secure") | LOWER, word(b"httponly") | LOWER, word(b"true") | LOWER
-TELLING = sum(1 << length for length in (6, 8, 10, 11, 12, 13, 16, 22, 23, 25, 27, 32))
-"""Lengths of the field names that fact_of and note_fact know, as bits."""
 STAR, DOT, SLASH, COLON, SEMICOLON, EQUALS = 42, 46, 47, 58, 59, 61
 
 
@@ -96,37 +89,39 @@ def note_origin(buffer, at, end, message):
 
 
 @kernel
-def fact_of(buffer, first, last, length, at, end):
-    """Bits of FACTS that a field with the value buffer[at:end] stands for. first, last: as in note_field."""
-    if length == 6 and first == SERVER:
+def redirect_facts(buffer, at, end):
+    """What a Location says: that it bears a secret."""
+    return F_REDIRECT if holds_one_of(buffer, at, min(end, at + LOOKED_AT), BEARING) else 0
+
+
+@kernel
+def fact_of(code, buffer, at, end):
+    """Bits of FACTS that a field with the value buffer[at:end] stands for. code: of its name."""
+    if code == SERVER or code == POWERED_BY:
         return F_VERSION if tells_version(buffer, at, end) else 0
-    if (length == 6 and first == SUNSET) or (length == 11 and first == DEPRECATION):
+    if code == SUNSET or code == DEPRECATION:
         return F_DEPRECATED
-    if length == 8 and first == LOCATION:
-        return F_REDIRECT if holds_one_of(buffer, at, min(end, at + LOOKED_AT), BEARING) else 0
-    if length == 10 and first == SET_COOKIE:
+    if code == SET_COOKIE:
         return cookie_facts(buffer, at, end)
-    if length == 12 and first == POWERED_BY:
-        return F_VERSION if tells_version(buffer, at, end) else 0
-    if length == 13 and first == CACHE_CONTROL and last == CONTROL_END:
+    if code == CACHE_CONTROL:
         return F_NO_STORE if holds_one_of(buffer, at, min(end, at + LOOKED_AT), NOT_SHARED) else 0
-    if length == 16 and first == ASPNET:  # X-AspNet-Version
+    if code == ASPNET_VERSION:
         return F_VERSION
-    if length == 22 and first == CONTENT_TYPE_OPTIONS and last == OPTIONS_END:
+    if code == CONTENT_TYPE_OPTIONS:
         return F_NOSNIFF
-    if length == 23 and first == CONTENT_SECURITY and last == POLICY_END:
+    if code == CONTENT_SECURITY:
         return F_CONTENT
-    if length == 25 and first == STRICT and last == SECURITY_END:
+    if code == STRICT_TRANSPORT:
         return F_STRICT
-    if length == 32 and first == ACCESS_CONTROL and last == ALLOW_CREDENTIALS_END:
+    if code == ALLOW_CREDENTIALS:
         return F_CREDENTIALS if end - at == 4 and first_eight(buffer, at, 4) == TRUE else 0
     return 0
 
 
 @kernel
-def note_fact(buffer, first, last, length, at, end, message):
-    """Keep what a field with the value buffer[at:end] says of how its server is run. first, last: as in note_field."""
-    if length == 27 and first == ACCESS_CONTROL and last == ALLOW_ORIGIN_END:
+def note_fact(code, buffer, at, end, message):
+    """Keep what a field with the value buffer[at:end] says of how its server is run. code: of its name."""
+    if code == ALLOW_ORIGIN:
         note_origin(buffer, at, end, message)
     else:
-        message["facts"] |= fact_of(buffer, first, last, length, at, end)
+        message["facts"] |= fact_of(code, buffer, at, end)

@@ -3,21 +3,20 @@
 import numpy as np
 
 from parsers.http.auth import note_authorization, note_cookies
-from parsers.http.extras import NAME_A, NAME_B, is_extra, note_extra
-from parsers.http.facts import TELLING, note_fact
+from parsers.http.extras import note_extra
+from parsers.http.facts import note_fact, redirect_facts
 from parsers.http.media import coding_of
+from parsers.http.names import CODE, FIRST_TELLING, IS_USUAL, KIND_MASK, READ, UNKNOWN_NAME, label_of, name_words
 from parsers.http.state import FORWARDED as BY_STANDARD
 from parsers.http.state import X_FORWARDED_FOR as BY_X
-from parsers.http.text import LOWER, find_byte, first_eight, name_ends, number_of, trim
+from parsers.http.text import LOWER, find_in_value, first_eight, number_of, trim
 from sensor.core.jit import inlined, kernel
 from sensor.core.records import AUTH, WEIRD_BIT
-from sensor.core.wide import load_le64, word
+from sensor.core.wide import word
 from sensor.core.words import holds_one_of, words_table
 
 U = np.uint64
 FOLD = U(0x94D049BB133111EB)
-INTERESTING = sum(1 << length for length in (4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17))
-"""Lengths of the field names that note_field knows, as bits."""
 
 W_CONFLICT, W_LENGTH, W_CODING = WEIRD_BIT["conflicting_length"], WEIRD_BIT["bad_length"], WEIRD_BIT["unknown_coding"]
 A_API_KEY = AUTH["api_key"]
@@ -28,24 +27,14 @@ LARGEST_GRPC_STATUS = 255
 """Kept of a grpc-status; those in use end at 16."""
 
 
-HOST, COOKIE, REFERER, UPGRADE = (word(name) | LOWER for name in (b"host", b"cookie", b"referer", b"upgrade"))
-LOCATION = word(b"location") | LOWER
-API_KEY, API_KEY_END = name_ends(b"x-api-key")
-FORWARDED, FORWARDED_END = name_ends(b"forwarded")
-USER_AGENT, USER_AGENT_END = name_ends(b"user-agent")
-GRPC_STATUS, GRPC_STATUS_END = name_ends(b"grpc-status")
-CONTENT_TYPE, CONTENT_TYPE_END = name_ends(b"content-type")
-AUTH_TOKEN, AUTH_TOKEN_END = name_ends(b"x-auth-token")
-AUTHORIZATION, AUTHORIZATION_END = name_ends(b"authorization")
-CONTENT_LENGTH, CONTENT_LENGTH_END = name_ends(b"content-length")
-FORWARDED_FOR, FORWARDED_FOR_END = name_ends(b"x-forwarded-for")
-ENCODING, ENCODING_END = name_ends(b"content-encoding")
-TRANSFER, TRANSFER_END = name_ends(b"transfer-encoding")
+(
+    HOST, COOKIE, REFERER, UPGRADE, API_KEY, LOCATION, X_API_KEY, FORWARDED, USER_AGENT, GRPC_STATUS, CONTENT_TYPE, AUTH_TOKEN,
+    AUTHORIZATION, CONTENT_LENGTH, FORWARDED_FOR, CONTENT_ENCODING, TRANSFER_ENCODING,
+) = (CODE[name] for name in READ)  # fmt: skip
 X_DASH, KEY_END, TOKEN_END = U(0x2D78), word(b"-key") | U(0x20202020), word(b"-token") | U(0x202020202020)
 NO_KEYS = words_table("captcha", "request", "device", "push", "nonce", "cache", "trace", "correlat", "idempo", "csrf", "xsrf")
 """What is in the names of fields whose keys and tokens say nothing of who asks."""
 TWO_BYTES = U(0xFFFF)
-API_DASH = word(b"api-key") | LOWER
 CHUNKED = word(b"chunked") | LOWER
 IDENTITY = word(b"identity") | LOWER
 
@@ -100,10 +89,9 @@ def clear(message):
 @kernel
 def note_length(buffer, at, end, message):
     """Content-Length (RFC 9112 6.3): equal repeats are one, different ones are an attack."""
-    comma = find_byte(buffer, at, end, 44)
     while at <= end:
-        stop = comma if comma >= 0 else end
-        a, b = trim(buffer, at, stop)
+        comma = find_in_value(buffer, at, end, 44)
+        a, b = trim(buffer, at, comma if comma >= 0 else end)
         value = number_of(buffer, a, b)
         if value < 0:
             message["weird"] |= W_LENGTH
@@ -114,17 +102,16 @@ def note_length(buffer, at, end, message):
         if comma < 0:
             return
         at = comma + 1
-        comma = find_byte(buffer, at, end, 44)
 
 
 @kernel
 def note_coding(buffer, at, end, message):
     """Transfer-Encoding: whether the last coding of all its fields is chunked (RFC 9112 6.1)."""
-    comma = find_byte(buffer, at, end, 44)
+    comma = find_in_value(buffer, at, end, 44)
     alone = comma < 0 and not message["coded"]
     while comma >= 0:
         at = comma + 1
-        comma = find_byte(buffer, at, end, 44)
+        comma = find_in_value(buffer, at, end, 44)
     at, end = trim(buffer, at, end)
     chunked = end - at == 7 and first_eight(buffer, at, 7) == CHUNKED
     if alone and end - at == 8 and first_eight(buffer, at, 8) == IDENTITY:
@@ -168,89 +155,87 @@ def upgrade_of(buffer, at, end):
 
 
 @kernel
-def note_field(buffer, first, last, length, at, end, message):
-    """One field with the value buffer[at:end], kept when it matters. first, last: eight bytes of its name, lower-cased."""
-    if length == 4:
-        if first == HOST:
-            message["hosts"] += np.uint8(message["hosts"] < 255)
-            if message["hosts"] == 1:
-                message["host_at"] = at
-                message["host_len"] = end - at
-    elif length == 6:
-        if first == COOKIE:
-            note_cookies(buffer, at, end, message)
-    elif length == 7:
-        if first == REFERER:
-            message["referer_at"] = at
-            message["referer_len"] = end - at
-        elif first == UPGRADE:
-            message["upgrade"] = upgrade_of(buffer, at, end)
-        elif first == API_DASH:
-            note_key(message, at, end)
-    elif length == 8:
-        if first == LOCATION:
-            message["location_at"] = at
-            message["location_len"] = end - at
-    elif length == 9:
-        if first == API_KEY and last == API_KEY_END:
-            note_key(message, at, end)
-        elif first == FORWARDED and last == FORWARDED_END and (message["standard"] or message["forwarding"] != BY_X):
+def note_field(code, buffer, at, end, message):
+    """One field with the value buffer[at:end], kept as its name asks for. code: of its name."""
+    if code >= FIRST_TELLING:
+        note_fact(code, buffer, at, end, message)
+    elif code == HOST:
+        message["hosts"] += np.uint8(message["hosts"] < 255)
+        if message["hosts"] == 1:
+            message["host_at"] = at
+            message["host_len"] = end - at
+    elif code == COOKIE:
+        note_cookies(buffer, at, end, message)
+    elif code == REFERER:
+        message["referer_at"] = at
+        message["referer_len"] = end - at
+    elif code == UPGRADE:
+        message["upgrade"] = upgrade_of(buffer, at, end)
+    elif code == API_KEY or code == X_API_KEY or code == AUTH_TOKEN:
+        note_key(message, at, end)
+    elif code == LOCATION:
+        message["location_at"] = at
+        message["location_len"] = end - at
+        message["facts"] |= redirect_facts(buffer, at, end)
+    elif code == FORWARDED:
+        if message["standard"] or message["forwarding"] != BY_X:
             note_forwarding(message, at, end, BY_STANDARD)
-    elif length == 10:
-        if first == USER_AGENT and last == USER_AGENT_END:
-            message["agent_at"] = at
-            message["agent_len"] = end - at
-    elif length == 11:
-        if first == GRPC_STATUS and last == GRPC_STATUS_END:
-            message["grpc_status"] = min(number_of(buffer, at, end), LARGEST_GRPC_STATUS)
-    elif length == 12:
-        if first == CONTENT_TYPE and last == CONTENT_TYPE_END:
-            semicolon = find_byte(buffer, at, end, 59)
-            at, end = trim(buffer, at, semicolon if semicolon >= 0 else end)
-            message["type_at"] = at
-            message["type_len"] = end - at
-        elif first == AUTH_TOKEN and last == AUTH_TOKEN_END:
-            note_key(message, at, end)
-    elif length == 13:
-        if first == AUTHORIZATION and last == AUTHORIZATION_END:
-            note_authorization(buffer, at, end, message)
-    elif length == 14:
-        if first == CONTENT_LENGTH and last == CONTENT_LENGTH_END:
-            note_length(buffer, at, end, message)
-    elif length == 15:
-        if first == FORWARDED_FOR and last == FORWARDED_FOR_END:
-            if not message["standard"] or message["forwarding"] != BY_STANDARD:
-                note_forwarding(message, at, end, BY_X)
-    elif length == 16:
-        if first == ENCODING and last == ENCODING_END:
-            message["coding"] = coding_of(buffer, at, end)
-    elif length == 17 and first == TRANSFER and last == TRANSFER_END:
+    elif code == FORWARDED_FOR:
+        if not message["standard"] or message["forwarding"] != BY_STANDARD:
+            note_forwarding(message, at, end, BY_X)
+    elif code == USER_AGENT:
+        message["agent_at"] = at
+        message["agent_len"] = end - at
+    elif code == GRPC_STATUS:
+        message["grpc_status"] = min(number_of(buffer, at, end), LARGEST_GRPC_STATUS)
+    elif code == CONTENT_TYPE:
+        semicolon = find_in_value(buffer, at, end, 59)
+        at, end = trim(buffer, at, semicolon if semicolon >= 0 else end)
+        message["type_at"] = at
+        message["type_len"] = end - at
+    elif code == AUTHORIZATION:
+        note_authorization(buffer, at, end, message)
+    elif code == CONTENT_LENGTH:
+        note_length(buffer, at, end, message)
+    elif code == CONTENT_ENCODING:
+        message["coding"] = coding_of(buffer, at, end)
+    elif code == TRANSFER_ENCODING:
         note_coding(buffer, at, end, message)
 
 
 @kernel
-def name_words(buffer, at, length):
-    """First and last eight bytes of a name, as sent; the same, zero-padded, for a shorter one."""
-    first = load_le64(buffer, at)
-    if length >= 8:
-        return first, load_le64(buffer, at + length - 8)
-    first &= (U(1) << U(8 * length)) - U(1)
-    return first, first
+def note_unknown(buffer, name, length, at, end, message):
+    """A field whose name says nothing to HTTP: it may hold an application's key."""
+    first, last = name_words(buffer, name, length)
+    if names_key(first | LOWER, last | LOWER, length) and message["key_len"] == 0:
+        if not holds_one_of(buffer, name, name + length, NO_KEYS):
+            message["key_at"] = at
+            message["key_len"] = end - at
+
+
+@inlined
+def note_name(label, message):
+    """A name joins the fingerprint."""
+    folded = (message["fingerprint"] ^ U(label)) * FOLD
+    message["fingerprint"] = folded ^ (folded >> U(29))
+
+
+@kernel
+def note_value(label, buffer, name, length, at, end, message):
+    """One field: its value buffer[at:end] is kept when it matters."""
+    kind = label & KIND_MASK
+    if kind < IS_USUAL and message["status"] == 0:
+        note_extra(message, name, length, at, end)
+    if kind == UNKNOWN_NAME:
+        note_unknown(buffer, name, length, at, end, message)
+    elif kind != IS_USUAL:
+        note_field(kind & (IS_USUAL - 1), buffer, at, end, message)
 
 
 @kernel
 def note(buffer, name, length, at, end, message):
     """One field: its name joins the fingerprint, its value buffer[at:end] is kept when it matters."""
     first, last = name_words(buffer, name, length)
-    folded = (message["fingerprint"] ^ (first * NAME_A + last * NAME_B + U(length))) * FOLD
-    message["fingerprint"] = folded ^ (folded >> U(29))
-    if message["status"] == 0 and is_extra(first | LOWER, last | LOWER, length):
-        note_extra(message, name, length, at, end)
-    if names_key(first | LOWER, last | LOWER, length) and message["key_len"] == 0:
-        if not holds_one_of(buffer, name, name + length, NO_KEYS):
-            message["key_at"] = at
-            message["key_len"] = end - at
-    if INTERESTING >> length & 1 if length < 20 else False:
-        note_field(buffer, first | LOWER, last | LOWER, length, at, end, message)
-    if TELLING >> length & 1 if length < 33 else False:
-        note_fact(buffer, first | LOWER, last | LOWER, length, at, end, message)
+    label = label_of(first, last, length)
+    note_name(label, message)
+    note_value(label, buffer, name, length, at, end, message)

@@ -113,6 +113,8 @@ def allocate(http):
 @kernel
 def put_text(http, pending, which, buffer, at, length, limit, to, lower):
     """Copy one text into the scratch area at `to`, cut at its limit: the offset behind it."""
+    if length == 0:
+        return to
     if length > limit:
         length = limit
         pending["completeness"] |= TRUNCATED

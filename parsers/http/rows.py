@@ -8,12 +8,12 @@ from parsers.http.bodies import release_bodies, write_bodies
 from parsers.http.queue import leave
 from parsers.http.state import ARENA, BODIES, HELLOS, NO_ONE, ROOM_ARENA, ROOM_ROWS, ROWS, TYPE_LIMIT
 from parsers.http2.streams import forget_stream
-from sensor.core.chain import read_chain, release_chain
+from sensor.core.chain import read_short_chain, release_chain
 from sensor.core.hashing import U
 from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 from sensor.core.records import CUT, LATE_JOIN, NO_REQUEST, NO_RESPONSE, REQUEST_CUT, WAITING_TEXTS, WEIRD_BIT
-from sensor.core.wide import copy
+from sensor.core.wide import copy_wide
 
 R_TRANSACTIONS, R_EVICTED = REASON["transactions"], REASON["pending_evicted"]
 W_PENDING = WEIRD_BIT["pending_overflow"]
@@ -46,7 +46,7 @@ def write_texts(http, index, row):
     """The texts of a pending request into the arena and the row's spans."""
     control, pending = http.control[0], http.pending[index]
     at = np.int64(control["arena"])
-    read_chain(http.chains, np.int64(pending["block"]), np.int64(pending["used"]), http.arena, at)
+    read_short_chain(http.chains, np.int64(pending["block"]), np.int64(pending["used"]), http.arena, at)
     lengths = pending["lengths"]
     row["method_at"] = at
     row["method_len"] = lengths[METHOD]
@@ -78,7 +78,7 @@ def write_texts(http, index, row):
     row["token_at"] = at
     row["token_len"] = lengths[TOKEN]
     at += lengths[TOKEN]
-    copy(http.arena, at, http.types, index * TYPE_LIMIT, np.int64(pending["type_len"]))
+    copy_wide(http.arena, at, http.types, index * TYPE_LIMIT, np.int64(pending["type_len"]))
     row["response_type_at"] = at
     row["response_type_len"] = pending["type_len"]
     control["arena"] = at + pending["type_len"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parsers.http.text import COLON, find_byte
+from parsers.http.text import COLON, find_in_value
 from sensor.core.hashing import LOCATION_ERROR, LOCATION_SEED, U, hash_bytes, with_query
 from sensor.core.jit import kernel
 from sensor.core.words import begins_with_one_of, holds_one_of, words_table
@@ -19,14 +19,14 @@ SLASH, QUESTION, AT, OPEN_BRACKET, CLOSE_BRACKET = 47, 63, 64, 91, 93
 def without_port(buffer, at, length):
     """An authority's host: user information before and a port behind are cut off (RFC 3986 3.2)."""
     end = at + length
-    mark = find_byte(buffer, at, end, AT)
+    mark = find_in_value(buffer, at, end, AT)
     while mark >= 0:
         at = mark + 1
-        mark = find_byte(buffer, at, end, AT)
+        mark = find_in_value(buffer, at, end, AT)
     if at < end and buffer[at] == OPEN_BRACKET:
-        close = find_byte(buffer, at, end, CLOSE_BRACKET)
+        close = find_in_value(buffer, at, end, CLOSE_BRACKET)
         return at, (close + 1 if close >= 0 else end) - at
-    colon = find_byte(buffer, at, end, COLON)
+    colon = find_in_value(buffer, at, end, COLON)
     return at, (colon if colon >= 0 else end) - at
 
 
@@ -100,7 +100,7 @@ def split_target(buffer, message):
             host, host_len = without_port(buffer, authority, at - authority)
     elif message["hosts"] == 0 and message["method_len"] == 7 and buffer[message["line_at"]] == 67:  # CONNECT host:port
         host, host_len = without_port(buffer, at, length)
-    question = find_byte(buffer, at, end, QUESTION)
+    question = find_in_value(buffer, at, end, QUESTION)
     if question < 0:
         return host, host_len, at, end - at, end, np.int64(0)
     return host, host_len, at, question - at, question + 1, end - question - 1

@@ -3,11 +3,12 @@
 import numpy as np
 
 from sensor.core.jit import inlined, kernel
-from sensor.core.wide import byte_mask, load_le64, store_le64, trailing_zeros, word
+from sensor.core.wide import byte_mask, load_le64, store_le64, trailing_zeros
 
 U = np.uint64
 LOWER = U(0x2020202020202020)
 """Or-ed to eight bytes: letters become lower case, `-` stays; digits and `_` change alike on both sides of a comparison."""
+EACH_BYTE = U(0x0101010101010101)
 SEVEN_BITS, HIGH_BITS = U(0x7F7F7F7F7F7F7F7F), U(0x8080808080808080)
 PAST_A, PAST_Z = U(0x3F3F3F3F3F3F3F3F), U(0x2525252525252525)
 CR, LF, SP, HT, COLON = 13, 10, 32, 9, 58
@@ -16,11 +17,6 @@ TOKEN = np.zeros(256, np.uint8)
 """1 for the characters of a token (RFC 9110 5.6.2)."""
 for _character in b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ":
     TOKEN[_character] = 1
-
-
-def name_ends(name: bytes) -> tuple[np.uint64, np.uint64]:
-    """First and last eight bytes of a field name, lower-cased as first_eight does."""
-    return word(name[:8]) | LOWER, word(name[-8:]) | LOWER
 
 
 @kernel
@@ -32,6 +28,19 @@ def find_byte(buffer, at, end, byte):
             found = at + trailing_zeros(mask)
             return found if found < end else np.int64(-1)
         at += 64
+    return np.int64(-1)
+
+
+@kernel
+def find_in_value(buffer, at, end, byte):
+    """As find_byte, eight bytes at a time: for short texts, and for those that were written a moment ago (see copy_wide)."""
+    while at < end:
+        other = load_le64(buffer, at) ^ U(byte) * EACH_BYTE
+        same = (other - EACH_BYTE) & ~other & HIGH_BITS
+        if same != U(0):
+            found = at + (trailing_zeros(same) >> 3)
+            return found if found < end else np.int64(-1)
+        at += 8
     return np.int64(-1)
 
 

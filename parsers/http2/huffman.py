@@ -6,18 +6,21 @@ import numpy as np
 from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 
 from sensor.core.jit import kernel
-from sensor.core.wide import load_be64
+from sensor.core.wide import load_be64, store_le64
 
 U = np.uint64
 WINDOW = 12
 """Bits looked at at once: the codes of all characters that are common in fields have 5 to 8, and the table stays in the
 first cache; that of all (node of the code's tree, next byte) does not, which took three times as long."""
-WHOLE_BITS = 57
-"""Bits of eight bytes that are left, at least, once they are shifted to begin at a given bit."""
+STEPS_AT_ONCE = 4
+MOST_AT_ONCE = STEPS_AT_ONCE * WINDOW
+"""Bits that so many windows can take: eight bytes still have 57 once they are shifted to begin at a given bit."""
 TREE = 1 << WINDOW
 """Where the tree begins in the table: two entries for each inner node, the next node or LEAF and a symbol."""
 LEAF, EOS = 1 << 16, 256
+USED = 63  # of a step: the bits that it takes
 BROKEN = -1
+ALL_ONES = U(0xFFFFFFFFFFFFFFFF)
 
 
 def _tree() -> np.ndarray:
@@ -38,8 +41,8 @@ def _tree() -> np.ndarray:
 
 @functools.cache
 def huffman_steps() -> np.ndarray:
-    """uint32[4096 + 512]: by the next twelve bits the first symbol (bits 0 to 7), the second (8 to 15), the bits of their codes
-    (16 to 23), and how many there are (from 24 on): none where the first one's code is longer. The tree stands behind.
+    """uint32[4096 + 512]: by the next twelve bits how many of them the codes in them take (bits 0 to 7), the first symbol (8 to
+    15), the second (16 to 23), and how many they are (from 24 on): none where the first code is longer. The tree stands behind.
     """
     codes = {
         (length, code): symbol
@@ -58,8 +61,8 @@ def huffman_steps() -> np.ndarray:
                 break
             found.append(codes[length, window >> (rest - length) & (1 << length) - 1])
             used += length
-        symbols = sum(symbol << 8 * k for k, symbol in enumerate(found))
-        steps[window] = symbols | used << 16 | len(found) << 24
+        symbols = sum(symbol << 8 * k for k, symbol in enumerate(found, 1))
+        steps[window] = used | symbols | len(found) << 24
     return np.concatenate([steps, _tree()])
 
 
@@ -78,45 +81,49 @@ def walk(steps, source, place, end):
 
 
 @kernel
-def is_padding(source, place, end):
-    """Whether the bits from `place` on are the end of a string: less than a byte, all ones (RFC 7541 5.2)."""
-    if end - place > 7:
-        return False
-    ones = (1 << (end - place)) - 1
-    return place == end or np.int64(source[(end >> 3) - 1]) & ones == ones
-
-
-@kernel
 def decode_tail(steps, source, place, end, target, to):
-    """The last bits of a string, symbol by symbol: the offset behind what they say, BROKEN when they are no code."""
-    while not is_padding(source, place, end):
+    """The last bits of a string, MOST_AT_ONCE at the most, as if ones without end followed: as decode_huffman.
+
+    A code that takes some of those ones is cut off. Ones alone are no code that the table has: where less than a byte of them
+    is left they are the end (RFC 7541 5.2).
+    """
+    while True:
+        zeros = ~load_be64(source, place >> 3) << U(place & 7) & ~(ALL_ONES >> U(end - place))
+        step = np.int64(steps[~zeros >> U(64 - WINDOW)])
+        while step >> 24 > 0:
+            store_le64(target, to, U(step >> 8))
+            to += step >> 24
+            place += step & USED
+            zeros <<= U(step & USED)
+            step = np.int64(steps[~zeros >> U(64 - WINDOW)])
+        if place > end:
+            return np.int64(BROKEN)
+        if end - place < 8 and zeros == U(0):
+            return to
         symbol, place = walk(steps, source, place, end)
         if symbol < 0 or symbol == EOS:
             return np.int64(BROKEN)
         target[to] = symbol
         to += 1
-    return to
 
 
 @kernel
 def decode_huffman(steps, source, at, end, target, to):
-    """Decode source[at:end] to target[to:]: the offset behind, -1 when it is no code. Writes one byte more than it says."""
-    place, last = 8 * at, 8 * end - WINDOW
-    while place <= last:
+    """Decode source[at:end] to target[to:]: the offset behind, BROKEN when it is no code. Up to 7 bytes behind it change."""
+    place, stop = 8 * at, 8 * end
+    while stop - place >= MOST_AT_ONCE:
         word = load_be64(source, place >> 3) << U(place & 7)
-        full = min(last, place + WHOLE_BITS - WINDOW)
-        while place <= full:
+        for _ in range(STEPS_AT_ONCE):
             step = np.int64(steps[word >> U(64 - WINDOW)])
             if step >> 24 == 0:
-                symbol, place = walk(steps, source, place, 8 * end)
+                symbol, place = walk(steps, source, place, stop)
                 if symbol < 0 or symbol == EOS:
                     return np.int64(BROKEN)
                 target[to] = symbol
                 to += 1
                 break
-            target[to] = step & 255
-            target[to + 1] = step >> 8 & 255
+            store_le64(target, to, U(step >> 8))
             to += step >> 24
-            word <<= U(step >> 16 & 255)
-            place += step >> 16 & 255
-    return decode_tail(steps, source, place, 8 * end, target, to)
+            word <<= U(step & USED)
+            place += step & USED
+    return decode_tail(steps, source, place, stop, target, to)

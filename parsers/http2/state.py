@@ -84,8 +84,8 @@ TABLE = np.dtype([
 ])  # fmt: skip
 """Dynamic table of one direction: an append-only window of the insertions that were seen. References count from the newest."""
 
-ENTRY = np.dtype([("at", "<u4"), ("name", "<u4"), ("value", "<u4")])
-"""One entry: its place in the ring, bytes of its name (or UNKNOWN), bytes of its value behind it."""
+ENTRY = np.dtype([("at", "<u4"), ("label", "<u4"), ("name", "<u4"), ("value", "<u4")])
+"""One entry: its place in the ring, the label of its name, bytes of its name (or UNKNOWN), bytes of its value behind it."""
 
 
 class Http2(Bundle):

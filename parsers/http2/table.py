@@ -10,7 +10,7 @@ from parsers.http.text import copy_short
 from parsers.http2.state import ENTRY_OVERHEAD, LARGE_TABLE, TABLE_SIZE, UNKNOWN, places_of
 from sensor.core.jit import inlined, kernel
 from sensor.core.records import TRUNCATED
-from sensor.core.wide import copy
+from sensor.core.wide import OVERWRITTEN, copy, copy_wide
 
 STATIC_LENGTH = 61
 NOWHERE, INVALID = -1, -2
@@ -93,6 +93,7 @@ def grow(http2, table):
         new = http2.entries[entries + ((table["inserted"] - 1 - age) & (LARGE_PLACES - 1))]
         size = stored_bytes(old)
         new["at"] = to
+        new["label"] = old["label"]
         new["name"] = old["name"]
         new["value"] = old["value"]
         read_ring(http2.rings, table["ring"], table["room"], np.int64(old["at"]), size, http2.rings, ring + to)
@@ -117,26 +118,28 @@ def set_limit(http2, table, limit):
 
 @inlined
 def read_ring(rings, ring, room, at, length, target, to):
-    """Copy `length` bytes of a ring, from place `at` on, to target[to:]. Up to 7 bytes behind the copy are overwritten."""
+    """Copy `length` bytes of a ring, from place `at` on, to target[to:]. Up to OVERWRITTEN bytes behind it change."""
     first = min(length, room - at)
-    copy_short(target, to, rings, ring + at, first)
+    copy_wide(target, to, rings, ring + at, first)
     if first < length:
-        copy_short(target, to + first, rings, ring, length - first)
+        copy_wide(target, to + first, rings, ring, length - first)
 
 
 @inlined
 def write_ring(http2, table, at, length):
     """Append fields[at : at + length] to a table's ring."""
-    begin = table["begin"]
-    first = min(length, table["room"] - begin)
-    copy(http2.rings, table["ring"] + begin, http2.fields, at, first)
-    if first < length:
+    begin, room = table["begin"], table["room"]
+    if max(begin, table["bytes"]) + length + OVERWRITTEN <= room:  # what lies behind it is free, and of this ring
+        copy_short(http2.rings, table["ring"] + begin, http2.fields, at, length)
+    else:
+        first = min(length, room - begin)
+        copy(http2.rings, table["ring"] + begin, http2.fields, at, first)
         copy(http2.rings, table["ring"], http2.fields, at + first, length - first)
-    table["begin"] = (begin + length) & (table["room"] - 1)
+    table["begin"] = (begin + length) & (room - 1)
 
 
 @kernel
-def insert(http2, table, at, name, value):
+def insert(http2, table, at, label, name, value):
     """Insert an entry (RFC 7541 4.4) whose name and value lie side by side in fields[at:]. name UNKNOWN: a placeholder."""
     known = name != UNKNOWN
     length = name + value if known else np.int64(0)
@@ -158,6 +161,7 @@ def insert(http2, table, at, name, value):
     table["count"] += 1
     entry = http2.entries[entry_at(table, np.int64(0))]
     entry["at"] = table["begin"]
+    entry["label"] = label
     entry["name"] = name if known else UNKNOWN
     entry["value"] = value if known else 0
     write_ring(http2, table, at, length)

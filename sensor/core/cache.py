@@ -52,10 +52,10 @@ def cache_root() -> pathlib.Path:
 
 
 def _choose_cache() -> pathlib.Path:
-    given = os.environ.get("NUMBA_CACHE_DIR")
-    if given:
+    given, digest = os.environ.get("NUMBA_CACHE_DIR"), source_digest()
+    if given and pathlib.Path(given).name == digest:  # a process that chose started this one
         return pathlib.Path(given)
-    folder = cache_root() / source_digest()
+    folder = (pathlib.Path(given) if given else cache_root()) / digest
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if folder.stat().st_uid != os.getuid():
         # Loading machine code that somebody else may have written would run it: take a private folder instead.

@@ -8,6 +8,7 @@ Each intrinsic has a plain twin, used when Numba's compiler is switched off (NUM
 import numpy as np
 
 import sensor.core.cache  # noqa: F401  (before Numba, which looks for its folder once)
+from sensor.core.jit import inlined
 from sensor.core.limits import SLACK
 
 from llvmlite import ir  # isort: skip
@@ -77,6 +78,19 @@ def _copy(typingctx, target, target_at, source, source_at, size):
     return types.void(target, types.int64, source, types.int64, types.int64), codegen
 
 
+def _copy_64(typingctx, target, target_at, source, source_at):
+    """64 bytes, in a register or two."""
+    vector = ir.VectorType(ir.IntType(8), 64)
+
+    def codegen(context, builder, signature, args):
+        frm = builder.bitcast(_pointer(context, builder, signature, args, 2), vector.as_pointer())
+        to = builder.bitcast(_pointer(context, builder, signature, args, 0), vector.as_pointer())
+        builder.store(builder.load(frm, align=1), to, align=1)
+        return context.get_dummy_value()
+
+    return types.void(target, types.int64, source, types.int64), codegen
+
+
 def _store(typingctx, buffer, at, value):
     def codegen(context, builder, signature, args):
         pointer = builder.bitcast(_pointer(context, builder, signature, args), _I64.as_pointer())
@@ -119,6 +133,9 @@ if config.DISABLE_JIT:
     def copy(target, target_at, source, source_at, size):
         target[target_at : target_at + size] = source[source_at : source_at + size]
 
+    def copy_64(target, target_at, source, source_at):
+        target[target_at : target_at + 64] = source[source_at : source_at + 64]
+
 else:
     load_be16 = intrinsic(_load(16, True))
     load_be32 = intrinsic(_load(32, True))
@@ -130,6 +147,7 @@ else:
     byte_mask = intrinsic(_byte_mask)
     trailing_zeros = intrinsic(_trailing_zeros)
     copy = intrinsic(_copy)
+    copy_64 = intrinsic(_copy_64)
 
 
 def word(text: bytes) -> np.uint64:
@@ -140,3 +158,17 @@ def word(text: bytes) -> np.uint64:
 def padded(data: bytes) -> np.ndarray:
     """`data` as a kernel buffer, SLACK zero bytes behind it."""
     return np.frombuffer(data + bytes(SLACK), dtype=np.uint8).copy()
+
+
+OVERWRITTEN = 64
+
+
+@inlined
+def copy_wide(target, to, source, at, length):
+    """Copy bytes, 64 at a time and without a call; up to OVERWRITTEN bytes behind the copy are overwritten.
+
+    For bytes that have lain there for a while: a load that spans several stores waits until they are all through.
+    """
+    copy_64(target, to, source, at)
+    for done in range(64, length, 64):
+        copy_64(target, to + done, source, at + done)

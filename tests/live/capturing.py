@@ -9,8 +9,7 @@ import subprocess
 import time
 
 import pytest
-
-from tests.helpers import transactions_of
+from helpers import transactions_of
 
 PATIENCE = 10.0
 NGINX = """

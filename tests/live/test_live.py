@@ -14,10 +14,10 @@ import time
 import network
 import pytest
 from capturing import NGINX, wait_for
+from helpers import transactions_of
 
 from sensor.bench_latency import alert_latency
 from tests.clickhouse_server import Server
-from tests.helpers import transactions_of
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces"),

@@ -5,6 +5,7 @@ import random
 import hpack
 import numpy as np
 import pytest
+from helpers import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,6 @@ from parsers.http2.state import new_http2
 from parsers.http2.table import forget, new_table
 from sensor.core.records import GAP, LATE_JOIN
 from sensor.core.wide import SLACK, padded
-from tests.helpers import examples
 
 UNSEEN = object()
 HTTP2 = new_http2(2)
@@ -30,7 +30,7 @@ class Decoder:
     def decode(self, block: bytes) -> list[tuple]:
         buffer, at, found = padded(block), 0, []
         while at < len(block):
-            at, name, value = read_field(HTTP2, self.table, buffer, at, len(block), 0)
+            at, _, name, value = read_field(HTTP2, self.table, buffer, at, len(block), True, 0)
             if at < 0:
                 raise ValueError("broken")
             if name == NO_NAME:

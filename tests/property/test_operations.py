@@ -6,6 +6,7 @@ import random
 import graphql
 import numpy as np
 import pytest
+from helpers import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,6 @@ from parsers.body.json import next_member, outermost, unescape
 from parsers.body.operations import find_operations
 from sensor.core.records import MEDIA, OPERATIONS, TRANSACTION, Batch
 from sensor.core.wide import SLACK, padded
-from tests.helpers import examples
 
 
 def operation_of(body: bytes = b"", media: str = "json", path: bytes = b"/graphql", query: bytes = b"") -> dict:

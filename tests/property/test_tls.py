@@ -5,6 +5,7 @@ import ssl
 
 import numpy as np
 import pytest
+from helpers import ASK, CLIENT, REPLY, SERVER, Http, address, data, examples, fin, gap
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,6 @@ from sensor.core.reasons import REASON
 from sensor.core.records import HELLO
 from sensor.inventory.encrypted import CLIENTS_OF_NAME, NAMES_OF_SERVER, SERVICES, Encrypted
 from sensor.inventory.ja4 import VERSIONS, ja4
-from tests.helpers import ASK, CLIENT, REPLY, SERVER, Http, address, data, examples, fin, gap
 
 GREASE = [0x0A0A + 0x1010 * k for k in range(16)]
 SERVER_HELLO = bytes.fromhex("160303007a0200007603034242") + bytes(110)
