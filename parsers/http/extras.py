@@ -1,4 +1,4 @@
-"""Fields of a request that few clients send, and its cookies: parameters of an API may be among them."""
+"""Fields that few clients and servers send, and cookies: parameters of an API, and what it exposes, may be among them."""
 
 import numpy as np
 

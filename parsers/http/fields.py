@@ -12,8 +12,9 @@ from parsers.http.state import X_FORWARDED_FOR as BY_X
 from parsers.http.text import LOWER, find_in_value, first_eight, number_of, trim
 from sensor.core.jit import inlined, kernel
 from sensor.core.records import AUTH, WEIRD_BIT
+from sensor.core.sensitive import NO_KEYS
 from sensor.core.wide import word
-from sensor.core.words import holds_one_of, words_table
+from sensor.core.words import holds_one_of
 
 U = np.uint64
 FOLD = U(0x94D049BB133111EB)
@@ -32,8 +33,6 @@ LARGEST_GRPC_STATUS = 255
     AUTHORIZATION, CONTENT_LENGTH, FORWARDED_FOR, CONTENT_ENCODING, TRANSFER_ENCODING,
 ) = (CODE[name] for name in READ)  # fmt: skip
 X_DASH, KEY_END, TOKEN_END = U(0x2D78), word(b"-key") | U(0x20202020), word(b"-token") | U(0x202020202020)
-NO_KEYS = words_table("captcha", "request", "device", "push", "nonce", "cache", "trace", "correlat", "idempo", "csrf", "xsrf")
-"""What is in the names of fields whose keys and tokens say nothing of who asks."""
 TWO_BYTES = U(0xFFFF)
 CHUNKED = word(b"chunked") | LOWER
 IDENTITY = word(b"identity") | LOWER
@@ -224,7 +223,7 @@ def note_name(label, message):
 def note_value(label, buffer, name, length, at, end, message):
     """One field: its value buffer[at:end] is kept when it matters."""
     kind = label & KIND_MASK
-    if kind < IS_USUAL and message["status"] == 0:
+    if kind < IS_USUAL:
         note_extra(message, name, length, at, end)
     if kind == UNKNOWN_NAME:
         note_unknown(buffer, name, length, at, end, message)

@@ -8,20 +8,31 @@ from sensor.core.jit import inlined, kernel
 from sensor.core.wide import load_le64, word
 
 USUAL = (
-    "host", "user-agent", "accept", "accept-encoding",
-    "accept-language", "accept-charset", "connection", "keep-alive",
+    "host", "user-agent", "accept", "accept-encoding", "accept-language", "accept-charset", "connection", "keep-alive",
     "proxy-connection", "content-type", "content-length", "content-encoding", "transfer-encoding", "te", "trailer", "expect",
     "upgrade", "http2-settings", "cache-control", "pragma", "date", "via", "from", "warning", "max-forwards", "range",
-    "if-range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "referer", "origin", "dnt", "priority",
-    "authorization", "proxy-authorization", "upgrade-insecure-requests", "purpose", "save-data", "sec-gpc", "sec-purpose",
-    "sec-fetch-site", "sec-fetch-mode", "sec-fetch-user", "sec-fetch-dest", "sec-ch-ua", "sec-ch-ua-mobile",
+    "if-range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "referer", "origin", "dnt",
+    "priority", "authorization", "proxy-authorization", "upgrade-insecure-requests", "purpose", "save-data", "sec-gpc",
+    "sec-purpose", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-user", "sec-fetch-dest", "sec-ch-ua", "sec-ch-ua-mobile",
     "sec-ch-ua-platform", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions", "sec-websocket-protocol",
     "access-control-request-method", "access-control-request-headers", "x-forwarded-for", "x-forwarded-proto",
     "x-forwarded-host", "x-forwarded-port", "x-real-ip", "forwarded", "traceparent", "tracestate", "x-request-id",
     "x-correlation-id", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-amzn-trace-id", "x-requested-with",
     "grpc-accept-encoding", "grpc-encoding", "grpc-timeout",
+    "server", "set-cookie", "location", "etag", "last-modified", "expires", "age", "vary", "allow", "accept-ranges",
+    "content-range", "content-language", "content-location", "content-disposition", "www-authenticate", "proxy-authenticate",
+    "retry-after", "alt-svc", "accept-patch", "accept-post", "clear-site-data", "server-timing", "timing-allow-origin",
+    "report-to", "reporting-endpoints", "nel", "x-powered-by", "x-aspnet-version", "strict-transport-security",
+    "x-content-type-options", "content-security-policy", "content-security-policy-report-only", "x-frame-options",
+    "x-xss-protection", "x-dns-prefetch-control", "referrer-policy", "permissions-policy", "feature-policy", "expect-ct",
+    "cross-origin-opener-policy", "cross-origin-embedder-policy", "cross-origin-resource-policy", "origin-agent-cluster",
+    "x-permitted-cross-domain-policies", "x-download-options", "access-control-allow-origin",
+    "access-control-allow-credentials", "access-control-allow-methods", "access-control-allow-headers",
+    "access-control-expose-headers", "access-control-max-age", "x-cache", "x-cache-hits", "x-served-by", "x-timer", "cf-ray",
+    "cf-cache-status", "x-amz-cf-id", "x-amz-cf-pop", "x-varnish", "x-runtime", "x-envoy-upstream-service-time",
+    "x-kong-upstream-latency", "x-kong-proxy-latency",
 )  # fmt: skip
-"""What HTTP itself, browsers, proxies and tracing send to any server: nothing that an API would name a parameter."""
+"""What HTTP itself, browsers, servers, proxies and tracing send anywhere: nothing that an API would name a parameter."""
 
 READ = (
     "host", "cookie", "referer", "upgrade", "api-key", "location", "x-api-key", "forwarded", "user-agent", "grpc-status",

@@ -10,6 +10,7 @@ from parsers.http.extras import pack_extras
 from parsers.http.queue import leave, unanswered
 from parsers.http.rows import (
     AGENT,
+    ANSWER_FIELDS,
     FIELDS,
     FORWARDED,
     HOST,
@@ -141,6 +142,26 @@ def end_of_list(pending, buffer, at, length):
 
 
 @kernel
+def keep_texts(http, pending, size, urgent):
+    """Append the first `size` bytes of the scratch area to a record's chain; False where there is no block for them.
+
+    urgent: the oldest heads and requests give way, of which this record must be none.
+    """
+    used, last_block = np.int64(pending["used"]), np.int64(pending["last_block"])
+    first, last = extend(http.chains, last_block, used, http.text, 0, size)
+    while first == FULL and urgent and (give_up_oldest_head(http) or give_up_oldest(http)):
+        first, last = extend(http.chains, last_block, used, http.text, 0, size)
+    if first == FULL:
+        http.counters[R_BLOCKS] += U(1)
+        return False
+    if used == 0:
+        pending["block"] = first
+    pending["last_block"] = last
+    pending["used"] = used + size
+    return True
+
+
+@kernel
 def put_texts(http, pending, buffer, message):
     """Keep the texts of a request in a chain, in the order of TEXTS."""
     host_at, host_len, path_at, path_len, query_at, query_len = split_target(buffer, message)
@@ -166,18 +187,20 @@ def put_texts(http, pending, buffer, message):
         copy(http.text, to, buffer, message["token_at"], message["token_len"])
         pending["lengths"][TOKEN] = message["token_len"]
         to += message["token_len"]
-    first, last = extend(http.chains, NONE, 0, http.text, 0, to)
-    while first == FULL and (give_up_oldest_head(http) or give_up_oldest(http)):
-        first, last = extend(http.chains, NONE, 0, http.text, 0, to)
-    if first == FULL:
-        http.counters[R_BLOCKS] += U(1)
+    if not keep_texts(http, pending, to, True):
         pending["completeness"] |= TRUNCATED
         for k in range(len(WAITING_TEXTS)):
             pending["lengths"][k] = 0
+
+
+@kernel
+def put_answer_fields(http, pending, buffer, message):
+    """Keep the fields of the first head of an answer behind the texts of its request."""
+    if message["extras"] == 0 or pending["lengths"][ANSWER_FIELDS] > 0:
         return
-    pending["block"] = first
-    pending["last_block"] = last
-    pending["used"] = to
+    size = pack_extras(buffer, message, http.text, np.int64(0))
+    if size > 0 and keep_texts(http, pending, size, False):
+        pending["lengths"][ANSWER_FIELDS] = size
 
 
 @kernel
@@ -280,6 +303,7 @@ def note_response(http, index, flow, buffer, message):
     pending["type_len"] = length
     if message["location_len"] > 0:
         pending["location"] = location_hash(buffer, message["location_at"], message["location_at"] + message["location_len"])
+    put_answer_fields(http, pending, buffer, message)
     choose_body(http, pending, 1, buffer, message)
 
 

@@ -17,7 +17,7 @@ from sensor.core.wide import copy_wide
 
 R_TRANSACTIONS, R_EVICTED = REASON["transactions"], REASON["pending_evicted"]
 W_PENDING = WEIRD_BIT["pending_overflow"]
-METHOD, HOST, PATH, QUERY, AGENT, REFERER, TYPE, FORWARDED, FIELDS, TOKEN = range(len(WAITING_TEXTS))
+METHOD, HOST, PATH, QUERY, AGENT, REFERER, TYPE, FORWARDED, FIELDS, TOKEN, ANSWER_FIELDS = range(len(WAITING_TEXTS))
 """Places of a waiting request's texts."""
 
 
@@ -78,6 +78,9 @@ def write_texts(http, index, row):
     row["token_at"] = at
     row["token_len"] = lengths[TOKEN]
     at += lengths[TOKEN]
+    row["answer_fields_at"] = at
+    row["answer_fields_len"] = lengths[ANSWER_FIELDS]
+    at += lengths[ANSWER_FIELDS]
     copy_wide(http.arena, at, http.types, index * TYPE_LIMIT, np.int64(pending["type_len"]))
     row["response_type_at"] = at
     row["response_type_len"] = pending["type_len"]

@@ -34,7 +34,7 @@ room is copied aside, which took half as long again as parsing."""
 ARENA = 22 << 20
 SHORTEST = 10
 """Bytes of the shortest request: `ACL HTTP/` and two line ends would be 11."""
-LONGEST_TEXTS = 2 * TARGET_LIMIT + 4 * TEXT_LIMIT + METHOD_LIMIT + 2 * TYPE_LIMIT + EXTRAS_LIMIT + TOKEN_LIMIT
+LONGEST_TEXTS = 2 * TARGET_LIMIT + 4 * TEXT_LIMIT + METHOD_LIMIT + 2 * TYPE_LIMIT + 2 * EXTRAS_LIMIT + TOKEN_LIMIT
 """Bytes of all texts of one row."""
 ROOM_ROWS = 65_536 // SHORTEST + PENDING_LIMIT + STREAM_LIMIT + 4
 """Rows that one delivery can complete at the most: 64 KiB of the shortest requests, each pushing an older one out, and all

@@ -66,15 +66,16 @@ DELIVER_CONFLICT = 6
 
 WAITING_TEXTS = (
     "method", "host", "path", "query", "user_agent", "referer", "request_type", "forwarded_for", "fields", "token",
+    "answer_fields",
 )  # fmt: skip
-"""Text fields of a request, in the order in which a parser keeps and writes them."""
+"""Text fields of a request and, behind them, of its answer, in the order in which a parser keeps and writes them."""
 TEXTS = (*WAITING_TEXTS, "response_type")
 """Those of a transaction."""
-NOT_TOLD = ("fields", "token")
+NOT_TOLD = ("fields", "token", "answer_fields")
 """Those for the inventory alone, which nobody stores: fields of the request that few clients send, cookies among them; header
-and payload of a JWT, without its signature."""
+and payload of a JWT, without its signature; fields of the answer that few servers send."""
 PACKED_PREFIX, PACKED_COOKIE, PACKED_HEAD, PACKED_TAIL = 4, 0x80, 32, 16
-"""`fields` are packed one behind the other: bytes of the name (one byte, or-ed with PACKED_COOKIE for a cookie), of the value
+"""Fields are packed one behind the other: bytes of the name (one byte, or-ed with PACKED_COOKIE for a cookie), of the value
 as sent (two bytes, little endian) and of what is kept of it (one byte), then the name in lower case and the value. Of a value
 with more than PACKED_HEAD and PACKED_TAIL bytes these are kept, its first and its last."""
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sensor.core.words import words_table
+
 SENSITIVE = (
     "", "password", "token", "api_key", "session", "secret", "signature", "otp", "card", "cvv", "iban", "ssn", "jwt", "email",
     "phone", "birth_date", "national_id", "health", "location", "cloud_key", "payment_key", "private_key",
@@ -13,3 +15,5 @@ SENSITIVE = (
 BY_CHANCE = np.zeros(len(SENSITIVE), np.uint8)
 BY_CHANCE[[CARD, NATIONAL_ID, IBAN, SSN]] = 1
 """Classes that other numbers fall into by chance: one of forty of sixteen digits for cards, one of 23 for Spain's."""
+NO_KEYS = words_table("captcha", "request", "device", "push", "nonce", "cache", "trace", "correlat", "idempo", "csrf", "xsrf")
+"""What is in the names of header fields whose keys and tokens say nothing of who asks: nobody's credentials."""

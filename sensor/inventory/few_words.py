@@ -8,7 +8,7 @@ import numpy as np
 
 from sensor.core.jit import kernel
 from sensor.inventory.lexical import KIND, LITERAL, UPPER
-from sensor.inventory.values import IN_COOKIE, IN_HEADER, IN_PATH
+from sensor.inventory.values import IN_HEADER, IN_PATH
 
 WORDS, LETTERS = 8, 16
 """How many words are kept, and their bytes; a parameter with another value has no list."""
@@ -55,7 +55,7 @@ def give_up(entry, words):
 def note_few(entry, words, value, arena):
     """Keep a value as one of a few words. entry: PARAMETER, counted already; words: uint8[WORDS, LETTERS] of it."""
     location = value["location"]
-    if entry["words"] > WORDS or location == IN_PATH or location == IN_COOKIE or location == IN_HEADER:
+    if entry["words"] > WORDS or location == IN_PATH or location >= IN_HEADER:  # header fields of both ways, cookies
         return
     if entry["words"] == 0 and is_of_people(entry):
         give_up(entry, words)

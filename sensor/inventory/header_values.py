@@ -1,4 +1,4 @@
-"""Values of header fields that few clients send, and of cookies, as VALUE rows for the parameters of endpoints.
+"""Values of header fields that few clients and servers send, and of cookies, as VALUE rows for the parameters of endpoints.
 
 Nobody else is handed them: a field that numbers requests would be an enumeration to a detector, and a cookie is nobody's slot.
 """
@@ -7,24 +7,25 @@ import numpy as np
 
 from sensor.core.jit import kernel
 from sensor.core.records import PACKED_COOKIE, PACKED_PREFIX
-from sensor.core.sensitive import API_KEY, HARMLESS
-from sensor.core.words import begins_with, words_table
+from sensor.core.sensitive import API_KEY, HARMLESS, NO_KEYS
+from sensor.core.words import begins_with, holds_one_of, words_table
 from sensor.inventory.lexical import TEXT, classify_value
 from sensor.inventory.parameters import SERVED_FROM, SERVED_TO
 from sensor.inventory.personal import body_name_hash, exposed_class
 from sensor.inventory.secrets import name_hash, secret_by_name, secret_by_value
 from sensor.inventory.targets import note_value
-from sensor.inventory.values import IN_COOKIE, IN_HEADER, VALUES_OF_FIELDS
+from sensor.inventory.values import IN_ANSWER_HEADER, IN_COOKIE, IN_HEADER, VALUES_OF_FIELDS
 
 KEY_END, TOKEN_END = words_table("-key", "-token")
 
 
 @kernel
-def ends_as_key(arena, name, end):
+def names_key(arena, name, end):
     """Whether a field is called as those are that hold an application's key or token."""
-    return (end - name > 4 and begins_with(arena, end - 4, end, KEY_END)) or (
+    ends_so = (end - name > 4 and begins_with(arena, end - 4, end, KEY_END)) or (
         end - name > 6 and begins_with(arena, end - 6, end, TOKEN_END)
     )
+    return ends_so and not holds_one_of(arena, name, end, NO_KEYS)
 
 
 @kernel
@@ -33,7 +34,7 @@ def note_named(values, count, row, location, weight, arena, name, name_len, at, 
     kind = classify_value(arena, at, end - at) if sent == end - at else np.int64(TEXT)
     slot = name_hash(arena, name, name_len)
     secret = secret_by_name(slot)
-    if secret == HARMLESS and location == IN_HEADER and ends_as_key(arena, name, name + name_len):
+    if secret == HARMLESS and location != IN_COOKIE and names_key(arena, name, name + name_len):
         secret = np.int64(API_KEY)
     if secret == HARMLESS:
         secret = secret_by_value(arena, at, end - at, kind)
@@ -49,8 +50,11 @@ def note_named(values, count, row, location, weight, arena, name, name_len, at, 
 
 
 @kernel
-def read_packed(arena, at, end, row, weight, values, count, limit):
-    """The packed fields arena[at:end] of one request: the number of values. What is there twice counts once."""
+def read_packed(arena, at, end, row, weight, location, values, count, limit):
+    """The packed fields arena[at:end] of one head: the number of values. What is there twice counts once.
+
+    location: of those that are no cookies.
+    """
     first = count
     while at + PACKED_PREFIX < end and count < limit:
         mark = np.int64(arena[at])
@@ -62,7 +66,7 @@ def read_packed(arena, at, end, row, weight, values, count, limit):
         if at > end:
             break
         if at > value:
-            where = IN_COOKIE if mark & PACKED_COOKIE else IN_HEADER
+            where = IN_COOKIE if mark & PACKED_COOKIE else location
             count = note_named(values, count, row, where, weight, arena, name, length, value, at, sent)
             for k in range(first, count - 1):
                 if values[k]["slot"] == values[count - 1]["slot"] and values[k]["location"] == where:
@@ -72,18 +76,21 @@ def read_packed(arena, at, end, row, weight, values, count, limit):
 
 @kernel
 def read_fields(arena, rows, first, values):
-    """Values of the header fields and cookies of served rows from rows[first] on, while there is room: (next row, values).
+    """Values of header fields and cookies of served rows from rows[first] on, while there is room: (next row, values).
 
-    Only rows that are looked at. values: VALUE[>= VALUES_OF_FIELDS].
+    Only rows that are looked at. values: VALUE[>= 2 * VALUES_OF_FIELDS].
     """
     count = np.int64(0)
     for index in range(first, rows.shape[0]):
         row = rows[index]
-        if row["looked"] == 0 or row["fields_len"] == 0 or not SERVED_FROM <= row["status"] < SERVED_TO:
+        if row["looked"] == 0 or not SERVED_FROM <= row["status"] < SERVED_TO:
             continue
-        if count + VALUES_OF_FIELDS > values.shape[0]:
+        if count + 2 * VALUES_OF_FIELDS > values.shape[0]:
             return np.int64(index), count
-        at = np.int64(row["fields_at"])
+        at, weight = np.int64(row["fields_at"]), row["looked"]
         end = at + np.int64(row["fields_len"])
-        count = read_packed(arena, at, end, index, row["looked"], values, count, count + VALUES_OF_FIELDS)
+        count = read_packed(arena, at, end, index, weight, IN_HEADER, values, count, count + VALUES_OF_FIELDS)
+        at = np.int64(row["answer_fields_at"])
+        end = at + np.int64(row["answer_fields_len"])
+        count = read_packed(arena, at, end, index, weight, IN_ANSWER_HEADER, values, count, count + VALUES_OF_FIELDS)
     return np.int64(rows.shape[0]), count

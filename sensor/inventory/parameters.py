@@ -18,7 +18,7 @@ from sensor.inventory.few_words import LETTERS, WORDS, merge_few, note_few, told
 from sensor.inventory.lexical import INT
 from sensor.inventory.loglog import add_hash, estimate
 from sensor.inventory.profile import EVERY_ONE_OF
-from sensor.inventory.values import IN_COOKIE, IN_HEADER, IN_PATH, IN_RESPONSE, LOCATIONS
+from sensor.inventory.values import IN_ANSWER_HEADER, IN_COOKIE, IN_HEADER, IN_PATH, IN_RESPONSE, LOCATIONS
 
 CAPACITY = 65_536
 PROBES = 16
@@ -28,6 +28,7 @@ REGISTER_BITS = 6
 REGISTERS = 1 << REGISTER_BITS
 """HyperLogLog registers: a standard error of 13 %."""
 SERVED_FROM, SERVED_TO = 200, 400
+OF_ANSWERS = (IN_RESPONSE, IN_ANSWER_HEADER)
 VALUE_LIKE = re.compile(r"@|%40|[0-9]{4}")
 """In names of query parameters; keys of bodies were looked at as they were read."""
 RANGE_FROM = 10
@@ -272,10 +273,10 @@ def describe(entry: np.void, words: np.ndarray, profile: np.void) -> dict:
     """One parameter, as columns of the store without its endpoint. words: its few ones; profile: PROFILE of its endpoint."""
     location = int(entry["location"])
     served = int(profile["classes"][2] + profile["classes"][3])
-    requests = int(profile["met"]) if location in (IN_HEADER, IN_COOKIE) else 0 if location == IN_RESPONSE else served
+    requests = int(profile["met"]) if location in (IN_HEADER, IN_COOKIE) else 0 if location in OF_ANSWERS else served
     kinds = [name or "word" for code, name in enumerate(CLASSES) if int(entry["kinds"]) >> code & 1]
     different = round(estimate(entry["registers"]))
-    is_harmless = not entry["secret"] and not entry["exposed"] and location not in (IN_RESPONSE, IN_COOKIE)
+    is_harmless = not entry["secret"] and not entry["exposed"] and location not in (*OF_ANSWERS, IN_COOKIE)
     is_number = "int" in kinds and is_harmless and different >= RANGE_FROM  # the range of a few values is these values
     return {
         "location": LOCATIONS[location],

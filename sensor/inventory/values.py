@@ -9,7 +9,7 @@ VALUE = np.dtype([
     ("kind", "u1"),       # class in lexical.CLASSES
     ("secret", "u1"),     # class in sensitive.SENSITIVE that it may be: it is not to be shown
     ("exposed", "u1"),    # class in sensitive.SENSITIVE that it is taken for
-    ("location", "u1"),   # IN_PATH, IN_QUERY, IN_BODY, IN_RESPONSE, IN_HEADER, IN_COOKIE
+    ("location", "u1"),   # one of LOCATIONS
     ("weight", "u1"),     # requests for which it stands, where only some are looked at
     ("slot", "<u8"),      # what parameter: number of the path's segment, or hash of the name or key path
     ("hash", "<u8"),      # of the value
@@ -18,14 +18,14 @@ VALUE = np.dtype([
     ("at", "<u4"), ("len", "<u4"),            # the value there, as on the wire; of a long one in a body only the beginning
 ])  # fmt: skip
 
-IN_PATH, IN_QUERY, IN_BODY, IN_RESPONSE, IN_HEADER, IN_COOKIE = range(6)
-LOCATIONS = ("path", "query", "body", "response", "header", "cookie")
+LOCATIONS = ("path", "query", "body", "response", "header", "cookie", "response_header")
+IN_PATH, IN_QUERY, IN_BODY, IN_RESPONSE, IN_HEADER, IN_COOKIE, IN_ANSWER_HEADER = range(len(LOCATIONS))
 
 VALUES_OF_PATH, VALUES_OF_QUERY, VALUES_OF_BODY = 8, 16, 16
 VALUES_OF_ANSWER = 48
 """Of the sample of a response; handed to nobody but the parameters."""
 VALUES_OF_FIELDS = 32
-"""Of header fields and cookies; the same."""
+"""Of the header fields and cookies of a request, and of the header fields of an answer; the same."""
 VALUES_PER_ROW = VALUES_OF_PATH + VALUES_OF_QUERY + VALUES_OF_BODY
 EQUALS, AMPERSAND = 61, 38
 

@@ -80,6 +80,6 @@ def _parameters_of(parameters: list[Row]) -> dict[tuple[str, str, str], list[Row
     """What each endpoint is asked with."""
     found: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in parameters:
-        if row["location"] != "response":
+        if row["location"] not in ("response", "response_header"):
             found[_key(row)].append(row)
     return found

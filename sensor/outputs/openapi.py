@@ -200,7 +200,7 @@ def _operation_of(row: Row, template: str, names: list[str], parameters: list[Ro
         sent = [one for one in parameters if one["location"] == "body"]
         form, json = body_schema(sent, served), _schema_of_body(bodies, "request", 0, sent)
         operation["requestBody"] = {"content": {kind: _content(kind, form, json) for kind in sorted(row["request_types"])}}
-    operation["responses"] = _responses(row, bodies, [one for one in parameters if one["location"] == "response"])
+    operation["responses"] = _responses(row, bodies, parameters)
     kinds = [name for name in row["auth"] if name in SECURITY]
     if kinds:
         operation["security"] = [{name: []} for name in kinds] + ([{}] if "none" in row["auth"] else [])
@@ -262,14 +262,18 @@ def statuses_of(row: Row) -> tuple[dict[int, int], dict[int, int]]:
     return counts, {number: rest for number, rest in rests.items() if rest > 0}
 
 
-def _responses(row: Row, bodies: list[Row], leaves: list[Row]) -> Row:
-    """By status, with the schemas of bodies where they are known; by class what was not counted one by one."""
+def _responses(row: Row, bodies: list[Row], parameters: list[Row]) -> Row:
+    """By status, with header fields and the schemas of bodies where known; by class what was not counted one by one."""
     counts, rests = statuses_of(row)
+    leaves = [one for one in parameters if one["location"] == "response"]
+    fields = [one for one in parameters if one["location"] == "response_header" and not is_hidden(one)]
+    headers: Row = {one["name"]: {"schema": schema_of(one)} | notes_of(one) for one in fields}
+    named = [(f"{number}XX", number * 100, rest) for number, rest in rests.items()]
     found: Row = {}
-    for number, rest in rests.items():
-        found[f"{number}XX"] = {"description": f"{rest} observed"} | _content_of(row, number * 100, bodies, leaves)
-    for code, count in counts.items():
-        found[str(code)] = {"description": f"{count} observed"} | _content_of(row, code, bodies, leaves)
+    for name, code, count in (*named, *((str(code), code, count) for code, count in counts.items())):
+        found[name] = {"description": f"{count} observed"} | _content_of(row, code, bodies, leaves)
+        if headers and 200 <= code < 400:
+            found[name]["headers"] = headers
     return dict(sorted(found.items())) or {"default": {"description": "no response was observed"}}
 
 

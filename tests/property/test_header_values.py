@@ -56,10 +56,22 @@ def plain_extras(fields: list[tuple[str, str]]) -> list[tuple[str, bool, int, st
     return found
 
 
-def row_of(*lines: str) -> dict:
+def row_of(*lines: str, answer: list[str] | None = None) -> dict:
     head = "\r\n".join(("GET / HTTP/1.1", "Host: a", *lines, "", "")).encode("latin-1")
-    (row,) = Http().run([data(ASK, head), data(REPLY, ANSWER)])
+    reply = ANSWER if answer is None else "\r\n".join(("HTTP/1.1 204 No Content", *answer, "", "")).encode("latin-1")
+    (row,) = Http().run([data(ASK, head), data(REPLY, reply)])
     return row
+
+
+@examples(100)
+@given(*2 * [st.lists(st.tuples(NAMES.filter(lambda name: name != "Cookie"), VALUES), max_size=8)])
+def test_unusual_fields_of_an_answer_are_handed_on_behind_those_of_its_request(asked, answered):
+    framing = ("content-length", "transfer-encoding", "upgrade", "expect", "connection")
+    asked, answered = ([one for one in fields if one[0] not in framing] for fields in (asked, answered))
+    row = row_of(*(f"{name}: {value}" for name, value in asked), answer=[f"{name}: {value}" for name, value in answered])
+    for column, fields in (("fields", asked), ("answer_fields", answered)):
+        expected, found = plain_extras(fields), unpacked(row[column])
+        assert found == expected[: len(found)] and len(found) >= min(len(expected), 6)
 
 
 @examples(300)
@@ -89,12 +101,38 @@ def test_the_same_in_http2():
     ask, reply = (settings + len(block).to_bytes(3, "big") + bytes([1, 5, 0, 0, 0, 1]) + block for block in blocks)
     (row,) = Http().run([data(ASK, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + ask), data(REPLY, reply)])
     assert unpacked(row["fields"]) == [("x-tenant", False, 4, "acme"), ("theme", True, 4, "dark"), ("sid", True, 3, "abc")]
+    assert unpacked(row["answer_fields"]) == [("x-tenant", False, 4, "none")]
 
 
 def learned(transactions: list[dict]) -> dict[tuple[str, str], dict]:
     inventory = Inventory(KEY)
     inventory.analyse(batch_of([{"path": "/a"} | one for one in transactions]))
     return {(row["location"], row["name"]): row for row in inventory.parameters()}
+
+
+def test_what_header_fields_of_answers_expose():
+    found = learned(
+        [
+            {
+                "fields": packed(("x-tenant", "a")),
+                "answer_fields": packed(
+                    ("x-account-mail", f"m{k}@example.org"), ("x-ratelimit-remaining", str(k)), ("x-auth-token", f"t{k}"), ("x-csrf-token", f"t{k}"),
+                    ("x-tenant", "a"),
+                ),
+            }
+            for k in range(40)
+        ]
+        + [{"answer_fields": packed(("x-refused", "b@example.org")), "status": 403}]
+    )  # fmt: skip
+    assert {name for place, name in found if place == "response_header"} == {
+        "x-account-mail", "x-ratelimit-remaining", "x-auth-token", "x-csrf-token", "x-tenant",
+    }  # fmt: skip
+    mail, left = found["response_header", "x-account-mail"], found["response_header", "x-ratelimit-remaining"]
+    assert (mail["sensitive"], mail["seen"], mail["requests"]) == ("email", 40, 0)
+    assert (left["sensitive"], left["types"], left["minimum"]) == ("", ["int"], None)
+    assert found["response_header", "x-auth-token"]["sensitive"] == "api_key"
+    assert found["response_header", "x-csrf-token"]["sensitive"] == ""
+    assert found["header", "x-tenant"]["seen"] == found["response_header", "x-tenant"]["seen"] == 40
 
 
 def test_parameters_of_header_fields_and_cookies():
