@@ -7,7 +7,7 @@ import pytest
 from rows import batch_of
 
 from sensor.inventory.analyse import Inventory
-from sensor.inventory.parameters import MOST
+from sensor.inventory.parameters import FREELY, MOST
 
 VALUES = 40
 """Answers of each field."""
@@ -217,14 +217,28 @@ def test_a_range_needs_many_values_and_answers_have_none():
     assert told(60) == [("query", 0, 59), ("response", None, None)]
 
 
+def made_up(start: int, letter: str) -> bytes:
+    return json.dumps(
+        {f"{letter}{'abcdefghij'[k % 10]}{k // 10 % 10}x{k // 100}": "word" for k in range(start, start + 12)}
+    ).encode()
+
+
 def test_one_endpoint_cannot_fill_the_table():
     inventory = Inventory((1, 2))
     for start in range(0, 1_000, 12):
-        body = json.dumps(
-            {f"k{'abcdefghij'[k % 10]}{k // 10 % 10}x{k // 100}": "word" for k in range(start, start + 12)}
-        ).encode()
-        inventory.analyse(batch_of([{"method": "POST", "path": "/x", "sent": body}]))
+        rows = [{"method": "POST", "path": "/x", "sent": made_up(start, "k")}] * 2
+        inventory.analyse(batch_of(rows))
     assert len(inventory.parameters()) == MOST
+
+
+def test_names_that_nobody_uses_twice_take_no_room_of_those_that_are_meant():
+    inventory = Inventory((1, 2))
+    for start in range(0, 9_000, 12):
+        inventory.analyse(batch_of([{"method": "POST", "path": "/x", "sent": made_up(start, "k")}]))
+    assert len(inventory.parameters()) == FREELY
+    inventory.analyse(batch_of([{"method": "POST", "path": "/x", "sent": b'{"meant": "word"}'}] * 3))
+    (meant,) = (row for row in inventory.parameters() if row["name"] == "meant")
+    assert meant["seen"] == 2
 
 
 def test_errors_teach_nothing():

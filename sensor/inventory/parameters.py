@@ -18,6 +18,7 @@ from sensor.inventory.few_words import LETTERS, WORDS, merge_few, note_few, told
 from sensor.inventory.lexical import INT
 from sensor.inventory.loglog import add_hash, estimate
 from sensor.inventory.profile import EVERY_ONE_OF
+from sensor.inventory.sightings import NEVER, is_met_again, new_sightings
 from sensor.inventory.values import IN_ANSWER_HEADER, IN_COOKIE, IN_HEADER, IN_PATH, IN_RESPONSE, LOCATIONS
 
 CAPACITY = 65_536
@@ -33,8 +34,8 @@ VALUE_LIKE = re.compile(r"@|%40|[0-9]{4}")
 """In names of query parameters; keys of bodies were looked at as they were read."""
 RANGE_FROM = 10
 """Different values, about, from which on a range is told."""
-MOST = 384
-"""Parameters of one endpoint."""
+FREELY, MOST = 64, 384
+"""Parameters of one endpoint: those that it takes as they come, and with those that are met again."""
 ALPHABETS = ("digits", "lower", "upper", "hyphen", "underscore", "dot", "other")
 """Sets of characters that values are made of; escapes and all else are `other`."""
 ALPHABET_BIT = np.full(256, 1 << ALPHABETS.index("other"), np.uint8)
@@ -73,12 +74,15 @@ class Parameters(Bundle):
     """PARAMETER[CAPACITY]"""
     words: np.ndarray
     """uint8[CAPACITY, WORDS, LETTERS]: the few words of each, zeros behind"""
+    sightings: np.ndarray
+    """As new_sightings makes them"""
     control: np.ndarray
     """int64[1]: values that found no room"""
 
 
 def new_parameters() -> Parameters:
-    return Parameters(np.zeros(CAPACITY, PARAMETER), np.zeros((CAPACITY, WORDS, LETTERS), np.uint8), np.zeros(1, np.int64))
+    words = np.zeros((CAPACITY, WORDS, LETTERS), np.uint8)
+    return Parameters(np.zeros(CAPACITY, PARAMETER), words, new_sightings(), np.zeros(1, np.int64))
 
 
 @kernel
@@ -107,16 +111,22 @@ def clear_parameter(entry, endpoint, generation, slot, location):
 
 
 @kernel
-def find_parameter(parameters, owner, endpoint, slot, location):
-    """Place of a parameter, new or known; -1 when there is no room, or its endpoint (owner: ENDPOINT) has too many."""
+def find_parameter(parameters, owner, endpoint, slot, location, ts):
+    """Place of a parameter, new or known; -1 when there is no room, or its endpoint (owner: ENDPOINT) has too many.
+
+    ts: when the transaction that bore it began, NEVER for one that is known.
+    """
     generation = owner["generation"]
-    first = np.int64(mix(U(endpoint) * U(0x9E3779B97F4A7C15) ^ mix(slot + U(location))) & U(CAPACITY - 1))
+    key = mix(U(endpoint) * U(0x9E3779B97F4A7C15) ^ mix(slot + U(location)))
+    first = np.int64(key & U(CAPACITY - 1))
     for step in range(PROBES):
         place = (first + step) & (CAPACITY - 1)
         entry = parameters.rows[place]
         if entry["endpoint"] == 0:
             if owner["parameters"] >= MOST:
                 break
+            if owner["parameters"] >= FREELY and ts != NEVER and not is_met_again(parameters.sightings, key, ts):
+                return np.int64(-1)
             owner["parameters"] += np.uint16(1)
             clear_parameter(entry, endpoint, generation, slot, location)
             return place
@@ -185,7 +195,7 @@ def note_parameters(parameters, endpoints, rows, arena, values):
         if endpoint == 0 or not SERVED_FROM <= row["status"] < SERVED_TO:
             continue
         endpoint = standing(endpoints, endpoint)
-        place = find_parameter(parameters, endpoints[endpoint], endpoint, value["slot"], value["location"])
+        place = find_parameter(parameters, endpoints[endpoint], endpoint, value["slot"], value["location"], row["ts"])
         if place < 0:
             continue
         entry = parameters.rows[place]
@@ -243,7 +253,7 @@ def move_parameters(parameters, endpoints):
         if endpoint == 0 or other["seen"] == 0 or not endpoints[endpoint]["moved"]:
             continue
         onto = standing(endpoints, endpoint)
-        found = find_parameter(parameters, endpoints[onto], onto, other["slot"], other["location"])
+        found = find_parameter(parameters, endpoints[onto], onto, other["slot"], other["location"], np.int64(NEVER))
         if found >= 0:
             merge_few(parameters.rows[found], parameters.words[found], other, parameters.words[place])
             merge_parameter(parameters.rows[found], other)

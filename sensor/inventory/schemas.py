@@ -12,12 +12,13 @@ from sensor.core.jit import kernel
 from sensor.core.records import MEDIA
 from sensor.inventory.json_steps import BODY, FULL, KEY, NO_JSON, NO_KEY, USED, Walk, new_walk, walk_json
 from sensor.inventory.parameters import standing
+from sensor.inventory.sightings import NEVER, is_met_again, new_sightings
 
 CAPACITY = 65_536
 PROBES = 16
 """Places looked at before a node finds no room."""
-MOST = 1_024
-"""Nodes of one endpoint."""
+FREELY, MOST = 512, 1_024
+"""Nodes of one endpoint: those that it takes as they come, and with those that are met again."""
 REQUEST, RESPONSE = range(2)
 M_JSON = MEDIA["json"]
 
@@ -47,6 +48,8 @@ class Schemas(Bundle):
     """uint16[endpoints]: nodes of each"""
     grown: np.ndarray
     """uint8[endpoints]: those that took in others, while they do"""
+    sightings: np.ndarray
+    """As new_sightings makes them"""
     control: np.ndarray
     """int64[2]: nodes that found no room; bodies that were no JSON"""
     walk: Walk
@@ -60,6 +63,7 @@ def new_schemas(endpoints: int) -> Schemas:
         np.zeros(CAPACITY, NODE),
         np.zeros(endpoints, np.uint16),
         np.zeros(endpoints, np.uint8),
+        new_sightings(),
         np.zeros(2, np.int64),
         new_walk(),
     )
@@ -84,17 +88,20 @@ def clear_node(node, endpoint, generation, side, status, path, kind):
 
 
 @kernel
-def find_node(schemas, endpoints, endpoint, side, status, path, kind):
-    """Place of a node, new (no bodies) or known; -1 when there is no room. endpoints: ENDPOINT[:]"""
+def find_node(schemas, endpoints, endpoint, side, status, path, kind, ts):
+    """Place of a node, new (no bodies) or known; -1 when there is no room. endpoints: ENDPOINT[:]; ts: as in find_parameter."""
     generation = endpoints[endpoint]["generation"]
     where = U(endpoint) << U(32) | U(status) << U(8) | U(side) << U(4) | U(kind)
-    first = np.int64(mix(path ^ mix(where)) & U(CAPACITY - 1))
+    key = mix(path ^ mix(where))
+    first = np.int64(key & U(CAPACITY - 1))
     for step in range(PROBES):
         place = (first + step) & (CAPACITY - 1)
         node = schemas.nodes[place]
         if node["endpoint"] == 0:
             if schemas.counts[endpoint] >= MOST:
                 break
+            if schemas.counts[endpoint] >= FREELY and ts != NEVER and not is_met_again(schemas.sightings, key, ts):
+                return np.int64(-1)
             schemas.counts[endpoint] += np.uint16(1)
             clear_node(node, endpoint, generation, side, status, path, kind)
             return place
@@ -132,13 +139,13 @@ def note_node(node, step, text, weight, before, ts):
 
 @kernel
 def learn_body(schemas, endpoints, endpoint, side, status, text, at, end, partial, weight, ts):
-    """Learn from one body. weight: bodies for which it stands; partial: text[at:end] is not all of it."""
+    """Learn from one body. weight: bodies for which it stands; partial: text[at:end] is not all of it"""
     walk = schemas.walk
     whole = walk_json(walk, text, at, end)
     if whole == NO_JSON or walk.control[USED] == 0 or (whole == 0 and not partial):
         schemas.control[UNREADABLE] += 1
         return
-    place = find_node(schemas, endpoints, endpoint, side, status, U(0), BODY)
+    place = find_node(schemas, endpoints, endpoint, side, status, U(0), BODY, ts)
     if place < 0:
         return
     root = schemas.nodes[place]
@@ -147,7 +154,7 @@ def learn_body(schemas, endpoints, endpoint, side, status, text, at, end, partia
     missed = whole == 0 or walk.control[FULL] != 0
     for k in range(walk.control[USED]):
         step = walk.steps[k]
-        place = find_node(schemas, endpoints, endpoint, side, status, step["path"], step["type"])
+        place = find_node(schemas, endpoints, endpoint, side, status, step["path"], step["type"], ts)
         if place < 0:
             missed = True
         else:
@@ -205,7 +212,8 @@ def move_schemas(schemas, endpoints):
             continue
         onto = standing(endpoints, endpoint)
         schemas.grown[onto] = 1
-        found = find_node(schemas, endpoints, onto, other["side"], other["status"], other["path"], np.int64(other["type"]))
+        kind = np.int64(other["type"])
+        found = find_node(schemas, endpoints, onto, other["side"], other["status"], other["path"], kind, np.int64(NEVER))
         if found >= 0:
             merge_node(schemas.nodes[found], other)
         other["bodies"] = 0  # it keeps its place: others may stand behind it
