@@ -33,6 +33,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     engine: Any = None
     one = threading.Lock()
     faults: ClassVar[list[str]] = []
+    settings: ClassVar[dict[str, str]] = {}
+    """of the last insert"""
 
     def log_message(self, *_):
         pass
@@ -42,7 +44,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         asked = dict(urllib.parse.parse_qsl(parts.query))
         if parts.path == "/fault":
             self.faults[:] = [asked["kind"]] * int(asked.get("times", 1))
-        self.answer(b"Ok.\n")
+        self.answer(json.dumps(self.settings).encode() if parts.path == "/settings" else b"Ok.\n")
 
     def do_POST(self):
         asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query, keep_blank_values=True))
@@ -81,6 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 for name, value in asked.items()
                 if name.startswith(("insert_dedup", "throw_on_max", "distributed_"))
             }
+            Handler.settings = asked
             self.engine.raw_insert(insert[1], columns, body, settings, insert[3])
             return b""
         parameters = {name[6:]: value for name, value in asked.items() if name.startswith("param_")}
@@ -138,6 +141,10 @@ class Server:
 
     def fault(self, kind: str, times: int = 1):
         urllib.request.urlopen(f"{self.dsn}/fault?kind={kind}&times={times}").read()
+
+    def settings(self) -> dict[str, str]:
+        """Of the last insert."""
+        return json.loads(urllib.request.urlopen(f"{self.dsn}/settings").read())
 
     def rows(self, sql: str) -> list[list]:
         asked = urllib.request.Request(f"{self.dsn}/", data=f"{sql} FORMAT JSONCompactEachRow".encode(), method="POST")

@@ -206,6 +206,17 @@ def test_no_fault_of_a_server_costs_a_row(server, tmp_path, said):
     assert server.rows("SELECT count(), uniqExact(alert_id) FROM tapwatch.alert_marks") == [[number, number]]
 
 
+@pytest.mark.parametrize("gathers", [False, True])
+def test_a_server_gathers_blocks_by_choice_and_then_drops_none(server, gathers):
+    dsn = f"{server.dsn}/{'gathered' if gathers else 'straight'}"
+    with open_store(f"{dsn}?async_insert={int(gathers)}") as store:
+        store.insert("alert_marks", ("alert_id", "mark"), b'{"alert_id":"1","mark":"benign"}', "JSONEachRow", "a token")
+        assert store.rows("SELECT alert_id FROM alert_marks") == [("1",)]
+    asked = server.settings()
+    assert (asked["async_insert"], asked["wait_for_async_insert"]) == (str(int(gathers)), "1")
+    assert ("insert_deduplication_token" in asked) is not gathers
+
+
 def counted(dsn: str) -> list:
     with open_store(dsn, create=False) as store:
         return [

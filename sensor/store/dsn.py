@@ -15,7 +15,8 @@ _NATIVE_PORTS = (9000, 9440)
 OPTIONS_OF_DRIVER = ("verify", "ca_cert", "client_cert", "client_cert_key", "http_proxy", "https_proxy")
 TIMES = {"connect_timeout": "connect_timeout", "timeout": "send_receive_timeout"}
 """In seconds."""
-OPTIONS = (*OPTIONS_OF_DRIVER, *TIMES, "secure", "password_file")
+OPTIONS = (*OPTIONS_OF_DRIVER, *TIMES, "secure", "password_file", "async_insert")
+YES = ("1", "true")
 """Parameters of a server's DSN. What stands in `ps` for all to see is better left to password_file, or to the environment:
 TAPWATCH_STORE_PASSWORD, TAPWATCH_STORE_PASSWORD_FILE."""
 
@@ -30,6 +31,8 @@ class Target(NamedTuple):
     database: str
     arguments: dict[str, Any]
     """of clickhouse_connect.get_client; for a server"""
+    async_insert: bool = False
+    """the server may gather the blocks of many sensors before it writes them"""
 
 
 def default_dsn() -> str:
@@ -94,7 +97,7 @@ def _server(dsn: str, scheme: str) -> Target:
     for name in options:
         if name not in OPTIONS:
             raise StoreError(f"A store has no parameter {name!r}; there are: {', '.join(OPTIONS)}.")
-    secure = scheme in ("https", "clickhouses") or port in (443, _HTTPS_PORT) or options.pop("secure", "") in ("1", "true")
+    secure = scheme in ("https", "clickhouses") or port in (443, _HTTPS_PORT) or options.pop("secure", "") in YES
     if port in _NATIVE_PORTS:
         usual = _HTTPS_PORT if secure else _HTTP_PORT
         raise StoreError(f"Port {port} speaks ClickHouse's native protocol; name the HTTP port, mostly {usual}.")
@@ -111,4 +114,5 @@ def _server(dsn: str, scheme: str) -> Target:
         "username": unquote(parts.username or "default"),
         "password": _password(parts.password, options.get("password_file")),
     }
-    return Target(f"{scheme}://{parts.hostname}:{port}/{database}", None, database, arguments)
+    name = f"{scheme}://{parts.hostname}:{port}/{database}"
+    return Target(name, None, database, arguments, options.get("async_insert") in YES)

@@ -51,14 +51,19 @@ class Store:
         self._reading: Any = None
 
     def insert(self, table: str, columns: tuple[str, ...], block: bytes, fmt: str = "Native", token: str = "") -> None:
-        """Insert one block of encoded rows; a block whose token was seen before is dropped. Raises StoreError."""
+        """Insert one block of encoded rows; a block whose token was seen before is dropped. Raises StoreError.
+
+        Where the server gathers blocks (async_insert) it drops none: it refuses tokens for tables that feed views.
+        """
+        gathers = self._target.async_insert
         settings: dict[str, Any] = {
-            "async_insert": 0,
+            "async_insert": int(gathers),
+            "wait_for_async_insert": 1,
             # Packet times are the capture's word: rows of many months must not fail the block.
             "throw_on_max_partitions_per_insert_block": 0,
             "input_format_skip_unknown_fields": 0,
         }
-        if token:
+        if token and not gathers:
             settings |= {
                 "insert_deduplicate": 1,
                 "insert_deduplication_token": token,
