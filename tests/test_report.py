@@ -84,7 +84,7 @@ def hostile(tmp_path_factory) -> str:
 
 
 def test_it_tells_incidents_endpoints_and_findings(bundled):
-    assert "a211cf05bfd6f518" in bundled and "1ad9fd54328ad0da" in bundled and "Next expected: 10750" in bundled
+    assert "a211cf05bfd6f518" in bundled and "adbb89ad152ed474" in bundled and "Next expected: 10750" in bundled
     assert "/v1/products/{int}" in bundled and "cookie without secure" in bundled
     data = json.loads(next(text for text in Page(bundled).scripts if text.startswith("[")))
     assert len(data) == len({tuple(row[1:4]) for row in data}) > 20
