@@ -7,7 +7,8 @@ import pytest
 from rows import batch_of
 
 from sensor.inventory.analyse import Inventory
-from sensor.inventory.parameters import FREELY, MOST
+from sensor.inventory.parameters import FREELY, MOST, move_parameters
+from sensor.inventory.schemas import move_schemas
 
 VALUES = 40
 """Answers of each field."""
@@ -239,6 +240,25 @@ def test_names_that_nobody_uses_twice_take_no_room_of_those_that_are_meant():
     inventory.analyse(batch_of([{"method": "POST", "path": "/x", "sent": b'{"meant": "word"}'}] * 3))
     (meant,) = (row for row in inventory.parameters() if row["name"] == "meant")
     assert meant["seen"] == 2
+
+
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_what_an_earlier_endpoint_left_at_a_place_goes_nowhere(is_stale):
+    inventory = Inventory((1, 2))
+    sent, other = (
+        {"path": path, "query": f"{name}=1", "answer": b'{"%s": 1}' % name.encode()}
+        for path, name in (("/x", "old"), ("/y", "new"))
+    )
+    batch, _, _ = inventory.analyse(batch_of([sent, other]))
+    inventory.read_answers(batch)
+    table, (place, onto) = inventory.table, batch.rows["endpoint"].tolist()
+    table.rows["generation"][place] += is_stale
+    table.rows["moved"][place] = onto
+    move_parameters(table.parameters, table.rows)
+    move_schemas(table.schemas, table.rows)
+    parameters = table.parameters.rows[(table.parameters.rows["endpoint"] == onto) & (table.parameters.rows["seen"] > 0)]
+    nodes = table.schemas.nodes[(table.schemas.nodes["endpoint"] == onto) & (table.schemas.nodes["bodies"] > 0)]
+    assert (len(parameters), len(nodes)) == ((2, 3) if is_stale else (4, 4))
 
 
 def test_errors_teach_nothing():

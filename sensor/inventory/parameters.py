@@ -252,8 +252,9 @@ def move_parameters(parameters, endpoints):
         endpoint = np.int64(other["endpoint"])
         if endpoint == 0 or other["seen"] == 0 or not endpoints[endpoint]["moved"]:
             continue
-        onto = standing(endpoints, endpoint)
-        found = find_parameter(parameters, endpoints[onto], onto, other["slot"], other["location"], np.int64(NEVER))
+        onto, found = standing(endpoints, endpoint), np.int64(-1)
+        if other["generation"] == endpoints[endpoint]["generation"]:  # else of an endpoint that had this place before
+            found = find_parameter(parameters, endpoints[onto], onto, other["slot"], other["location"], np.int64(NEVER))
         if found >= 0:
             merge_few(parameters.rows[found], parameters.words[found], other, parameters.words[place])
             merge_parameter(parameters.rows[found], other)

@@ -210,10 +210,10 @@ def move_schemas(schemas, endpoints):
         endpoint = np.int64(other["endpoint"])
         if endpoint == 0 or other["bodies"] == 0 or not endpoints[endpoint]["moved"]:
             continue
-        onto = standing(endpoints, endpoint)
-        schemas.grown[onto] = 1
-        kind = np.int64(other["type"])
-        found = find_node(schemas, endpoints, onto, other["side"], other["status"], other["path"], kind, np.int64(NEVER))
+        onto, found, kind = standing(endpoints, endpoint), np.int64(-1), np.int64(other["type"])
+        if other["generation"] == endpoints[endpoint]["generation"]:  # else of an endpoint that had this place before
+            schemas.grown[onto] = 1
+            found = find_node(schemas, endpoints, onto, other["side"], other["status"], other["path"], kind, np.int64(NEVER))
         if found >= 0:
             merge_node(schemas.nodes[found], other)
         other["bodies"] = 0  # it keeps its place: others may stand behind it
