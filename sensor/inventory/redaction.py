@@ -5,8 +5,9 @@ import numpy as np
 from sensor.core.jit import kernel
 from sensor.core.sensitive import HARMLESS, SESSION
 from sensor.core.wide import copy
+from sensor.inventory.hidden import BETWEEN, FEW_DIGITS, secret_of_field, secret_of_value
 from sensor.inventory.lexical import DIGIT, KIND, classify_value
-from sensor.inventory.secrets import PLACEHOLDER_LENGTHS, PLACEHOLDERS, name_hash, secret_by_name, secret_by_value
+from sensor.inventory.secrets import PLACEHOLDER_LENGTHS, PLACEHOLDERS, secret_by_value
 from sensor.inventory.targets import segment_class, segment_secret
 from sensor.inventory.value_forms import KEY_LENGTH
 from sensor.inventory.values import AMPERSAND, EQUALS, find_in
@@ -14,10 +15,6 @@ from sensor.inventory.values import AMPERSAND, EQUALS, find_in
 SLASH, SEMICOLON, QUESTION, AT, COLON, LETTER_E, LETTER_Y = 47, 59, 63, 64, 58, 101, 121
 PLAIN = np.array([chr(c) not in "?#@;%" for c in range(256)])
 """Bytes of a URL that are no sign of a secret."""
-BETWEEN = np.array([chr(c) in " \t()<>[]{};,=:/\"'" for c in range(256)])
-"""What stands between the words of a text."""
-FEW_DIGITS = 8
-"""Digits of the shortest number that is a secret by its form (Spain's identity cards)."""
 
 
 @kernel
@@ -66,11 +63,11 @@ def redact_query(arena, at, end, to):
         secret = np.int64(HARMLESS)
         value = min(equals + 1, stop)
         if equals < stop:
-            secret = secret_by_name(name_hash(arena, at, equals - at))
-        if secret == HARMLESS:
-            begin = value if equals < stop else at
-            secret = secret_by_value(arena, begin, stop - begin, classify_value(arena, begin, stop - begin))
-            value = begin
+            kind = classify_value(arena, value, stop - value)
+            secret = secret_of_field(arena, at, equals, value, stop, kind)
+        else:
+            value = at
+            secret = secret_of_value(arena, at, stop, classify_value(arena, at, stop - at))
         if secret != HARMLESS and stop > value:
             copy(arena, to, arena, at, value - at)
             to = put_placeholder(arena, to + value - at, secret)

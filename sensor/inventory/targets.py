@@ -7,6 +7,7 @@ from sensor.core.jit import kernel
 from sensor.core.placeholders import CLASSES
 from sensor.core.sensitive import HARMLESS
 from sensor.core.wide import copy, padded
+from sensor.inventory.hidden import hidden_secret, secret_of_field, secret_of_value
 from sensor.inventory.learned import USED_PLACES, is_value
 from sensor.inventory.lexical import (
     DIGIT,
@@ -22,7 +23,7 @@ from sensor.inventory.lexical import (
     decimal,
 )
 from sensor.inventory.patterns import NO_TEMPLATE, find_template, is_kept, is_placeholder, split_path
-from sensor.inventory.secrets import name_hash, secret_by_name, secret_by_value
+from sensor.inventory.secrets import name_hash, secret_by_value
 from sensor.inventory.values import AMPERSAND, EQUALS, IN_PATH, IN_QUERY, VALUES_OF_PATH, VALUES_OF_QUERY, find_in
 
 TEMPLATE_LIMIT = 512
@@ -66,6 +67,8 @@ def segment_secret(arena, at, end, kind, part):
         if dot < end:
             secret = secret_by_value(arena, at, dot - at, kind)
             part = end if secret == HARMLESS else dot
+    if secret == HARMLESS and (kind == LITERAL or kind == TEXT):
+        secret, part = hidden_secret(arena, at, end), end
     return (np.int64(SLUG) if kind == LITERAL and secret != HARMLESS else kind), part, secret
 
 
@@ -177,9 +180,7 @@ def read_query(arena, at, end, row, values, count):
         if equals < stop and equals > at:
             slot = name_hash(arena, at, equals - at)
             kind = classify_value(arena, equals + 1, stop - equals - 1)
-            secret = secret_by_name(slot)
-            if secret == HARMLESS:
-                secret = secret_by_value(arena, equals + 1, stop - equals - 1, kind)
+            secret = secret_of_field(arena, at, equals, equals + 1, stop, kind)
             if secret != HARMLESS and stop > equals + 1:
                 secret_seen = True
                 if (secret == 2 or secret == 3) and key < 0:
@@ -191,6 +192,6 @@ def read_query(arena, at, end, row, values, count):
             elif key == count:
                 key = np.int64(-1)
         elif equals == stop and not secret_seen:  # a value without a name
-            secret_seen = secret_by_value(arena, at, stop - at, classify_value(arena, at, stop - at)) != HARMLESS
+            secret_seen = secret_of_value(arena, at, stop, classify_value(arena, at, stop - at)) != HARMLESS
         at = stop + 1
     return count, secret_seen, key
