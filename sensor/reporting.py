@@ -106,8 +106,9 @@ def _incident(store: Store, alert: Row) -> Incident:
         return found
     bins = {"begin": begin, "width": _width(begin, end)}
     for k, served, refused, sources in store.rows(
-        "SELECT intDiv(toUnixTimestamp64Micro(ts) - {begin:Int64}, {width:Int64}) AS bin, countIf(status < 400), "
-        f"countIf(status >= 400), uniqExact(remote_ip) FROM transactions{where} GROUP BY bin ORDER BY bin",
+        "SELECT intDiv(toUnixTimestamp64Micro(ts) - {begin:Int64}, {width:Int64}) AS bin, "
+        "countIf(status < 400 AND refused = ''), countIf(status >= 400 OR refused != ''), "
+        f"uniqExact(remote_ip) FROM transactions{where} GROUP BY bin ORDER BY bin",
         where.values | bins,
     ):
         at = k * bins["width"] / MICROSECONDS

@@ -79,7 +79,7 @@ def export_policy(form: str, host: str | None, output: str | None, store_dsn: st
     No rule would have stopped a request of an address that is in no alert.
 
     \b
-    tapwatch export policy --format nginx -o /etc/nginx/conf.d/tapwatch.conf && nginx -t
+    tapwatch export policy --format nginx -o /etc/nginx/conf.d/tapwatch-policy.conf && nginx -t
     """
     from sensor.outputs.policy.forms import FORMATS
     from sensor.outputs.policy.rules import rules
@@ -206,7 +206,7 @@ def export_blocklist(
 
     \b
     tapwatch export blocklist --format nftables -o tapwatch.nft && nft -f tapwatch.nft
-    tapwatch export blocklist --format nginx -o /etc/nginx/conf.d/tapwatch.conf --follow 5 --then 'nginx -s reload'
+    tapwatch export blocklist --format nginx -o /etc/nginx/conf.d/tapwatch-feed.conf --follow 5 --then 'nginx -s reload'
     """
     from sensor.following import follow_feed
     from sensor.outputs.blocklist.forms import FORMATS

@@ -71,7 +71,6 @@ def as_nginx(rules: list[Rule]) -> str:
     lines = [
         f"# {HEAD}",
         "# Include this in the http block. A request without a rule has no limit.",
-        "map_hash_bucket_size 256;",
         "",
     ]
     lines += ['map "$host:$server_port$uri" $tapwatch_rule {', '    default "";']
