@@ -175,7 +175,7 @@ def test_documents_are_read_back(form, policy):
         assert [rule["path"] for rule in found["rules"]] == HOSTILE
     elif form == "kong":
         (service,) = found["services"]
-        assert len(service["routes"]) == 2 * len(HOSTILE) == len({route["name"] for route in service["routes"]})
+        assert len(service["routes"]) == 3 * len(HOSTILE) == len({route["name"] for route in service["routes"]})
         assert {plugin["name"] for route in service["routes"] for plugin in route["plugins"]} == {
             "rate-limiting",
             "pre-function",
@@ -186,7 +186,7 @@ def test_documents_are_read_back(form, policy):
         Draft4Validator.check_schema(json.loads(validator["config"]["body_schema"]))
     else:
         (host,) = found["virtual_hosts"]
-        assert len(host["routes"]) == 2 * len(HOSTILE)
+        assert len(host["routes"]) == 3 * len(HOSTILE)
         bucket = host["routes"][0]["typed_per_filter_config"]["envoy.filters.http.local_ratelimit"]["descriptors"][0][
             "token_bucket"
         ]

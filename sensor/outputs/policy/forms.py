@@ -146,6 +146,11 @@ def as_kong(rules: list[Rule]) -> str:
                  "tags": [f"stopped-{rule.stopped:.6f}"],
                  "strip_path": False, "plugins": plugins}
             )  # fmt: skip
+        if others := _never_refused(rule):
+            service["routes"].append(
+                {"name": f"tapwatch-{_short(rule)}-always", "hosts": [rule.host], "methods": others,
+                 "paths": [f"~{rule.pattern}$"], "regex_priority": len(rules) - place, "strip_path": False, "plugins": []}
+            )  # fmt: skip
     return f"# {HEAD}\n" + _dump({"_format_version": "3.0", "services": list(services.values())})
 
 
@@ -158,19 +163,30 @@ def as_envoy(rules: list[Rule]) -> str:
     for rule in rules:
         for method in rule.methods:
             hosts.setdefault(rule.host, []).append(_envoy_route(rule, method))
+        if others := _never_refused(rule):
+            route = _envoy_match(rule, "always", {"safe_regex": {"regex": "|".join(others)}})
+            hosts[rule.host].append(route | {"metadata": {"filter_metadata": {"tapwatch": {"methods": rule.because_methods}}}})
     virtual = [{"name": f"tapwatch-{_digest(host)}", "domains": [host], "routes": routes} for host, routes in hosts.items()]
     return f"# {HEAD}\n" + _dump({"virtual_hosts": virtual})
 
 
-def _envoy_route(rule: Rule, method: str) -> dict[str, Any]:
-    route: dict[str, Any] = {
-        "name": f"tapwatch-{_short(rule)}-{method.lower()}",
-        "match": {
-            "safe_regex": {"regex": f"^{rule.pattern}$"},
-            "headers": [{"name": ":method", "string_match": {"exact": method}}],
-        },
+def _never_refused(rule: Rule) -> list[str]:
+    """Methods of ALWAYS that the rule has no route for: what has no route is refused."""
+    return [method for method in ALWAYS if method not in rule.methods]
+
+
+def _envoy_match(rule: Rule, name: str, method: dict[str, Any]) -> dict[str, Any]:
+    """A route without limits, for the methods that a StringMatcher fits."""
+    headers = [{"name": ":method", "string_match": method}]
+    return {
+        "name": f"tapwatch-{_short(rule)}-{name}",
+        "match": {"safe_regex": {"regex": f"^{rule.pattern}$"}, "headers": headers},
         "route": {"cluster": "tapwatch-upstream"},
     }
+
+
+def _envoy_route(rule: Rule, method: str) -> dict[str, Any]:
+    route = _envoy_match(rule, method.lower(), {"exact": method})
     said: dict[str, Any] = {"methods": rule.because_methods, "body_bytes": rule.because_size}
     filters: dict[str, Any] = {}
     if rule.largest_body:  # the filter waits for whole requests: where none has a body one may be an upgrade that never ends
