@@ -72,11 +72,16 @@ def name_words(buffer, at, length):
     return first, first
 
 
+def _ends(name: bytes) -> tuple[int, int]:
+    """The plain twin of name_words."""
+    return int(word(name[:8])), int(word(name[-8:]))
+
+
 def _tables() -> tuple[np.ndarray, np.ndarray]:
     """By hash, uint64[SLOTS, 2]: (first, last ^ length) of a name, lower-cased, zeros are free; uint8[SLOTS]: its kind."""
     keys, kinds = np.zeros((SLOTS, 2), np.uint64), np.zeros(SLOTS, np.uint8)
     for name, kind in KINDS.items():
-        first, last = (int(word(part.encode()) | LOWER) for part in (name[:8], name[-8:]))
+        first, last = (end | int(LOWER) for end in _ends(name.encode()))
         slot = ((first * int(NAME_A) ^ last * int(NAME_B)) + len(name)) % 2**64 >> int(SHIFT)
         while keys[slot, 0]:
             slot = (slot + 1) % SLOTS
@@ -90,7 +95,7 @@ KEYS, OF_KEYS = _tables()
 
 def label(name: bytes) -> int:
     """The plain twin of label_of."""
-    first, last = (int.from_bytes(part.ljust(8, b"\0"), "little") for part in (name[:8], name[-8:]))
+    first, last = _ends(name)
     hashed = (first * int(NAME_A) + last * int(NAME_B) + len(name)) % 2**64
     return hashed >> 32 & ~KIND_MASK | KINDS.get(name.decode().lower(), UNKNOWN_NAME)
 

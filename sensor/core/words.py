@@ -1,8 +1,11 @@
-"""Whether a text begins with, or holds, one of a few words, in whatever case."""
+"""Whether a text begins with, ends with, or holds one of a few words, in whatever case; what a byte of a URL stands for."""
 
 import numpy as np
 
+from sensor.core.addresses import hex_value
 from sensor.core.jit import kernel
+
+PERCENT = 37
 
 
 def words_table(*words: str) -> np.ndarray:
@@ -41,3 +44,23 @@ def begins_with_one_of(text, at, end, words):
         if begins_with(text, at, end, words[word]):
             return True
     return False
+
+
+@kernel
+def ends_with_one_of(text, at, end, words):
+    """Whether text[at:end] ends with one of the words, behind something else. words: as words_table makes them."""
+    for word in range(words.shape[0]):
+        length = 0
+        while words[word, length]:
+            length += 1
+        if end - at > length and begins_with(text, end - length, end, words[word]):
+            return True
+    return False
+
+
+@kernel
+def url_byte(text, at, end):
+    """(byte that stands at text[at], percent-encoded (RFC 3986 2.1) or not; how many bytes it takes)."""
+    if text[at] == PERCENT and at + 2 < end and hex_value(text[at + 1]) >= 0 and hex_value(text[at + 2]) >= 0:
+        return 16 * hex_value(text[at + 1]) + hex_value(text[at + 2]), 3
+    return np.int64(text[at]), 1

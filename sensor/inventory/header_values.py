@@ -8,7 +8,7 @@ import numpy as np
 from sensor.core.jit import kernel
 from sensor.core.records import PACKED_COOKIE, PACKED_PREFIX
 from sensor.core.sensitive import API_KEY, HARMLESS, NO_KEYS
-from sensor.core.words import begins_with, holds_one_of, words_table
+from sensor.core.words import ends_with_one_of, holds_one_of, words_table
 from sensor.inventory.lexical import TEXT, classify_value
 from sensor.inventory.parameters import SERVED_FROM, SERVED_TO
 from sensor.inventory.personal import body_name_hash, exposed_class
@@ -16,16 +16,13 @@ from sensor.inventory.secrets import name_hash, secret_by_name, secret_by_value
 from sensor.inventory.targets import note_value
 from sensor.inventory.values import IN_ANSWER_HEADER, IN_COOKIE, IN_HEADER, VALUES_OF_FIELDS
 
-KEY_END, TOKEN_END = words_table("-key", "-token")
+KEY_ENDS = words_table("-key", "-token")
 
 
 @kernel
 def names_key(arena, name, end):
     """Whether a field is called as those are that hold an application's key or token."""
-    ends_so = (end - name > 4 and begins_with(arena, end - 4, end, KEY_END)) or (
-        end - name > 6 and begins_with(arena, end - 6, end, TOKEN_END)
-    )
-    return ends_so and not holds_one_of(arena, name, end, NO_KEYS)
+    return ends_with_one_of(arena, name, end, KEY_ENDS) and not holds_one_of(arena, name, end, NO_KEYS)
 
 
 @kernel

@@ -6,9 +6,9 @@ import numpy as np
 
 from sensor.core.jit import kernel
 from sensor.core.sensitive import CARD, HARMLESS, HEALTH, PASSWORD, PLACE, SSN
-from sensor.core.words import begins_with, words_table
+from sensor.core.words import ends_with_one_of, url_byte, words_table
 from sensor.inventory.lexical import DIGIT, INT, KIND, LITERAL, LOWER, TEXT, UPPER, classify_value
-from sensor.inventory.personal import body_name_hash, class_by_name, exposed_class
+from sensor.inventory.personal import body_name_hash, class_by_name, could_be
 from sensor.inventory.secrets import name_hash, secret_by_name, secret_by_value
 from sensor.inventory.value_forms import KEY_LENGTH, class_by_value
 
@@ -18,8 +18,9 @@ BETWEEN_IN_URL = BETWEEN | np.array([chr(c) in "+?&|" for c in range(256)])
 """What stands, as it is or percent-encoded, between the words of a value in a URL."""
 FEW_DIGITS = 8
 """Digits of the shortest number that is a secret by its form (Spain's identity cards)."""
-HEX = np.array([int(chr(c), 16) if chr(c) in "0123456789abcdefABCDEF" else -1 for c in range(256)])
-PERCENT, AT, EQUALS, COLON, QUOTE, DOT, OPEN_BRACKET, CLOSE_BRACKET = 37, 64, 61, 58, 34, 46, 91, 93
+SIGNS = np.array([chr(c) in '%@="' for c in range(256)])
+"""Bytes without one of which a short value with few digits hides nothing."""
+AT, EQUALS, COLON, QUOTE, DOT, OPEN_BRACKET, CLOSE_BRACKET = 64, 61, 58, 34, 46, 91, 93
 LETTER_OR_DIGIT = LOWER | UPPER | DIGIT
 NOTHING = -1
 NAME_ENDS = words_table("password", "passwd", "passphrase", "secret")
@@ -27,45 +28,34 @@ NAME_ENDS = words_table("password", "passwd", "passphrase", "secret")
 
 
 @kernel
-def byte_at(arena, at, end):
-    """(byte that stands here, percent-encoded (RFC 3986 2.1) or not; how many bytes it takes)."""
-    if arena[at] == PERCENT and at + 2 < end and HEX[arena[at + 1]] >= 0 and HEX[arena[at + 2]] >= 0:
-        return HEX[arena[at + 1]] << 4 | HEX[arena[at + 2]], 3
-    return np.int64(arena[at]), 1
-
-
-@kernel
-def secret_by_part(arena, at, end):
-    """Class that a name promises, with or without `_` and `-`."""
+def secret_by_part(arena, at, end, hashed):
+    """Class that a name promises, with or without `_` and `-`. hashed: body_name_hash of it."""
     found = secret_by_name(name_hash(arena, at, end - at))
     if found == HARMLESS:
-        found = class_by_name(body_name_hash(arena, at, end - at))
+        found = class_by_name(hashed)
         found = found if found <= SSN else np.int64(HARMLESS)  # what is personal is judged by its value, too
     return found
 
 
 @kernel
-def secret_by_any_name(arena, at, end):
-    """Class that a name promises, as a whole, by its last part (`user[password]`, `user.password`) or by its end."""
-    found = secret_by_part(arena, at, end)
+def secret_by_any_name(arena, at, end, hashed):
+    """Class that a name promises, as a whole (hashed: as in secret_by_part), by its last part (`user[password]`,
+    `user.password`) or by its end."""
+    found = secret_by_part(arena, at, end, hashed)
     if found != HARMLESS or end == at:
         return found
     last, stop, k = at, end, at
     while k < end:
-        byte, size = byte_at(arena, k, end)
+        byte, size = url_byte(arena, k, end)
         if byte == OPEN_BRACKET or byte == DOT:
             last, stop = k + size, end
         elif byte == CLOSE_BRACKET:
             stop = k
         k += size
     if last > at and stop > last:
-        found = secret_by_part(arena, last, stop)
-    for word in range(NAME_ENDS.shape[0]):
-        length = 0
-        while NAME_ENDS[word, length]:
-            length += 1
-        if found == HARMLESS and stop - last > length and begins_with(arena, stop - length, stop, NAME_ENDS[word]):
-            found = np.int64(PASSWORD)
+        found = secret_by_part(arena, last, stop, body_name_hash(arena, last, stop - last))
+    if found == HARMLESS and ends_with_one_of(arena, last, stop, NAME_ENDS):
+        found = np.int64(PASSWORD)
     return found
 
 
@@ -86,30 +76,49 @@ def number_secret(arena, at, end):
 
 
 @kernel
-def word_end(arena, at, end):
-    """(end of the word that begins here; what stands behind it, its bytes; whether the word could be a secret, has an `@`)."""
-    k, digits, mail = at, 0, False
-    while k < end:
-        byte, size = byte_at(arena, k, end)
-        if BETWEEN_IN_URL[byte]:
-            return k, byte, size, mail or digits >= FEW_DIGITS - 1 or k - at >= KEY_LENGTH, mail
-        digits += KIND[byte] & DIGIT
-        mail |= byte == AT
-        k += size
-    return k, np.int64(NOTHING), 0, mail or digits >= FEW_DIGITS - 1 or k - at >= KEY_LENGTH, mail
+def could_be_secret(length, digits, mail):
+    """Whether a word is long enough, or has what it takes, to be a secret. mail: it has an `@`."""
+    return mail or digits >= FEW_DIGITS - 1 or length >= KEY_LENGTH
 
 
 @kernel
-def hidden_secret(arena, at, end):
-    """Class of the first secret among the words of a value."""
+def might_hide(arena, at, end):
+    """Whether a value has anything without which no word of it is a secret, or the name of one."""
+    digits = 0
+    for k in range(at, end):
+        digits += KIND[arena[k]] & DIGIT
+        if SIGNS[arena[k]]:
+            return True
+    return could_be_secret(end - at, digits, False)
+
+
+@kernel
+def part_end(arena, at, end):
+    """(end of the word that begins here; what stands behind it, its bytes; whether the word could be a secret, has an `@`)."""
+    k, digits, mail = at, 0, False
+    while k < end:
+        byte, size = url_byte(arena, k, end)
+        if BETWEEN_IN_URL[byte]:
+            return k, byte, size, could_be_secret(k - at, digits, mail), mail
+        digits += KIND[byte] & DIGIT
+        mail |= byte == AT
+        k += size
+    return k, np.int64(NOTHING), 0, could_be_secret(k - at, digits, mail), mail
+
+
+@kernel
+def hidden_secret(arena, at, end, kind):
+    """Class of the first secret among the words of a value. kind: class in lexical.CLASSES of it as a whole."""
+    if (kind != LITERAL and kind != TEXT) or not might_hide(arena, at, end):
+        return np.int64(HARMLESS)
     before = np.int64(NOTHING)
     while at < end:
-        stop, between, size, could_be, mail = word_end(arena, at, end)
+        stop, between, size, could_be, mail = part_end(arena, at, end)
         follows = stop + size
         if could_be:
-            kind = classify_value(arena, at, stop - at)
-            found = class_by_value(arena, at, stop - at, kind)
-            if found == HARMLESS and (kind == LITERAL or kind == TEXT):
+            form = classify_value(arena, at, stop - at)
+            found = class_by_value(arena, at, stop - at, form)
+            if found == HARMLESS and (form == LITERAL or form == TEXT):
                 found = number_secret(arena, at, stop)
             if found == HARMLESS and mail and before == COLON:  # https://user:password@host
                 found = np.int64(PASSWORD)
@@ -117,9 +126,9 @@ def hidden_secret(arena, at, end):
                 return found
         named = stop > at and follows < end and between == EQUALS
         if stop > at and before == QUOTE and between == QUOTE and follows < end:  # "password":
-            named = byte_at(arena, follows, end)[0] == COLON
+            named = url_byte(arena, follows, end)[0] == COLON
         if named:
-            found = secret_by_any_name(arena, at, stop)
+            found = secret_by_any_name(arena, at, stop, body_name_hash(arena, at, stop - at))
             if found != HARMLESS:
                 return found
         before = between
@@ -131,20 +140,18 @@ def hidden_secret(arena, at, end):
 def secret_of_value(arena, at, end, kind):
     """Class that a value of a URL shows, as a whole or by what is in it. kind: its class in lexical.CLASSES."""
     found = secret_by_value(arena, at, end - at, kind)
-    if found == HARMLESS and (kind == LITERAL or kind == TEXT):
-        return hidden_secret(arena, at, end)
-    return found
+    return found if found != HARMLESS else hidden_secret(arena, at, end, kind)
 
 
 @kernel
 def secret_of_field(arena, name, name_end, at, end, kind):
     """Class that a field of a query string bears, by its name, by its value, or by both."""
-    found = secret_by_any_name(arena, name, name_end)
+    hashed = body_name_hash(arena, name, name_end - name)
+    found = secret_by_any_name(arena, name, name_end, hashed)
     if found == HARMLESS:
         found = secret_by_value(arena, at, end - at, kind)
     if found == HARMLESS:
-        found = exposed_class(arena, at, end - at, kind, True, body_name_hash(arena, name, name_end - name))
-        found = np.int64(HARMLESS) if found == PLACE or found == HEALTH else found
-    if found == HARMLESS and (kind == LITERAL or kind == TEXT):
-        found = hidden_secret(arena, at, end)
-    return found
+        named = class_by_name(hashed)
+        if named != HARMLESS and named != PLACE and named != HEALTH and could_be(named, arena, at, end - at, kind, True):
+            return named
+    return found if found != HARMLESS else hidden_secret(arena, at, end, kind)

@@ -18,7 +18,7 @@ from sensor.inventory.few_words import LETTERS, WORDS, merge_few, note_few, told
 from sensor.inventory.lexical import INT
 from sensor.inventory.loglog import add_hash, estimate
 from sensor.inventory.profile import EVERY_ONE_OF
-from sensor.inventory.sightings import NEVER, is_met_again, new_sightings
+from sensor.inventory.sightings import NEVER, is_welcome, new_sightings
 from sensor.inventory.values import IN_ANSWER_HEADER, IN_COOKIE, IN_HEADER, IN_PATH, IN_RESPONSE, LOCATIONS
 
 CAPACITY = 65_536
@@ -114,7 +114,7 @@ def clear_parameter(entry, endpoint, generation, slot, location):
 def find_parameter(parameters, owner, endpoint, slot, location, ts):
     """Place of a parameter, new or known; -1 when there is no room, or its endpoint (owner: ENDPOINT) has too many.
 
-    ts: when the transaction that bore it began, NEVER for one that is known.
+    ts: as in is_welcome.
     """
     generation = owner["generation"]
     key = mix(U(endpoint) * U(0x9E3779B97F4A7C15) ^ mix(slot + U(location)))
@@ -125,7 +125,7 @@ def find_parameter(parameters, owner, endpoint, slot, location, ts):
         if entry["endpoint"] == 0:
             if owner["parameters"] >= MOST:
                 break
-            if owner["parameters"] >= FREELY and ts != NEVER and not is_met_again(parameters.sightings, key, ts):
+            if not is_welcome(parameters.sightings, owner["parameters"], FREELY, key, ts):
                 return np.int64(-1)
             owner["parameters"] += np.uint16(1)
             clear_parameter(entry, endpoint, generation, slot, location)

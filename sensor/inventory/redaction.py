@@ -5,7 +5,7 @@ import numpy as np
 from sensor.core.jit import kernel
 from sensor.core.sensitive import HARMLESS, SESSION
 from sensor.core.wide import copy
-from sensor.inventory.hidden import BETWEEN, FEW_DIGITS, secret_of_field, secret_of_value
+from sensor.inventory.hidden import BETWEEN, FEW_DIGITS, could_be_secret, secret_of_field, secret_of_value
 from sensor.inventory.lexical import DIGIT, KIND, classify_value
 from sensor.inventory.secrets import PLACEHOLDER_LENGTHS, PLACEHOLDERS, secret_by_value
 from sensor.inventory.targets import segment_class, segment_secret
@@ -135,7 +135,7 @@ def word_end(arena, at, end):
         digits += KIND[arena[stop]] & DIGIT
         mail |= arena[stop] == AT
         stop += 1
-    return stop, mail or digits >= FEW_DIGITS - 1 or stop - at >= KEY_LENGTH
+    return stop, could_be_secret(stop - at, digits, mail)
 
 
 @kernel

@@ -12,7 +12,7 @@ from sensor.core.jit import kernel
 from sensor.core.records import MEDIA
 from sensor.inventory.json_steps import BODY, FULL, KEY, NO_JSON, NO_KEY, USED, Walk, new_walk, walk_json
 from sensor.inventory.parameters import standing
-from sensor.inventory.sightings import NEVER, is_met_again, new_sightings
+from sensor.inventory.sightings import NEVER, is_welcome, new_sightings
 
 CAPACITY = 65_536
 PROBES = 16
@@ -89,7 +89,7 @@ def clear_node(node, endpoint, generation, side, status, path, kind):
 
 @kernel
 def find_node(schemas, endpoints, endpoint, side, status, path, kind, ts):
-    """Place of a node, new (no bodies) or known; -1 when there is no room. endpoints: ENDPOINT[:]; ts: as in find_parameter."""
+    """Place of a node, new (no bodies) or known; -1 when there is no room. endpoints: ENDPOINT[:]; ts: as in is_welcome."""
     generation = endpoints[endpoint]["generation"]
     where = U(endpoint) << U(32) | U(status) << U(8) | U(side) << U(4) | U(kind)
     key = mix(path ^ mix(where))
@@ -100,7 +100,7 @@ def find_node(schemas, endpoints, endpoint, side, status, path, kind, ts):
         if node["endpoint"] == 0:
             if schemas.counts[endpoint] >= MOST:
                 break
-            if schemas.counts[endpoint] >= FREELY and ts != NEVER and not is_met_again(schemas.sightings, key, ts):
+            if not is_welcome(schemas.sightings, schemas.counts[endpoint], FREELY, key, ts):
                 return np.int64(-1)
             schemas.counts[endpoint] += np.uint16(1)
             clear_node(node, endpoint, generation, side, status, path, kind)
@@ -139,7 +139,7 @@ def note_node(node, step, text, weight, before, ts):
 
 @kernel
 def learn_body(schemas, endpoints, endpoint, side, status, text, at, end, partial, weight, ts):
-    """Learn from one body. weight: bodies for which it stands; partial: text[at:end] is not all of it"""
+    """Learn from one body. weight: bodies for which it stands; partial: text[at:end] is not all of it."""
     walk = schemas.walk
     whole = walk_json(walk, text, at, end)
     if whole == NO_JSON or walk.control[USED] == 0 or (whole == 0 and not partial):

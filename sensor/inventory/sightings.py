@@ -27,3 +27,12 @@ def is_met_again(sightings, key, ts):
     before = sightings[place]
     sightings[place] = now
     return before != now and before & ~TIME_BITS == key & ~TIME_BITS
+
+
+@kernel
+def is_welcome(sightings, taken, freely, key, ts):
+    """Whether a new name gets one of its endpoint's places, of which `taken` are in use and `freely` are for any name.
+
+    key: hash of the name; ts: when the transaction that bore it began, NEVER for a name that is known already.
+    """
+    return taken < freely or ts == NEVER or is_met_again(sightings, key, ts)

@@ -67,8 +67,8 @@ def segment_secret(arena, at, end, kind, part):
         if dot < end:
             secret = secret_by_value(arena, at, dot - at, kind)
             part = end if secret == HARMLESS else dot
-    if secret == HARMLESS and (kind == LITERAL or kind == TEXT):
-        secret, part = hidden_secret(arena, at, end), end
+    if secret == HARMLESS:
+        secret = hidden_secret(arena, at, end, kind)
     return (np.int64(SLUG) if kind == LITERAL and secret != HARMLESS else kind), part, secret
 
 

@@ -13,6 +13,7 @@ from sensor.core.jit import kernel
 from sensor.core.quoted import QUOTE, string_end
 from sensor.core.records import FLOW, MEDIA
 from sensor.core.wide import load_be32
+from sensor.core.words import url_byte
 from sensor.inventory.lexical import DIGIT, KIND, LOWER, UPPER
 from sensor.inventory.secrets import is_among, name_hash, name_hashes
 from sensor.inventory.values import AMPERSAND, EQUALS, find_in
@@ -98,9 +99,9 @@ def longest_line(text, at, end):
 @kernel
 def decoded(text, at, end):
     """(value of what begins at text[at], how many bytes it takes): `%41` and `\\u0041` are one character."""
-    byte = np.int64(text[at])
-    if byte == PERCENT and at + 2 < end and hex_value(text[at + 1]) >= 0 and hex_value(text[at + 2]) >= 0:
-        return 16 * hex_value(text[at + 1]) + hex_value(text[at + 2]), 3
+    byte, size = url_byte(text, at, end)
+    if size > 1:
+        return byte, size
     if byte == BACKSLASH and at + 5 < end and text[at + 1] == LETTER_U:
         value = np.int64(0)
         for k in range(2, 6):

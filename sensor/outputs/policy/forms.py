@@ -140,18 +140,18 @@ def as_kong(rules: list[Rule]) -> str:
             if body := rule.bodies.get(method):  # a plugin of Kong Gateway's enterprise edition
                 form = {"version": "draft4", "body_schema": json.dumps(body.schema)}
                 plugins.append({"name": "request-validator", "config": form, "tags": [f"learned-from-{body.bodies}"]})
-            service["routes"].append(
-                {"name": f"tapwatch-{_short(rule)}-{method.lower()}", "hosts": [rule.host], "methods": [method],
-                 "paths": [f"~{rule.pattern}$"], "regex_priority": len(rules) - place,
-                 "tags": [f"stopped-{rule.stopped:.6f}"],
-                 "strip_path": False, "plugins": plugins}
-            )  # fmt: skip
+            route = _kong_route(rule, method.lower(), [method], len(rules) - place, plugins)
+            service["routes"].append(route | {"tags": [f"stopped-{rule.stopped:.6f}"]})
         if others := _never_refused(rule):
-            service["routes"].append(
-                {"name": f"tapwatch-{_short(rule)}-always", "hosts": [rule.host], "methods": others,
-                 "paths": [f"~{rule.pattern}$"], "regex_priority": len(rules) - place, "strip_path": False, "plugins": []}
-            )  # fmt: skip
+            service["routes"].append(_kong_route(rule, "always", others, len(rules) - place, []))
     return f"# {HEAD}\n" + _dump({"_format_version": "3.0", "services": list(services.values())})
+
+
+def _kong_route(rule: Rule, name: str, methods: list[str], priority: int, plugins: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": f"tapwatch-{_short(rule)}-{name}", "hosts": [rule.host], "methods": methods, "paths": [f"~{rule.pattern}$"],
+        "regex_priority": priority, "strip_path": False, "plugins": plugins,
+    }  # fmt: skip
 
 
 def as_envoy(rules: list[Rule]) -> str:
@@ -161,11 +161,11 @@ def as_envoy(rules: list[Rule]) -> str:
     """
     hosts: dict[str, list[dict[str, Any]]] = {}
     for rule in rules:
-        for method in rule.methods:
-            hosts.setdefault(rule.host, []).append(_envoy_route(rule, method))
+        routes = hosts.setdefault(rule.host, [])
+        routes += [_envoy_route(rule, method) for method in rule.methods]
         if others := _never_refused(rule):
             route = _envoy_match(rule, "always", {"safe_regex": {"regex": "|".join(others)}})
-            hosts[rule.host].append(route | {"metadata": {"filter_metadata": {"tapwatch": {"methods": rule.because_methods}}}})
+            routes.append(route | {"metadata": {"filter_metadata": {"tapwatch": {"methods": rule.because_methods}}}})
     virtual = [{"name": f"tapwatch-{_digest(host)}", "domains": [host], "routes": routes} for host, routes in hosts.items()]
     return f"# {HEAD}\n" + _dump({"virtual_hosts": virtual})
 
