@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from rows import batch_of
 
+from sensor.core.sensitive import SENSITIVE
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.endpoints import CAPACITY
 from sensor.inventory.profile import add_client, bucket_of, clear_profile, measure, new_profiles
@@ -131,6 +132,21 @@ def test_secrets_in_targets_are_told_by_class(given, path, query, referer):
         referer,
     )
     assert b"4111" not in batch.text(0, "template") and b"bob" not in batch.text(0, "template")
+
+
+def test_a_secret_in_a_word_that_was_learned_to_be_a_value_is_hidden():
+    inventory = Inventory((1, 2))
+    words = [f"{a}{b}-{c}" for a in ("red", "blue", "old", "new") for b in "abcdefgh" for c in ("chair", "table", "lamp")]
+    inventory.analyse(
+        batch_of([{"path": f"/v1/things/{word}", "client": f"192.0.2.{k % 200 + 1}"} for k, word in enumerate(words * 4)])
+    )
+    inventory.endpoints()
+    batch, values, _ = inventory.analyse(
+        batch_of([{"path": f"/v1/things/{word}"} for word in ("red-sofa", "card-4111111111111111")])
+    )
+    assert [batch.text(k, "template") for k in range(2)] == [b"/v1/things/{slug}"] * 2
+    assert [batch.text(k, "path") for k in range(2)] == [b"/v1/things/red-sofa", b"/v1/things/{card}"]
+    assert SENSITIVE[values["secret"][1]] == "card"
 
 
 def test_a_key_in_the_query_is_a_credential():

@@ -5,9 +5,10 @@ an address in a filter, a token in the query of a URL that is itself a parameter
 import numpy as np
 
 from sensor.core.jit import kernel
+from sensor.core.placeholders import CLASSES
 from sensor.core.sensitive import CARD, HARMLESS, HEALTH, PASSWORD, PLACE, SSN
 from sensor.core.words import ends_with_one_of, url_byte, words_table
-from sensor.inventory.lexical import DIGIT, INT, KIND, LITERAL, LOWER, TEXT, UPPER, classify_value
+from sensor.inventory.lexical import DIGIT, INT, KIND, LITERAL, LOWER, SLUG, TEXT, UPPER, classify_value
 from sensor.inventory.personal import body_name_hash, class_by_name, could_be
 from sensor.inventory.secrets import name_hash, secret_by_name, secret_by_value
 from sensor.inventory.value_forms import KEY_LENGTH, class_by_value
@@ -23,6 +24,9 @@ SIGNS = np.array([chr(c) in '%@="' for c in range(256)])
 AT, EQUALS, COLON, QUOTE, DOT, OPEN_BRACKET, CLOSE_BRACKET = 64, 61, 58, 34, 46, 91, 93
 LETTER_OR_DIGIT = LOWER | UPPER | DIGIT
 NOTHING = -1
+MANIFOLD = np.zeros(len(CLASSES), np.uint8)
+"""Lexical classes of values in which anything may stand; SLUG is what the inventory learned to be a value."""
+MANIFOLD[[LITERAL, TEXT, SLUG]] = 1
 NAME_ENDS = words_table("password", "passwd", "passphrase", "secret")
 """How names end that promise a password, whatever stands before: `userPassword`."""
 
@@ -109,7 +113,7 @@ def part_end(arena, at, end):
 @kernel
 def hidden_secret(arena, at, end, kind):
     """Class of the first secret among the words of a value. kind: class in lexical.CLASSES of it as a whole."""
-    if (kind != LITERAL and kind != TEXT) or not might_hide(arena, at, end):
+    if not MANIFOLD[kind] or not might_hide(arena, at, end):
         return np.int64(HARMLESS)
     before = np.int64(NOTHING)
     while at < end:
@@ -118,7 +122,7 @@ def hidden_secret(arena, at, end, kind):
         if could_be:
             form = classify_value(arena, at, stop - at)
             found = class_by_value(arena, at, stop - at, form)
-            if found == HARMLESS and (form == LITERAL or form == TEXT):
+            if found == HARMLESS and MANIFOLD[form]:
                 found = number_secret(arena, at, stop)
             if found == HARMLESS and mail and before == COLON:  # https://user:password@host
                 found = np.int64(PASSWORD)
