@@ -21,7 +21,7 @@ from jsonschema import Draft4Validator
 
 from sensor.outputs.policy.bodies import Body, bodies_by_method
 from sensor.outputs.policy.forms import FORMATS
-from sensor.outputs.policy.rules import LEAST_CLIENTS, Rate, Rule, body_limit, literal, rules
+from sensor.outputs.policy.rules import LEAST_CLIENTS, Credentials, Rate, Rule, body_limit, literal, rules
 
 TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -72,7 +72,7 @@ def test_no_request_of_an_ordinary_address_would_have_been_stopped(policy, trans
         rate = rule["rates"].get(row["method"], {}).get("per_minute_and_address")
         too_fast = rate is not None and len(window) > rate
         too_large = row["request_bytes"] > rule["body_bytes"]
-        bare = bool(rule["credentials"]) and row["auth"] == "none"
+        bare = row["method"] in rule["credentials"] and row["auth"] == "none"
         if too_fast or too_large or bare or row["method"] not in rule["methods"]:
             stopped[row["client"]] += 1
     assert judged > 0.95 * len(transactions)
@@ -84,12 +84,12 @@ def test_what_the_rules_rest_on(policy):
     rate = by_path["/v1/products/{int}"]["rates"]["GET"]
     assert rate["ordinary_addresses"] >= 35 and rate["per_minute_and_address"] == 2 * rate["busiest_minute_so_far"]
     assert rate["share_of_addresses_below"] == pytest.approx(0.05 ** (1 / rate["ordinary_addresses"]), abs=1e-4)
-    assert by_path["/v1/orders/{uuid}"]["credentials"] == ["cookie", "jwt"]
+    assert by_path["/v1/orders/{uuid}"]["credentials"]["GET"]["one_of"] == ["cookie", "jwt"]
     assert by_path["/healthz"]["rates"] == {}, "one address is not enough for a rate"
     assert by_path["/v1/cart"]["methods"] == ["DELETE", "GET"]
     for rule in policy["rules"]:
         lines = [rule[name] for name in rule if name.endswith("_stopped_share")]
-        lines += [one["stopped_share"] for part in ("rates", "bodies") for one in rule[part].values()]
+        lines += [one["stopped_share"] for part in ("rates", "credentials", "bodies") for one in rule[part].values()]
         reasons = [rule[name] for name in rule if name.endswith("_because")]
         assert len(lines) >= 2 and len(reasons) >= 2 and all(share < 0.01 for share in lines) and all(reasons)
 
@@ -108,7 +108,7 @@ def test_each_line_says_what_it_rests_on(policy, bundled_store):
     in_envoy = {text for one in told for text in one.values()}
     for rule in policy["rules"]:
         texts = [rule[name] for name in rule if name.endswith("_because")]
-        texts += [one["because"] for part in ("rates", "bodies") for one in rule[part].values()]
+        texts += [one["because"] for part in ("rates", "credentials", "bodies") for one in rule[part].values()]
         assert set(texts) <= in_envoy and all(text in nginx for text in texts), rule["path"]
 
 
@@ -165,7 +165,8 @@ def test_a_literal_matches_itself_alone(text):
 def hostile_rules() -> list[Rule]:
     rate = Rate(20, 10, LEAST_CLIENTS, 100)
     body = Body({"type": "object", "properties": {key: {"type": "string"} for key in HOSTILE}, "required": HOSTILE[:2]}, 200)
-    return [Rule('evil".test;\n', path, ("GET", "POST"), {"GET": rate}, ("bearer",), 1024, {"POST": body}) for path in HOSTILE]
+    borne = {method: Credentials(("bearer",), 200) for method in ("GET", "POST")}
+    return [Rule('evil".test;\n', path, ("GET", "POST"), {"GET": rate}, borne, 1024, {"POST": body}) for path in HOSTILE]
 
 
 @pytest.mark.parametrize("form", ["yaml", "kong", "envoy"])
@@ -237,7 +238,7 @@ def test_endpoints_of_which_nothing_was_served_have_no_rule():
             "without_credentials": 100, "largest_body": 0}  # fmt: skip
     assert rules([endpoint], [fact], []) == []
     (rule,) = rules([endpoint], [fact | {"served": 1}], [])
-    assert rule.rates["GET"].per_minute == 10 and rule.credentials == () and rule.body_bytes == 1024
+    assert rule.rates["GET"].per_minute == 10 and rule.credentials == {} and rule.body_bytes == 1024
     refused = [fact | {"method": "PUT", "requests": 25}, fact | {"method": "OPTIONS"}]
     others = [endpoint | {"method": one["method"]} for one in refused]
     (rule,) = rules([endpoint, *others], [fact | {"served": 1}, *refused], [])
@@ -249,6 +250,32 @@ def test_endpoints_of_which_nothing_was_served_have_no_rule():
     assert rule.because_methods == (
         "100 ordinary requests had these methods; 25 had others, which never were served: 20.00% would have been stopped."
     )
+
+
+def test_credentials_are_asked_for_by_method():
+    """A public GET beside a guarded POST, preflights without any, and a key."""
+    facts = [
+        {"host": "a", "method": method, "endpoint": "/x", "clients": 50, "busiest": 3, "requests": 100, "served": 100,
+         "without_credentials": bare, "largest_body": 0}
+        for method, bare in (("GET", 100), ("POST", 0), ("OPTIONS", 100), ("PUT", 0))
+    ]  # fmt: skip
+    kinds = {"GET": ["none"], "POST": ["jwt", "none"], "OPTIONS": ["none"], "PUT": ["api_key"]}
+    (rule,) = rules(
+        [{"host": "a", "method": one["method"], "endpoint": "/x", "auth": kinds[one["method"]]} for one in facts], facts, []
+    )
+    assert {method: (borne.kinds, borne.stand_in_fields) for method, borne in rule.credentials.items()} == {
+        "POST": (("jwt",), True), "PUT": (("api_key",), False),
+    }  # fmt: skip
+    kong = yaml.safe_load(FORMATS["kong"]([rule]))
+    asking = {route["methods"][0]: [one["name"] for one in route["plugins"]] for route in kong["services"][0]["routes"]}
+    assert "pre-function" in asking["POST"] and not any("pre-function" in asking[one] for one in ("GET", "OPTIONS", "PUT"))
+    envoy = yaml.safe_load(FORMATS["envoy"]([rule]))["virtual_hosts"][0]["routes"]
+    guarded = {
+        route["match"]["headers"][0]["string_match"].get("exact"): route.get("typed_per_filter_config", {}) for route in envoy
+    }
+    assert ["envoy.filters.http.rbac" in guarded[one] for one in ("POST", "GET", "PUT")] == [True, False, False]
+    assert "ask for them yourself" in FORMATS["envoy"]([rule]) and "ask for them yourself" in FORMATS["nginx"]([rule])
+    assert "takes-keys-borne-by-all-of-100" in FORMATS["kong"]([rule])
 
 
 def nginx_of(folder: pathlib.Path, text: str, port: int) -> list[str]:
@@ -310,9 +337,16 @@ def test_of_two_rules_that_fit_the_particular_one_counts(tmp_path):
     """A name beside values: open, and busy; the others ask for a token and are rarely called."""
     slow, fast = Rate(10, 5, LEAST_CLIENTS, 100), Rate(200, 100, LEAST_CLIENTS, 1_000)
     many = [
-        Rule("api.shop.test", "/users/login", ("GET",), {"GET": fast}, (), 0),
-        Rule("api.shop.test", "/users/{slug}", ("GET", "PUT"), {"GET": slow}, ("jwt",), 0),
-        Rule("api.shop.test", "/keys", ("GET",), {}, ("api_key",), 0),
+        Rule("api.shop.test", "/users/login", ("GET",), {"GET": fast}, {}, 0),
+        Rule(
+            "api.shop.test",
+            "/users/{slug}",
+            ("GET", "PUT"),
+            {"GET": slow},
+            {"GET": Credentials(("jwt",), 200), "PUT": Credentials(("jwt",), 200)},
+            0,
+        ),
+        Rule("api.shop.test", "/keys", ("GET",), {}, {"GET": Credentials(("api_key",), 200)}, 0),
     ]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -335,7 +369,7 @@ def test_hosts_that_are_no_names_have_no_rule():
         fact = {"host": host, "method": "GET", "endpoint": "/x", "clients": 50, "busiest": 3, "requests": 100, "served": 100,
                 "without_credentials": 100, "largest_body": 0}  # fmt: skip
         assert rules([endpoint], [fact], []) == []
-    text = FORMATS["kong"]([Rule("169.254.169.254", "/x", ("GET",), {}, (), 0)])
+    text = FORMATS["kong"]([Rule("169.254.169.254", "/x", ("GET",), {}, {}, 0)])
     assert yaml.safe_load(text)["services"][0]["url"] == "http://upstream.invalid"
 
 

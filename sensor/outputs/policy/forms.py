@@ -17,6 +17,7 @@ ASKING = (
 )
 """Kong's own plugins of authentication would ask its own users' database: that a credential is there is all that is known."""
 ENVOY = "type.googleapis.com/envoy.extensions.filters.http."
+KEYS = "takes keys, in fields or queries that are not kept: ask for them yourself"
 HEAD = "Made by Tapwatch from what ordinary addresses did; those in alerts are not among them."
 
 
@@ -45,8 +46,10 @@ def _plain(rule: Rule) -> dict[str, Any]:
             }
             for method, rate in rule.rates.items()
         },
-        "credentials": list(rule.credentials),
-        **({"credentials_because": rule.because_credentials, "credentials_stopped_share": 0.0} if rule.credentials else {}),
+        "credentials": {
+            method: {"one_of": list(borne.kinds), "because": borne.because, "stopped_share": 0.0}
+            for method, borne in rule.credentials.items()
+        },
         "body_bytes": rule.body_bytes,
         "body_bytes_because": rule.because_size,
         "body_bytes_stopped_share": 0.0,
@@ -96,14 +99,15 @@ def as_nginx(rules: list[Rule]) -> str:
     lines += [
         "}",
         "",
-        'map "$tapwatch_rule $http_authorization$http_cookie" $tapwatch_credentials_missing {',
+        'map "$request_method $tapwatch_rule $http_authorization$http_cookie" $tapwatch_credentials_missing {',
         '    default "";',
     ]
     for rule in rules:
-        if rule.asks_for_fields:
-            lines += [f"    # {rule.because_credentials}", f'    "{_short(rule)} " 1;']
-        elif rule.credentials:
-            lines.append(f"    # {_short(rule)} takes keys, in fields or queries that are not kept: ask for them yourself")
+        for method, borne in rule.credentials.items():
+            if borne.stand_in_fields:
+                lines += [f"    # {borne.because}", f'    "{method} {_short(rule)} " 1;']
+            else:
+                lines.append(f"    # {method} {_short(rule)} {KEYS}")
     lines += ["}", ""]
     for rule in rules:
         for method, body in rule.bodies.items():
@@ -131,17 +135,20 @@ def as_kong(rules: list[Rule]) -> str:
             if rate := rule.rates.get(method):
                 limits = {"minute": rate.per_minute, "limit_by": "ip", "policy": "local"}
                 plugins.append({"name": "rate-limiting", "config": limits, "tags": [_tag(rate)]})
-            if rule.asks_for_fields:
-                plugins.append(
-                    {"name": "pre-function", "config": {"access": [ASKING]}, "tags": [f"borne-by-all-of-{rule.requests}"]}
-                )
+            tags = [f"stopped-{rule.stopped:.6f}"]
+            if borne := rule.credentials.get(method):
+                if borne.stand_in_fields:
+                    said = [f"borne-by-all-of-{borne.requests}"]
+                    plugins.append({"name": "pre-function", "config": {"access": [ASKING]}, "tags": said})
+                else:
+                    tags.append(f"takes-keys-borne-by-all-of-{borne.requests}")
             size = {"allowed_payload_size": rule.body_bytes // KIB, "size_unit": "kilobytes"}
             plugins.append({"name": "request-size-limiting", "config": size, "tags": [f"largest-{rule.largest_body}"]})
             if body := rule.bodies.get(method):  # a plugin of Kong Gateway's enterprise edition
                 form = {"version": "draft4", "body_schema": json.dumps(body.schema)}
                 plugins.append({"name": "request-validator", "config": form, "tags": [f"learned-from-{body.bodies}"]})
             route = _kong_route(rule, method.lower(), [method], len(rules) - place, plugins)
-            service["routes"].append(route | {"tags": [f"stopped-{rule.stopped:.6f}"]})
+            service["routes"].append(route | {"tags": tags})
         if others := _never_refused(rule):
             service["routes"].append(_kong_route(rule, "always", others, len(rules) - place, []))
     return f"# {HEAD}\n" + _dump({"_format_version": "3.0", "services": list(services.values())})
@@ -196,9 +203,10 @@ def _envoy_route(rule: Rule, method: str) -> dict[str, Any]:
         said["rate"] = rate.because
         route["route"]["rate_limits"] = [{"actions": [{"remote_address": {}}]}]
         filters["envoy.filters.http.local_ratelimit"] = _envoy_rate(rate, route["name"])
-    if rule.asks_for_fields:
-        said["credentials"] = rule.because_credentials
-        filters["envoy.filters.http.rbac"] = _envoy_credentials()
+    if borne := rule.credentials.get(method):
+        said["credentials"] = borne.because if borne.stand_in_fields else KEYS
+        if borne.stand_in_fields:
+            filters["envoy.filters.http.rbac"] = _envoy_credentials()
     if body := rule.bodies.get(method):  # Envoy cannot ask for it
         said |= {"body_schema": json.dumps(body.schema), "body": body.because}
     return (

@@ -58,6 +58,24 @@ class Rate:
 
 
 @dataclasses.dataclass(frozen=True)
+class Credentials:
+    """What all requests with one method bore."""
+
+    kinds: tuple[str, ...]
+    """of which one is required"""
+    requests: int
+
+    @property
+    def because(self) -> str:
+        return f"all of {self.requests} ordinary requests bore credentials: none would have been stopped."
+
+    @property
+    def stand_in_fields(self) -> bool:
+        """Whether they stand in Authorization or Cookie; keys stand in fields and queries of any name."""
+        return "api_key" not in self.kinds
+
+
+@dataclasses.dataclass(frozen=True)
 class Rule:
     """One path of one host."""
 
@@ -66,8 +84,8 @@ class Rule:
     methods: tuple[str, ...]
     rates: dict[str, Rate]
     """by method, where enough is known"""
-    credentials: tuple[str, ...]
-    """kinds of which one is required; empty where requests came without any"""
+    credentials: "dict[str, Credentials]"
+    """by method, where no request came without any"""
     body_bytes: int
     """the largest body that may be sent"""
     bodies: dict[str, Body] = dataclasses.field(default_factory=dict)
@@ -92,17 +110,8 @@ class Rule:
         )
 
     @property
-    def because_credentials(self) -> str:
-        return f"all of {self.requests} ordinary requests bore credentials: none would have been stopped."
-
-    @property
     def because_size(self) -> str:
         return f"no body of {self.requests} ordinary requests was over {self.largest_body} bytes: none would have been stopped."
-
-    @property
-    def asks_for_fields(self) -> bool:
-        """Whether its credentials stand in Authorization or Cookie; keys stand in fields and queries of any name."""
-        return bool(self.credentials) and "api_key" not in self.credentials
 
     @property
     def pattern(self) -> str:
@@ -146,17 +155,26 @@ def rules(endpoints: list[Row], facts: list[Row], fields: list[Row]) -> list[Rul
 
 def _rule(host: str, path: str, rows: list[tuple[Row, Row]], bodies: dict[str, Body], unserved: dict[str, int]) -> Rule:
     by_method: dict[str, list[Row]] = collections.defaultdict(list)
+    kinds: dict[str, set[str]] = collections.defaultdict(set)
     for row, fact in rows:
         by_method[row["method"]].append(fact)
+        kinds[row["method"]] |= {*row["auth"]} - {"none"}
     rates = {method: rate for method, facts in sorted(by_method.items()) if (rate := _rate(facts))}
-    requests, bare = (sum(fact[name] for _, fact in rows) for name in ("requests", "without_credentials"))
-    kinds = sorted({kind for row, _ in rows for kind in row["auth"]} - {"none"})
+    borne = {method: one for method, facts in sorted(by_method.items()) if (one := _credentials(kinds[method], facts))}
     largest = max(fact["largest_body"] for _, fact in rows)
     return Rule(
-        host, path, tuple(sorted(by_method)), rates, tuple(kinds) if requests >= LEAST_REQUESTS and bare == 0 else (),
-        body_limit(largest), bodies, requests,
+        host, path, tuple(sorted(by_method)), rates, borne, body_limit(largest), bodies,
+        sum(fact["requests"] for _, fact in rows),
         sum(count for method, count in unserved.items() if method not in by_method), largest,
     )  # fmt: skip
+
+
+def _credentials(kinds: set[str], facts: list[Row]) -> Credentials | None:
+    """What one method asks for; None where some ordinary request bore nothing, or too few are known."""
+    requests = sum(fact["requests"] for fact in facts)
+    if not kinds or requests < LEAST_REQUESTS or any(fact["without_credentials"] for fact in facts):
+        return None
+    return Credentials(tuple(sorted(kinds)), requests)
 
 
 def _rate(facts: list[Row]) -> Rate | None:
