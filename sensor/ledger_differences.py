@@ -12,14 +12,15 @@ LASTING = ("detector", "owasp", "host", "method", "endpoint")
 """Of an alert: what stays as it was while it grows."""
 TOLD = (
     *LASTING, "severity", "confidence", "actor", "actors", "sources", "explanation", "statistic", "threshold", "first_seen",
-    "last_seen",
-    "raised_at",
+    "last_seen", "raised_at", "evidence", "countries", "networks",
 )  # fmt: skip
 """Of an alert: what must be the same in the store where as many transactions are told."""
 Row = dict[str, Any]
 
 
-def differences(file: BinaryIO, alerts: Iterable[Row], endpoints: Iterable[Row] = (), changes: Iterable[Row] = ()) -> list[str]:
+def differences(
+    file: BinaryIO, alerts: Iterable[Row], endpoints: Iterable[Row] | None = None, changes: Iterable[Row] = ()
+) -> list[str]:
     """What a store says differently from a verified ledger, as sentences. Rows of the views `alerts` and `endpoints`, and of
     `template_changes`; of sensors that the ledger does not know nothing is said."""
     told: dict[str, list[Row]] = {"alert": [], "endpoint": [], "template": []}
@@ -32,7 +33,7 @@ def differences(file: BinaryIO, alerts: Iterable[Row], endpoints: Iterable[Row] 
                 sensors.add(row["sensor"])
     found = _alerts(told["alert"], [row for row in alerts if row["sensor"] in sensors])
     found += _changes(told["template"], [row for row in changes if row["sensor"] in sensors])
-    return found + _endpoints(told["endpoint"], list(endpoints), told["template"])
+    return found if endpoints is None else found + _endpoints(told["endpoint"], list(endpoints), told["template"])
 
 
 def _alerts(told: list[Row], rows: list[Row]) -> list[str]:
@@ -47,8 +48,6 @@ def _alerts(told: list[Row], rows: list[Row]) -> list[str]:
 
 def _endpoints(told: list[Row], rows: list[Row], changes: list[Row]) -> list[str]:
     """An endpoint that became a part of another, by what was learned of its path, is not missed."""
-    if not rows:
-        return []
     first = {(row["host"], row["method"], row["endpoint"]): row["first_seen"] for row in rows}
     found = []
     for row in told:
@@ -91,4 +90,8 @@ def _changed(one: str, row: Row, stored: Row) -> list[str]:
             return [f"Alert {one} is less severe in the store than in the ledger."]
         if not set(row["sources"]) <= set(stored["sources"]) and len(stored["sources"]) < len(row["sources"]):
             return [f"Alert {one} names fewer sources in the store than in the ledger."]
-    return [f"Alert {one} has another {name} in the store than in the ledger." for name in names if stored[name] != row[name]]
+    return [
+        f"Alert {one} has another {name} in the store than in the ledger."
+        for name in names
+        if name in row and stored[name] != row[name]
+    ]

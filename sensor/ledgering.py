@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from sensor.config import state_folder
+from sensor.outputs.anchors import Anchors
 from sensor.outputs.ledger import Ledger, LedgerError, load_key
 from sensor.outputs.lines import rfc3339
 from sensor.settings import Config
@@ -24,6 +25,11 @@ def ledger_key(config: Config) -> pathlib.Path:
     return pathlib.Path(config.ledger.key_file) if config.ledger.key_file else state_folder() / "ledger.key"
 
 
+def known_anchors() -> Anchors:
+    """How the ledgers of this machine ended."""
+    return Anchors(state_folder() / "ledger-anchors.json")
+
+
 def open_ledger(config: Config, say: Callable[[str], None], patient: bool = False) -> "Evidence | None":
     """The ledger of the configuration, None where none is wanted. Raises LedgerError, OSError.
 
@@ -31,7 +37,7 @@ def open_ledger(config: Config, say: Callable[[str], None], patient: bool = Fals
     """
     if not config.ledger.file:
         return None
-    ledger = Ledger(pathlib.Path(config.ledger.file), load_key(ledger_key(config)))
+    ledger = Ledger(pathlib.Path(config.ledger.file), load_key(ledger_key(config)), known_anchors())
     if ledger.torn:
         say(f"{ledger.torn:,} bytes behind the last seal of {config.ledger.file} were put aside in {config.ledger.file}.torn.")
     return Evidence(ledger, config.sensor, say if patient else None)

@@ -1,5 +1,6 @@
 """The ledger of evidence: whatever is changed in it is found, and what is in it can be shown to somebody who has nothing else."""
 
+import hashlib
 import io
 import json
 import os
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from sensor.ledger_differences import differences
 from sensor.ledgering import open_ledger
 from sensor.outputs import merkle
+from sensor.outputs.anchors import Anchors
 from sensor.outputs.ledger import Ledger, LedgerError, check, load_key, prove, verify
 from sensor.settings import Config
 from sensor.settings import Ledger as LedgerConfig
@@ -139,6 +141,33 @@ def test_a_whole_end_that_is_cut_off_is_found_by_an_anchor(tmp_path, key):
     assert verified(path).rows == 2
     with pytest.raises(LedgerError, match="rewritten, or cut off"):
         verified(path, None, anchor)
+
+
+def test_a_whole_end_that_is_cut_off_is_found_where_it_was_written(tmp_path, key):
+    anchors, path = Anchors(tmp_path / "anchors"), tmp_path / "l"
+
+    def appended(start):
+        ledger = Ledger(path, key, anchors)
+        ledger.append(rows(2, start), "2026-01-01T00:00:00Z")
+        ledger.close()
+        return path.read_bytes()
+
+    one, two = appended(0), appended(100)
+    first, last = (hashlib.sha256(raw.splitlines(keepends=True)[-1]).hexdigest() for raw in (one, two))
+    assert anchors.last_of(path, first) == last == verified(path).anchor and verified(path).first == first
+    path.write_bytes(one)
+    with pytest.raises(LedgerError, match="ends before the last seal"):
+        appended(200)
+    assert path.read_bytes() == one, "nothing is written behind it"
+    path.write_bytes(one.splitlines(keepends=True)[0])
+    with pytest.raises(LedgerError, match="ends before the last seal"):
+        appended(200)
+    path.rename(tmp_path / "moved").write_bytes(two)
+    assert anchors.last_of(tmp_path / "moved", first) == last, "known by its first seal wherever it lies"
+    assert appended(300) and verified(path).rows == 2, "another one may begin in its place"
+    for spoilt in (b"", b"[", b'[{"path": 1}]'):
+        (tmp_path / "anchors").write_bytes(spoilt)
+        assert anchors.last_of(path, first) is None
 
 
 def test_another_key_is_found(tmp_path, key):
@@ -307,6 +336,13 @@ def test_the_commands(tmp_path):
     (tmp_path / "proof.json").write_text(proof.stdout)
     checked = tapwatch("ledger", "check", tmp_path / "proof.json", "--public-key", key)
     assert json.loads(checked.stdout)["detector"] == "enumeration"
+    whole = path.read_bytes().splitlines(keepends=True)
+    sealed = [k for k, line in enumerate(whole) if line.startswith(b'{"seal":')]
+    path.write_bytes(b"".join(whole[: sealed[-2] + 1]))
+    cut = tapwatch("ledger", "verify", path)
+    assert cut.returncode == 1 and "cut off" in cut.stderr and "Traceback" not in cut.stderr
+    path.write_bytes(b"".join(whole))
+    assert tapwatch("ledger", "verify", path).returncode == 0
     path.write_bytes(path.read_bytes().replace(b"198.51.100.77", b"198.51.100.78", 1))
     bad = tapwatch("ledger", "verify", path)
     assert bad.returncode == 1 and bad.stderr.startswith("tapwatch: The rows of seal") and "Traceback" not in bad.stderr

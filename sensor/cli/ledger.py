@@ -56,10 +56,15 @@ def verify_command(
 
     from sensor.cli.tables import print_json
     from sensor.ledger_differences import differences
+    from sensor.ledgering import known_anchors
     from sensor.outputs.ledger import verify
 
     with pathlib.Path(file).open("rb") as opened:
         found = verify(opened, public_key, anchor)
+        known = known_anchors().last_of(pathlib.Path(file), found.first)
+        if known not in (None, found.anchor):  # it is further back, or cut off
+            opened.seek(0)
+            verify(opened, public_key, known)
         opened.seek(0)
         wrong = differences(opened, *_stored(store_dsn, config_path)) if against_store else []
     if as_json:

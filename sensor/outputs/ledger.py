@@ -3,7 +3,7 @@
 One line a row, then a line that seals what stands since the last seal: the root of a Merkle tree over these lines (RFC 6962),
 the hash of the seal before, and an Ed25519 signature (RFC 8032) over all of it. The first line names the key. The hash of the
 last seal, 32 bytes, stands for everything before it: published elsewhere, it keeps even the holder of the key from
-rewriting the past, and from cutting off the end.
+rewriting the past, and from cutting off the end. (This machine remembers it, too: sensor.outputs.anchors.)
 """
 
 import collections
@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sensor.outputs import merkle
+from sensor.outputs.anchors import Anchors
 
 FIRST = hashlib.sha256(b"tapwatch ledger").digest()
 """What the first seal names as the one before."""
@@ -77,6 +78,8 @@ class Verified:
     anchor: str
     """hash of the last seal: stands for everything"""
     public_key: str
+    first: str
+    """hash of the first seal, empty where there is none"""
 
 
 def load_key(path: pathlib.Path) -> Ed25519PrivateKey:
@@ -99,8 +102,9 @@ def load_key(path: pathlib.Path) -> Ed25519PrivateKey:
 class Ledger:
     """A ledger that is written. Raises LedgerError, and OSError of the file."""
 
-    def __init__(self, path: pathlib.Path, key: Ed25519PrivateKey):
-        self._key = key
+    def __init__(self, path: pathlib.Path, key: Ed25519PrivateKey, anchors: Anchors | None = None):
+        self._key, self._path, self._anchors = key, path, anchors
+        self._first = ""
         self.public_key = key.public_key().public_bytes_raw().hex()
         self._number, self._previous = 0, FIRST
         self._written: collections.OrderedDict[bytes, None] = collections.OrderedDict()
@@ -129,7 +133,7 @@ class Ledger:
             head, lines = _open(file)
             if head.public_key != self.public_key:
                 raise LedgerError(f"The ledger {path} was begun with another key; name that one, or begin another ledger.")
-            sealed, unsealed = file.tell(), []
+            sealed, unsealed, wanted, met = file.tell(), [], self._last_known(), False
             for line in lines:
                 if not (line.startswith(SEAL) and line.endswith(b"\n")):
                     unsealed.append(line)
@@ -137,14 +141,24 @@ class Ledger:
                 seal = _decoded(line, Seal, "a seal")
                 _check_block(seal, unsealed, self._number + 1, self._previous, self._key.public_key())
                 self._number, self._previous, sealed = seal.seal, seal_hash(line), file.tell()
+                if not self._first:
+                    self._first = self._previous.hex()
+                    wanted = self._last_known()
+                met = met or self._previous.hex() == wanted
                 for row in unsealed:
                     self._remember(merkle.leaf_hash(row))
                 unsealed = []
+        if wanted and not met:
+            raise LedgerError(f"The ledger {path} ends before the last seal that was written to it: begin another file.")
         if unsealed:
             self.torn = sum(map(len, unsealed))
             with path.with_name(path.name + ".torn").open("ab") as torn:
                 torn.writelines(unsealed)
             self._file.truncate(sealed)
+
+    def _last_known(self) -> str | None:
+        """Hash of the last seal that was written to this ledger, where this machine wrote it."""
+        return self._anchors.last_of(self._path, self._first) if self._anchors else None
 
     def append(self, rows: list[dict[str, Any]], time: str) -> None:
         """Write rows, each with its `kind` first, and their seal, and see to it that they are on disk."""
@@ -161,6 +175,9 @@ class Ledger:
         last = msgspec.json.encode(seal) + b"\n"
         self._write(b"".join(lines) + last)
         self._number, self._previous = seal.seal, seal_hash(last)
+        self._first = self._first or self._previous.hex()
+        if self._anchors:
+            self._anchors.keep(self._path, self._first, self._previous.hex())
         for leaf in leaves:
             self._remember(leaf)
 
@@ -275,13 +292,13 @@ def blocks(file: BinaryIO, public_key: str | None = None) -> Iterator[tuple[list
 
 def verify(file: BinaryIO, public_key: str | None = None, anchor: str | None = None) -> Verified:
     """Everything that a ledger holds. anchor: hash of a seal that must be in it. Raises LedgerError."""
-    rows, seals, last, met = 0, 0, FIRST, anchor is None
+    rows, seals, first, last, met = 0, 0, "", FIRST, anchor is None
     for lines, _, last in blocks(file, public_key):
-        rows, seals, met = rows + len(lines), seals + 1, met or last.hex() == anchor
+        rows, seals, first, met = rows + len(lines), seals + 1, first or last.hex(), met or last.hex() == anchor
     if not met:
         raise LedgerError("No seal has the anchor's hash: the ledger was rewritten, or cut off before it.")
     file.seek(0)
-    return Verified(rows, seals, last.hex(), _open(file)[0].public_key)
+    return Verified(rows, seals, last.hex(), _open(file)[0].public_key, first)
 
 
 def prove(file: BinaryIO, wanted: bytes) -> Proof:
