@@ -21,6 +21,8 @@ PLACEHOLDER = re.compile(r"\{[a-z0-9_]+\}")
 QUERY_PARAMETER = re.compile(r"different values of query parameter (\S+?)[ ,.]")
 NEXT = re.compile(r"Next expected: (-?\d+)")
 FAILING = ("credential_stuffing", "card_testing", "code_guessing", "fuzzing", "scanning")
+TRYING = ("credential_stuffing", "card_testing", "code_guessing")
+"""Detectors of guesses, whose few successes are the harm."""
 MICROSECONDS = 1_000_000
 
 
@@ -114,6 +116,7 @@ def _incident(store: Store, alert: Row) -> Incident:
         at = k * bins["width"] / MICROSECONDS
         found.outcomes.append((at, served, refused))
         found.sources.append((at, sources))
+    found.tries = alert["detector"] in TRYING
     if alert["detector"] not in FAILING:
         found.values = _values(store, alert, where, begin)
         expected = NEXT.search(alert["explanation"])

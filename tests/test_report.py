@@ -89,7 +89,7 @@ def test_it_tells_incidents_endpoints_and_findings(bundled):
     data = json.loads(next(text for text in Page(bundled).scripts if text.startswith("[")))
     assert len(data) == len({tuple(row[1:4]) for row in data}) > 20
     assert [row[0] for row in data] == sorted((row[0] for row in data), reverse=True)
-    assert bundled.count("<svg") == 5  # values, two of outcomes, traffic, latency
+    assert bundled.count("<svg") == 6  # values, two of outcomes, traffic, latency
     assert "expected next" in bundled
     acts = bundled[bundled.index('id="actors"') : bundled.index('id="blind"')]
     assert "ip:198.51.100.77" in acts and "ip:192.0.2.145" in acts and "2 bad automation" in acts and "are refused" in acts
@@ -113,7 +113,10 @@ def test_it_can_be_used_without_seeing_it(bundled):
     assert ("html", {"lang": "en"}) in found
     assert all("aria-label" in attributes for tag, attributes in found if tag == "figure")
     labels = {attributes.get("for") for tag, attributes in found if tag == "label"}
-    assert all(attributes["id"] in labels for tag, attributes in found if tag == "input")
+    assert all(attributes["id"] in labels for tag, attributes in found if tag in ("input", "select"))
+    told = [attributes["aria-label"] for tag, attributes in found if tag == "figure"]
+    assert len(told) == len(set(told)) and "Values asked for over time: from 10150 to 10749, 10750 expected next." in told
+    assert "Share of its transactions that was served over time: 1.5 % in all." in told
     assert next(tag for tag, _ in found if re.fullmatch("h[1-3]", tag)) == "h1"
     identifiers = [attributes["id"] for _, attributes in found if attributes.get("id", "").startswith(("alert-", "endpoint"))]
     assert len(identifiers) == len(set(identifiers))
@@ -196,11 +199,17 @@ def test_the_filter_and_the_order_work(bundled, tmp_path):
       f.value = ""; f.dispatchEvent(new Event("input"));
       document.querySelectorAll("#endpoints-table th button")[4].click();
       const most = document.querySelector("#endpoint-rows tr").cells[3].textContent;
-      document.title = JSON.stringify([left, most]);
+      const r = document.getElementById("risk-filter"); r.value = "4"; r.dispatchEvent(new Event("change"));
+      const risks = [...document.querySelectorAll("#endpoint-rows tr")].map((one) => Number(one.cells[0].textContent));
+      dispatchEvent(new Event("beforeprint"));
+      const closed = document.querySelectorAll("details:not([open])").length;
+      dispatchEvent(new Event("afterprint"));
+      const folded = document.querySelectorAll("details:not([open])").length;
+      document.title = JSON.stringify([left, most, risks.length > 0 && Math.min(...risks) >= 4, closed, folded > 0]);
     """
     dom, complaints = browse(bundled, tmp_path, script)
     title = re.search("<title>(.*?)</title>", dom)[1].replace("&quot;", '"')
-    assert complaints == "" and json.loads(title) == [["/v1/login"], "/v1/products/{int}"]
+    assert complaints == "" and json.loads(title) == [["/v1/login"], "/v1/products/{int}", True, 0, True]
 
 
 @needs_browser
@@ -215,6 +224,18 @@ def test_ten_thousand_endpoints_stay_fluid(tmp_path):
     assert len(text) < 3_000_000
     dom, complaints = browse(text, tmp_path)
     assert complaints == "" and "100 of 10000 endpoints" in dom and dom.count("<tr") < 110
+
+
+def test_a_report_of_very_many_endpoints_says_which_it_holds():
+    row = {
+        "risk": 1.0, "method": "GET", "transactions": 5, "clients": 2, "status_4xx": 0, "status_5xx": 1, "auth": ["none"],
+        "sensitive_in_responses": [], "sensitive_in_requests": [], "sensitive_in_urls": [], "findings": [], "alerts": 0,
+    }  # fmt: skip
+    endpoints = [row | {"host": f"h{k % 100}.example", "endpoint": f"/v1/things{k}<&>/{'x' * 200}"} for k in range(30_000)]
+    text = page(Report("a", "b", 50_000, 100, 10, endpoints, [], [], [], [], {}, {}, [], [], [], ["tap"]), __version__)
+    held = json.loads(re.search('id="endpoint-data">(.*?)</script>', text)[1])
+    assert len(text.encode()) < 3_000_000 and 5_000 < len(held) < 30_000
+    assert f"The {len(held):,}".replace(",", "\u202f") + " with the highest risk of 30\u202f000 are here." in text
 
 
 @needs_browser

@@ -18,6 +18,8 @@ class Incident:
     """(seconds since its beginning, its transactions that were served, that were refused) by stretch of time"""
     sources: list[tuple[float, int]] = dataclasses.field(default_factory=list)
     """(seconds since its beginning, its addresses that were active) by stretch of time"""
+    tries: bool = False
+    """whether what it tries mostly fails, as a guess does: what succeeded is the harm"""
 
 
 @dataclasses.dataclass

@@ -4,6 +4,7 @@
   const rows = JSON.parse(document.getElementById("endpoint-data").textContent);
   const body = document.getElementById("endpoint-rows");
   const filter = document.getElementById("endpoint-filter");
+  const risk = document.getElementById("risk-filter");
   const count = document.getElementById("endpoint-count");
   const more = document.getElementById("endpoint-more");
   const heads = [...document.querySelectorAll("#endpoints-table th button")];
@@ -21,7 +22,7 @@
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const found = [];
     for (let k = 0; k < rows.length; k++) {
-      if (words.every((word) => texts[k].includes(word))) found.push(k);
+      if (rows[k][0] >= Number(risk.value) && words.every((word) => texts[k].includes(word))) found.push(k);
     }
     found.sort(compare);
     const lines = found.slice(0, shown).map((k) => {
@@ -41,6 +42,7 @@
   }
 
   filter.addEventListener("input", () => { shown = STEP; draw(); });
+  risk.addEventListener("change", () => { shown = STEP; draw(); });
   more.addEventListener("click", () => { shown += STEP; draw(); });
   heads.forEach((head, column) => head.addEventListener("click", () => {
     falling = key === column ? !falling : typeof (rows[0] || [])[column] === "number";
@@ -49,6 +51,13 @@
     head.closest("th").setAttribute("aria-sort", falling ? "descending" : "ascending");
     draw();
   }));
+  /* On paper nothing can be opened: what is folded stands there open, and is folded again. */
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    folded.forEach((one) => { one.open = true; });
+  });
+  addEventListener("afterprint", () => { folded.forEach((one) => { one.open = false; }); });
   document.getElementById("endpoint-tools").hidden = false;
   draw();
 })();

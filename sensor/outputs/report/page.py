@@ -16,6 +16,8 @@ from sensor.outputs.report.contents import Incident, Report
 FOLDER = pathlib.Path(__file__).parent
 STATIC_ROWS = 100
 """Endpoints that stand in the page itself; the script brings the others, the paper does not."""
+MOST_BYTES = 2_000_000
+"""Of the rows that the script has; those with the highest risk come first."""
 COLUMNS = ("risk", "host", "method", "endpoint", "transactions", "clients", "errors", "auth", "sensitive", "findings", "alerts")
 
 
@@ -30,16 +32,22 @@ def page(report: Report, version: str) -> str:
     environment.finalize = lambda value: inert(value) if type(value) is str else value
     script = (FOLDER / "page.js").read_text("utf-8")
     rows = [_endpoint(row) for row in report.endpoints]
+    data, embedded = _embedded(rows)
     return environment.get_template("page.html").render(
         report=report,
         version=version,
         columns=COLUMNS,
         rows=rows[:STATIC_ROWS],
-        data=markupsafe.Markup(_embedded(rows)),
+        data=markupsafe.Markup(data),
+        embedded=embedded,
+        encrypted=next((one for one in report.blind if one["name"] == "encrypted connections"), None),
         style=markupsafe.Markup((FOLDER / "page.css").read_text("utf-8") + plots.stylesheet()),
         script=markupsafe.Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        incidents=[(incident, [markupsafe.Markup(one) for one in _plots_of(incident)]) for incident in report.incidents],
+        incidents=[
+            (incident, [(label, markupsafe.Markup(plot)) for label, plot in _plots_of(incident)])
+            for incident in report.incidents
+        ],
         traffic=markupsafe.Markup(plots.traffic(report.traffic)),
         latency=markupsafe.Markup(plots.latency(report.traffic)),
         alerts_by=_by_severity(report.alerts),
@@ -59,20 +67,36 @@ def _endpoint(row: dict) -> list:
     ]  # fmt: skip
 
 
-def _embedded(rows: list[list]) -> str:
-    """JSON that nothing within an HTML script element can end or open."""
-    text = inert_json(rows).decode()
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def _embedded(rows: list[list]) -> tuple[str, int]:
+    """(JSON that nothing within an HTML script element can end or open, how many of the rows it holds)."""
+    texts, size = [], 0
+    for row in rows:
+        text = inert_json(row).decode().replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+        size += len(text.encode()) + 1
+        if size > MOST_BYTES:
+            break
+        texts.append(text)
+    return f"[{','.join(texts)}]", len(texts)
 
 
-def _plots_of(incident: Incident) -> list[str]:
+def _plots_of(incident: Incident) -> list[tuple[str, str]]:
+    """(what it shows, in words for who does not see it; the plot) of each."""
     found = []
     if incident.values:
-        found.append(plots.values(incident))
+        first, last = incident.values[0][1], incident.values[-1][1]
+        expected = "" if incident.expected is None else f", {incident.expected:.0f} expected next"
+        found.append((f"Values asked for over time: from {first:.0f} to {last:.0f}{expected}.", plots.values(incident)))
     if incident.outcomes:
-        found.append(plots.outcomes(incident))
+        served, refused = (sum(row[k] for row in incident.outcomes) for k in (1, 2))
+        found.append((f"Its transactions over time: {served} served, {refused} refused in all.", plots.outcomes(incident)))
+        if incident.tries:
+            share = 100 * served / max(1, served + refused)
+            found.append(
+                (f"Share of its transactions that was served over time: {share:.1f} % in all.", plots.success(incident))
+            )
     if incident.alert["actors"] > 1 and len(incident.sources) > 1:
-        found.append(plots.sources(incident))
+        most = max(count for _, count in incident.sources)
+        found.append((f"Addresses that took part over time: at most {most} at once.", plots.sources(incident)))
     return found
 
 

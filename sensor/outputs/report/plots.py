@@ -13,13 +13,15 @@ LINES = 20
 STYLE = Style(
     background="transparent", plot_background="transparent", foreground="var(--ink)", foreground_strong="var(--ink)",
     foreground_subtle="var(--faint)", font_family="inherit", colors=tuple(f"var(--plot{1 + k % 5})" for k in range(LINES)),
-    value_colors=("var(--ink)",) * LINES, title_font_size=15, legend_font_size=13, label_font_size=12, major_label_font_size=12,
+    value_colors=("var(--ink)",) * LINES, title_font_size=16, legend_font_size=14, label_font_size=13, major_label_font_size=13,
     opacity="1", opacity_hover="1", transition="0s",
 )  # fmt: skip
 COORDINATES = ("x", "y", "cx", "cy", "width", "height", "d", "transform")
 CORNERS = ("rx", "ry")
 FRACTION = re.compile(r"(\.\d)\d+")
-LABELS = 6
+WIDTH, HEIGHT = 480, 270
+"""Of a plot; small ones keep their letters readable on a phone."""
+LABELS = 4
 """Times that are written below a plot."""
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
@@ -57,7 +59,7 @@ def values(incident: Incident) -> str:
     """The numbers that an incident asked for over time, with the next one if that is told."""
     chart = pygal.XY(**options("Values asked for, from the beginning on"), stroke=False, dots_size=2, x_value_formatter=since)
     last = incident.values[-1][0]
-    chart.x_labels = chart.x_labels_major = [last * k / (LABELS - 1) for k in range(LABELS)]
+    chart.x_labels = chart.x_labels_major = [last * k / LABELS for k in range(LABELS)]  # one at the end would be cut
     chart.add("asked for", incident.values)
     if incident.expected is not None:
         chart.add("expected next", [(incident.values[-1][0], incident.expected)], dots_size=5)
@@ -72,6 +74,15 @@ def outcomes(incident: Incident) -> str:
     return drawn(chart)
 
 
+def success(incident: Incident) -> str:
+    """The share of an incident's transactions that was served over time."""
+    chart = pygal.Line(**options("Served, % of its transactions"), dots_size=2, allow_interruptions=True, range=(0, 100))
+    _label(chart, [at for at, _, _ in incident.outcomes])
+    chart.add("served, %", [round(100 * served / (served + refused), 1) if served + refused else None
+                            for _, served, refused in incident.outcomes])  # fmt: skip
+    return drawn(chart)
+
+
 def sources(incident: Incident) -> str:
     """How many of an incident's addresses were active over time."""
     chart = _bars("Addresses that took part, from the beginning on", [at for at, _ in incident.sources])
@@ -82,13 +93,14 @@ def sources(incident: Incident) -> str:
 def options(title: str) -> dict:
     """What all plots have in common."""
     return {
-        "title": title, "style": STYLE, "js": [], "disable_xml_declaration": True, "width": 720, "height": 280, "margin": 8,
+        "title": title, "style": STYLE, "js": [], "disable_xml_declaration": True,
+        "width": WIDTH, "height": HEIGHT, "margin": 8,
         "legend_at_bottom": True, "show_minor_x_labels": False, "truncate_legend": -1, "truncate_label": 20,
     }  # fmt: skip
 
 
 def _bars(title: str, times: list[float]):
-    chart = pygal.StackedBar(**options(title), spacing=1, print_values=False)
+    chart = pygal.StackedBar(**options(title), print_values=False)
     _label(chart, times)
     return chart
 
