@@ -15,7 +15,7 @@ from sensor.outputs.apitests.forms import FORMATS
 from sensor.outputs.policy.rules import Rate, Rule
 
 TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
-NOTHING = {"status_2xx": 5, "status_3xx": 0, "transactions": 5}
+NOTHING = {"status_2xx": 5, "status_3xx": 0, "transactions": 5, "clients": 3}
 ENDPOINTS = [
     NOTHING | {"method": "GET", "endpoint": "/v2/orders/{int}", "auth": ["bearer"]},
     NOTHING | {"method": "GET", "endpoint": "/v1/orders/{int}", "auth": ["bearer"]},
@@ -37,8 +37,8 @@ ALERTS = [
     {"method": "GET", "endpoint": "/v2/orders/{int}", "alert_id": "aa", "detector": "enumeration"},
     {"method": "POST", "endpoint": "/v2/login", "alert_id": "bb", "detector": "credential_stuffing"},
 ]
-FIELDS = [{"method": "PATCH", "endpoint": "/v2/me", "location": "body", "name": "address.city", "types": ["word"]}]
-RULES = [Rule("a", "/v2/login", ("POST",), {"POST": Rate(10, 5, 20, 100)}, (), 1024)]
+FIELDS = [{"method": "PATCH", "endpoint": "/v2/me", "location": "body", "name": "address.city", "types": ["word"], "seen": 5}]
+RULES = [Rule("a", "/v2/login", ("POST",), {"POST": Rate(10, 5, 20, 100)}, {}, 1024)]
 KINDS = {"missing_credentials", "exposed_data", "object_level", "walking", "rate_limit", "mass_assignment", "old_version"}
 FAULTS = {
     "open": "test_credentials_are_asked_for", "exposed": "test_data_is_not_given_to_everybody",
@@ -123,6 +123,17 @@ def test_there_is_a_case_of_each_kind():
     assert {case.kind for case in made()} == KINDS
     (limit,) = [case for case in made() if case.kind == "rate_limit"]
     assert limit.calls == 20 and limit.path == "/v2/login"
+
+
+def test_words_that_may_name_somebody_stay_here():
+    """A path that hardly anybody calls, where others call many; a key that hardly any body has."""
+    people = NOTHING | {"method": "GET", "endpoint": "/users/alice", "auth": ["bearer"], "clients": 1}
+    crowd = NOTHING | {"method": "POST", "endpoint": "/groups", "auth": ["bearer"], "clients": 40}
+    field = {"method": "POST", "endpoint": "/groups", "location": "body", "types": ["boolean"]}
+    fields = [field | {"name": "open", "seen": 100}, field | {"name": "members.bob", "seen": 1}]
+    found = cases([people, crowd], fields, [], [], [])
+    assert {case.path for case in found} == {"/groups"} and all(case.body == {"open": True} for case in found)
+    assert {case.path for case in cases([people], [], [], [], [])} == {"/users/alice"}, "a capture of one's own"
 
 
 def test_a_good_server_passes(server, tmp_path):

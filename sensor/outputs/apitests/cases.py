@@ -12,7 +12,7 @@ Row = dict[str, Any]
 MADE_UP = {
     "int": "1", "uuid": "00000000-0000-4000-8000-000000000000", "ulid": "00000000000000000000000000", "date": "2020-01-01",
     "objectid": "000000000000000000000000", "hex": "00000000", "email": "nobody@example.com", "ip": "192.0.2.1",
-    "locale": "en-US", "phone": "+10000000000", "number": "1.0", "slug": "example",
+    "ipv6": "2001:db8::1", "locale": "en-US", "phone": "+10000000000", "number": "1.0", "slug": "example",
 }  # fmt: skip
 """By the type of a placeholder; for all others `example`."""
 IDENTIFIERS = ("int", "uuid", "ulid", "ksuid", "objectid", "hex", "base64url")
@@ -24,6 +24,11 @@ FAULTS = {
     "old_version": "old_version",
 }  # fmt: skip
 """Findings to kinds of tests."""
+CROWD, FEW = 10, 3
+"""Where an endpoint of the host has a CROWD of clients, one of fewer than FEW is left out: a word of its path may name
+somebody, as `/users/alice`, and is not known for a value yet."""
+SELDOM = 0.05
+"""Share of the requests with a body below which a key is left out: it may be a value, as in a map of people."""
 CALLS = 100
 """Calls of a test of a rate limit where no rate of ordinary addresses is known."""
 
@@ -55,7 +60,10 @@ def cases(endpoints: list[Row], parameters: list[Row], findings: list[Row], aler
     for one in parameters:
         fields[one["method"], one["endpoint"]].append(one)
     found: list[Case] = []
+    least = FEW if max((row["clients"] for row in endpoints), default=0) >= CROWD else 0
     for row in endpoints:
+        if row["clients"] < least:
+            continue
         method, endpoint = row["method"], row["endpoint"]
         if "#" in endpoint or not endpoint.startswith("/") or not method.isalpha() or not row["status_2xx"] + row["status_3xx"]:
             continue
@@ -110,8 +118,10 @@ def _identifier(template: str) -> int:
 def _body(parameters: list[Row]) -> dict[str, Any] | None:
     """A JSON body with the fields that requests bore, of the right types; None where there were none."""
     root: dict[str, Any] = {}
-    for one in parameters:
-        if one["location"] != "body":
+    sent = [one for one in parameters if one["location"] == "body" and one["name"]]
+    most = max((one["seen"] for one in sent), default=0)
+    for one in sent:
+        if one["seen"] < SELDOM * most:
             continue
         *parents, name = one["name"].split(".")
         place = root
@@ -124,4 +134,4 @@ def _body(parameters: list[Row]) -> dict[str, Any] | None:
 
 def _made_up(types: list[str]) -> Any:
     kind = types[0] if len(types) == 1 else "word"
-    return {"int": 1, "number": 1.0}.get(kind, MADE_UP.get(kind, "example"))
+    return {"int": 1, "number": 1.0, "boolean": True, "null": None}.get(kind, MADE_UP.get(kind, "example"))
