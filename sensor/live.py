@@ -23,7 +23,7 @@ from sensor.ledgering import open_ledger
 from sensor.live_store import LiveStore
 from sensor.notifying import Notifiers
 from sensor.outputs.lines import Lines, alert_line, rfc3339
-from sensor.outputs.metrics import NEWEST, SHOWN, Figures, InterfaceFigures, MetricsServer
+from sensor.outputs.metrics import NEWEST, Figures, InterfaceFigures, MetricsServer, open_incidents
 from sensor.pipeline import Pipeline
 from sensor.service import INFO, NOTICE, WARNING, Manager
 from sensor.settings import Config
@@ -247,7 +247,7 @@ class Live:
         store, lost = (self.store.figures(), dict(self.store.lost)) if self.store else ({}, {})
         return figures_of(
             self.pipeline, sensor=self.config.sensor, interfaces=taps, alerts=dict(self._raised), store=store, store_lost=lost,
-            incidents=list(self._newest.values()),
+            incidents=open_incidents(self._newest.values(), time.time_ns()),
         )  # fmt: skip
 
     def _try_lines(self, write: Callable[[], None]) -> None:
@@ -287,7 +287,7 @@ class Live:
         self._told_alerts |= {row["alert_id"]: row["transactions"] for row in fresh}
         for row in fresh:
             self._newest.pop(row["alert_id"], None)
-            self._newest[row["alert_id"]] = {name: row[name] for name in SHOWN}
+            self._newest[row["alert_id"]] = row
         while len(self._newest) > NEWEST:
             self._newest.pop(next(iter(self._newest)))
         if (lines := self._alert_lines) is not None:

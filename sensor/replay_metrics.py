@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sensor.capture.files import CaptureFile
 from sensor.config import ConfigError
 from sensor.figures import figures_of
-from sensor.outputs.metrics import NEWEST, SHOWN, InterfaceFigures, MetricsServer
+from sensor.outputs.metrics import InterfaceFigures, MetricsServer, open_incidents
 from sensor.pipeline import Pipeline
 
 EVERY = 1.0
@@ -48,7 +48,7 @@ class ReplayMetrics:
         tap = InterfaceFigures(name=capture, up=True, packets=self._packets, size=self._size, dropped=0, waiting=0.0)
         self._server.figures = figures_of(
             pipeline, sensor=self._sensor, interfaces=[tap], alerts=raised, store={},
-            incidents=[{name: row[name] for name in SHOWN} for row in alerts[-NEWEST:]],
+            incidents=open_incidents(alerts, max((row["last_seen"] for row in alerts), default=0)),
         )  # fmt: skip
         self._next = time.monotonic() + EVERY
 

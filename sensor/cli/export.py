@@ -1,5 +1,6 @@
 """tapwatch export"""
 
+import datetime
 import ipaddress
 import pathlib
 import re
@@ -231,6 +232,8 @@ def export_blocklist(
         with open_store(store_dsn_of(store_dsn, config_path), create=False) as store:
             alerts = queries.alerts(store, detector=detector)
             now = queries.newest(store)
+            if follow:  # entries end while nothing is seen, too
+                now = max(now, datetime.datetime.now(datetime.UTC))
             radius, own = others_behind(store, alerts), queries.servers(store)
         found = within(decide(alerts, radius, own, ours, allowed, now, hours, min_confidence, max_radius, block_as), form)
         return found, FORMATS[form](found.entries, now)

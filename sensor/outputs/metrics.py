@@ -3,7 +3,7 @@
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -19,6 +19,14 @@ ALIVE_FOR = 10.0
 HOTTEST, NEWEST = 10, 10
 """Endpoints and incidents that `tapwatch top` shows."""
 SHOWN = ("alert_id", "severity", "detector", "host", "method", "endpoint", "transactions", "actors", "explanation")
+OPEN_FOR = 3_600_000_000_000
+"""Nanoseconds since its last transaction for which an incident is open, as in the view `open_alerts`."""
+
+
+def open_incidents(alerts: Iterable[dict[str, Any]], now: int) -> list[dict[str, Any]]:
+    """The newest alerts that are open, as `tapwatch top` shows them. now: ns, of the clock of the packets."""
+    found = [row for row in alerts if row["last_seen"] >= now - OPEN_FOR]
+    return [{name: row[name] for name in SHOWN} for row in found[-NEWEST:]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +66,7 @@ class Figures:
     hottest: list[tuple[str, str, str, int]] = dataclasses.field(default_factory=list)
     """(host, method, endpoint, transactions since the copy before) of the busiest"""
     incidents: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    """the newest, as `tapwatch top` shows them"""
+    """as open_incidents has them"""
 
 
 class _Collector:

@@ -15,11 +15,12 @@ Row = dict[str, Any]
 NEVER = tuple(
     ipaddress.ip_network(text)
     for text in (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
-        "224.0.0.0/4", "240.0.0.0/4", "::/127", "fc00::/7", "fe80::/10", "ff00::/8",
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.168.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/127", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64",
+        "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
     )
 )  # fmt: skip
-"""Networks that no feed may name: private, local, shared by carriers, multicast."""
+"""Networks that no feed may name: private, local, shared by carriers, multicast, translated (RFC 6890)."""
 BLOCK_FROM = 0.9
 """Confidence from which on an address that nobody else uses is to be blocked; others are to be slowed down."""
 ONLY_REFUSING = ("haproxy-acl", "envoy", "aws-waf", "aws-waf-v6")
