@@ -4,11 +4,14 @@ import csv
 import html.parser
 import io
 import json
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
+import pyarrow.parquet
 import pytest
 import yaml
 from helpers import SERVER, write_conversations
@@ -26,6 +29,9 @@ VALUES = (
     b"\xed\xa0\x80", b"\x01\x02\x7f", b"__proto__", b"*bold*|pipe|", b"<!channel>", b"{x}{int}{{y}", b"\xf3\xa0\x81\x81",
 )  # fmt: skip
 SWEPT = 250
+FEEDS = (
+    "csv", "json", "nftables", "nginx", "haproxy", "haproxy-acl", "envoy", "aws-waf", "aws-waf-v6", "crowdsec", "stix",
+)  # fmt: skip
 
 
 def in_json(value: bytes) -> bytes:
@@ -131,6 +137,31 @@ def test_files_of_a_replay(seen):
     for name in ("t.jsonl", "a.jsonl"):
         assert objects((folder / name).read_text("utf-8"))
     run("ledger", "verify", str(folder / "l.jsonl"))
+    for text in ("<script>", "\\u001b", "jndi"):
+        proof = run("ledger", "prove", str(folder / "l.jsonl"), text)
+        assert_inert(proof)
+        (folder / "proof.json").write_text(proof)
+        assert_inert(run("ledger", "check", str(folder / "proof.json")))
+
+
+def test_marks_and_evidence(seen, tmp_path):
+    """What an analyst writes is as hostile as what comes from the wire; the packets are those of the alert."""
+    folder, store = seen
+    first = objects(run("alerts", "--json", "--store", store))[0]["alert_id"]
+    note = "'); DROP TABLE alerts; -- <b>\x1b[31m\u202e"
+    assert_inert(run("alert", first, "--mark", "benign", "--note", note, "--store", store))
+    assert objects(run("alert", first, "--json", "--store", store))[0]["note"] == note
+    assert_inert(run("alert", first, "--store", store))
+    run("alert", first, "--mark", "none", "--store", store)
+    run("alert", first, "--pcap", str(tmp_path / "e.pcap"), "--from", str(folder / "hostile.pcap"), "--store", store)
+    assert (tmp_path / "e.pcap").stat().st_size > 1_000
+
+
+def test_parquet(seen, tmp_path):
+    _, store = seen
+    run("store", "export", "parquet", "transactions", "-o", str(tmp_path / "t.parquet"), "--store", store)
+    table = pyarrow.parquet.read_table(tmp_path / "t.parquet")
+    assert len(table) > 2_000 and "endpoint" in table.column_names
 
 
 def test_inventories(seen):
@@ -158,21 +189,51 @@ def test_openapi(seen, tmp_path):
     )
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "nftables", "nginx", "haproxy", "haproxy-acl", "envoy", "crowdsec", "stix"])
-def test_feeds(seen, form):
+@pytest.mark.parametrize("form", FEEDS)
+def test_feeds(seen, form, tmp_path):
+    """Each is read by its own program, where it is here."""
     _, store = seen
     text = run("export", "blocklist", "-f", form, "--store", store)
     assert_inert(text)
+    path = tmp_path / "feed"
+    path.write_text(text)
     if form == "json":
         assert [json.loads(line)["address"] for line in text.splitlines()]
-    elif form in ("crowdsec", "stix", "envoy"):
+    elif form in ("crowdsec", "stix", "envoy", "aws-waf", "aws-waf-v6"):
         assert yaml.safe_load(text)
+    elif form == "nginx":
+        assert_taken("nginx", "-t", "-e", "stderr", "-c", str(nginx_with(path)))
+    elif form == "haproxy":
+        (tmp_path / "haproxy.cfg").write_text(
+            f"defaults\n  mode http\n  timeout client 1s\nfrontend f\n  bind 127.0.0.1:1\n"
+            f"  http-request deny if {{ src,map_ip({path}) -m found }}\n"
+        )
+        assert_taken("haproxy", "-c", "-f", str(tmp_path / "haproxy.cfg"))
+
+
+def nginx_with(path: pathlib.Path) -> pathlib.Path:
+    """A configuration that includes a file into its http block."""
+    conf = path.with_name("nginx.conf")
+    conf.write_text(f"pid {path}.pid;\nerror_log stderr;\nevents {{}}\nhttp {{ access_log off; include {path}; }}\n")
+    return conf
+
+
+def assert_taken(program: str, *words: str) -> None:
+    if found := shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin"):
+        done = subprocess.run([found, *words], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("form", ["yaml", "nginx", "kong", "envoy"])
-def test_policies(seen, form):
+def test_policies(seen, form, tmp_path):
     _, store = seen
-    assert_inert(run("export", "policy", "-f", form, "--store", store))
+    text = run("export", "policy", "-f", form, "--store", store)
+    assert_inert(text)
+    if form == "nginx":
+        (tmp_path / "policy.conf").write_text(text)
+        assert_taken("nginx", "-t", "-e", "stderr", "-c", str(nginx_with(tmp_path / "policy.conf")))
+    else:
+        assert yaml.safe_load(text)
 
 
 @pytest.mark.parametrize("form", ["pytest", "http", "schemathesis"])
