@@ -6,7 +6,7 @@ from it what they look for, and it is gone.
 
 import numpy as np
 
-from parsers.http.media import NO_MEDIA, media_of
+from parsers.http.media import M_TEXT, NO_MEDIA, is_page, media_of
 from parsers.http.state import BODIES
 from sensor.core.chain import FULL, NONE, extend, read_short_chain, release_chain
 from sensor.core.hashing import U
@@ -14,6 +14,8 @@ from sensor.core.jit import inlined, kernel
 from sensor.core.reasons import REASON
 
 R_DROPPED = REASON["body_dropped"]
+ERROR_FROM = 400
+"""Status from which on a page is sampled."""
 ROOM = 1 << 20
 """Room for samples without which no delivery is taken; one that completes more than that loses samples."""
 
@@ -40,7 +42,11 @@ def clear_bodies(pending):
 @kernel
 def choose_body(http, pending, way, buffer, message):
     """A head was read: whether the body behind it is sampled. way: 0 to the server."""
-    pending["media"][way] = media_of(buffer, message["type_at"], message["type_len"])
+    at, length = message["type_at"], message["type_len"]
+    media = media_of(buffer, at, length)
+    if media == NO_MEDIA and way == 1 and message["status"] >= ERROR_FROM and is_page(buffer, at, length):
+        media = np.int64(M_TEXT)  # it may show program text
+    pending["media"][way] = media
     pending["coding"][way] = message["coding"]
     pending["samples"][way] = pending["media"][way] != NO_MEDIA and http.control[0]["body_limit"][way] > 0
 

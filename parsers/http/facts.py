@@ -12,15 +12,18 @@ from sensor.core.words import holds_one_of, words_table
 F_STRICT, F_NOSNIFF, F_VERSION = FACT_BIT["strict_transport"], FACT_BIT["content_type_options"], FACT_BIT["version_told"]
 F_ANY, F_NULL, F_CREDENTIALS = FACT_BIT["any_origin"], FACT_BIT["null_origin"], FACT_BIT["credentials_allowed"]
 F_REDIRECT = FACT_BIT["secret_in_redirect"]
+F_FRAME, F_REFERRER = FACT_BIT["frame_options"], FACT_BIT["referrer_policy"]
 F_NO_STORE, F_CONTENT = FACT_BIT["no_store"], FACT_BIT["content_security"]
 F_INSECURE, F_SCRIPT, F_DEPRECATED = FACT_BIT["insecure_cookie"], FACT_BIT["script_cookie"], FACT_BIT["deprecated"]
 
 (
     SERVER, SUNSET, DEPRECATION, SET_COOKIE, POWERED_BY, CACHE_CONTROL, ASPNET_VERSION, CONTENT_TYPE_OPTIONS, CONTENT_SECURITY,
-    STRICT_TRANSPORT, ALLOW_ORIGIN, ALLOW_CREDENTIALS,
+    STRICT_TRANSPORT, ALLOW_ORIGIN, ALLOW_CREDENTIALS, ASPNETMVC_VERSION, GENERATOR, FRAME_OPTIONS, REFERRER_POLICY,
 ) = (CODE[name] for name in TELLING)  # fmt: skip
 NOT_SHARED = words_table("no-store", "private")
 """What Cache-Control says where no shared cache may keep an answer (RFC 9111 5.2.2)."""
+ANCESTORS = words_table("frame-ancestors")
+"""What Content-Security-Policy says in place of X-Frame-Options (CSP 3, 6.4.2)."""
 LOOKED_AT = 2_048
 """Bytes of a value in which words are looked for: a head that is made for it costs no more than others."""
 NULL = word(b"null") | LOWER
@@ -34,8 +37,17 @@ STAR, DOT, SLASH, COLON, SEMICOLON, EQUALS = 42, 46, 47, 58, 59, 61
 @kernel
 def tells_version(buffer, at, end):
     """Whether a product comes with its version, as `nginx/1.18.0` (RFC 9110 10.2.4)."""
-    for k in range(at, end - 1):
+    for k in range(at, min(end - 1, at + LOOKED_AT)):
         if buffer[k] == SLASH and 48 <= buffer[k + 1] <= 57:
+            return True
+    return False
+
+
+@kernel
+def names_release(buffer, at, end):
+    """Whether a product of words comes with a number, as `Drupal 10`."""
+    for k in range(at, min(end, at + LOOKED_AT)):
+        if 48 <= buffer[k] <= 57:
             return True
     return False
 
@@ -105,12 +117,18 @@ def fact_of(code, buffer, at, end):
         return cookie_facts(buffer, at, end)
     if code == CACHE_CONTROL:
         return F_NO_STORE if holds_one_of(buffer, at, min(end, at + LOOKED_AT), NOT_SHARED) else 0
-    if code == ASPNET_VERSION:
+    if code == ASPNET_VERSION or code == ASPNETMVC_VERSION:
         return F_VERSION
+    if code == GENERATOR:
+        return F_VERSION if names_release(buffer, at, end) else 0
     if code == CONTENT_TYPE_OPTIONS:
         return F_NOSNIFF
     if code == CONTENT_SECURITY:
-        return F_CONTENT
+        return F_CONTENT | (F_FRAME if holds_one_of(buffer, at, min(end, at + LOOKED_AT), ANCESTORS) else 0)
+    if code == FRAME_OPTIONS:
+        return F_FRAME
+    if code == REFERRER_POLICY:
+        return F_REFERRER
     if code == STRICT_TRANSPORT:
         return F_STRICT
     if code == ALLOW_CREDENTIALS:

@@ -17,6 +17,7 @@ FORM_BYTES, MULTIPART_BYTES, GRAPHQL_BYTES = 33, 19, 19
 """Lengths of application/x-www-form-urlencoded, multipart/form-data and application/graphql."""
 FORM_PART, MULTIPART_PART, GRAPHQL_PART = word(b"ion/x-ww"), word(b"t/form-d"), word(b"ion/grap")
 MULTIPART_START, TEXT_PLAIN, TEXT_CSV = word(b"multipar"), word(b"text/pla"), word(b"text/csv")
+PAGE = word(b"text/htm")
 JSON, XML = 0x6A736F6E, 0x786D6C
 LONGEST = 128
 NAMES = {b"gzip": "gzip", b"x-gzip": "gzip", b"deflate": "deflate", b"br": "br", b"zstd": "zstd", b"identity": "identity"}
@@ -68,6 +69,12 @@ def media_of(buffer, at, length):
     elif first == TEXT_CSV or (first == TEXT_PLAIN and length == 10):
         return M_TEXT
     return contains_json_or_xml(buffer, at, at + length)
+
+
+@kernel
+def is_page(buffer, at, length):
+    """Whether a media type is HTML's: nobody reads pages, but for what they show of an error."""
+    return length == 9 and load_le64(buffer, at) | LOWER == PAGE and buffer[at + 8] | 32 == 108
 
 
 @kernel

@@ -22,7 +22,8 @@ USUAL = (
     "server", "set-cookie", "location", "etag", "last-modified", "expires", "age", "vary", "allow", "accept-ranges",
     "content-range", "content-language", "content-location", "content-disposition", "www-authenticate", "proxy-authenticate",
     "retry-after", "alt-svc", "accept-patch", "accept-post", "clear-site-data", "server-timing", "timing-allow-origin",
-    "report-to", "reporting-endpoints", "nel", "x-powered-by", "x-aspnet-version", "strict-transport-security",
+    "report-to", "reporting-endpoints", "nel", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version", "x-generator",
+    "strict-transport-security",
     "x-content-type-options", "content-security-policy", "content-security-policy-report-only", "x-frame-options",
     "x-xss-protection", "x-dns-prefetch-control", "referrer-policy", "permissions-policy", "feature-policy", "expect-ct",
     "cross-origin-opener-policy", "cross-origin-embedder-policy", "cross-origin-resource-policy", "origin-agent-cluster",
@@ -43,7 +44,7 @@ READ = (
 TELLING = (
     "server", "sunset", "deprecation", "set-cookie", "x-powered-by", "cache-control", "x-aspnet-version",
     "x-content-type-options", "content-security-policy", "strict-transport-security", "access-control-allow-origin",
-    "access-control-allow-credentials",
+    "access-control-allow-credentials", "x-aspnetmvc-version", "x-generator", "x-frame-options", "referrer-policy",
 )  # fmt: skip
 """Fields that tell how a server is run: facts.py reads them."""
 PSEUDO = (":method", ":path", ":scheme", ":authority", ":protocol", ":status")

@@ -6,8 +6,8 @@ import numpy as np
 
 from sensor.core.records import FACT_BIT, Batch
 
-LOOKED_AT = 16
-"""Error messages of one batch."""
+LOOKED_AT = 64
+"""Error messages of one batch, each of another endpoint."""
 LONGEST = 4_096
 """Bytes of one. All runs of the pattern are bounded, so that a page made for it costs little more than others."""
 STACK_TRACE = FACT_BIT["stack_trace"]
@@ -29,6 +29,8 @@ def find_traces(batch: Batch, counts: np.ndarray) -> None:
     rows = batch.rows
     wanted = (rows["response_body_len"] > 0) & (rows["status"] >= 400) & (rows["response_coding"] == 0)
     wanted &= counts["facts"][rows["endpoint"]] & STACK_TRACE == 0
-    for index in np.flatnonzero(wanted)[:LOOKED_AT].tolist():
+    errors = np.flatnonzero(wanted)
+    _, firsts = np.unique(rows["endpoint"][errors], return_index=True)  # one of each endpoint: none hides another's
+    for index in errors[np.sort(firsts)][:LOOKED_AT].tolist():
         if TRACES.search(batch.body(index, "response_body")[:LONGEST]):
             counts["facts"][rows["endpoint"][index]] |= np.uint32(STACK_TRACE)

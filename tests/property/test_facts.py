@@ -15,6 +15,13 @@ CASES = [
     ([("X-Powered-By", "PHP/7.4.3")], ["version_told"]),
     ([("X-Powered-By", "Express")], []),
     ([("X-AspNet-Version", "4.0.30319")], ["version_told"]),
+    ([("X-AspNetMvc-Version", "5.2")], ["version_told"]),
+    ([("X-Generator", "Drupal 10 (https://www.drupal.org)")], ["version_told"]),
+    ([("X-Generator", "Drupal")], []),
+    ([("X-Frame-Options", "DENY")], ["frame_options"]),
+    ([("Content-Security-Policy", "default-src 'self'")], ["content_security"]),
+    ([("Content-Security-Policy", "default-src 'self'; Frame-Ancestors 'none'")], ["content_security", "frame_options"]),
+    ([("Referrer-Policy", "no-referrer")], ["referrer_policy"]),
     ([("Strict-Transport-Security", "max-age=1")], ["strict_transport"]),
     ([("X-Content-Type-Options", "nosniff")], ["content_type_options"]),
     (
