@@ -12,7 +12,7 @@ from typing import Any
 from detectors.base import View
 from sensor.config import hash_key
 from sensor.core.records import Batch
-from sensor.documented import patterns_of
+from sensor.documented import said_of
 from sensor.inventory.analyse import Inventory
 from sensor.origins import Origins
 from sensor.pipeline import make_detectors
@@ -55,7 +55,7 @@ def correlate(store: Store, config: Config, hours: float) -> Correlated:
     ConfigError for settings that a detector has not."""
     end = int(newest(store).timestamp() * 1e6) + 2
     begin = end - int(hours * 3600e6)
-    inventory = Inventory(hash_key(config)[0], config.flows, patterns=patterns_of(config))
+    inventory = Inventory(hash_key(config)[0], config.flows, patterns=said_of(config)[0])
     detectors = make_detectors(config.detectors)
     transactions = 0
     for batch in _batches(store, begin, end):

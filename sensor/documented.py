@@ -4,6 +4,7 @@ import re
 
 from sensor.config import ConfigError
 from sensor.core.placeholders import PLACEHOLDER
+from sensor.inventory.documents import Documents
 from sensor.inventory.patterns import LONGEST, SEGMENTS, Patterns, new_patterns
 from sensor.outputs.documents import DocumentError, read_document
 from sensor.outputs.specdiff import hosts_of, operations_of
@@ -12,8 +13,8 @@ from sensor.settings import Config
 HOST = re.compile(r"\{[\w-]+\}(\.[a-z0-9-]+){2,}")
 
 
-def patterns_of(config: Config) -> Patterns:
-    """Templates, kept names and joined hosts. Raises ConfigError."""
+def said_of(config: Config) -> tuple[Patterns, Documents]:
+    """Templates, kept names and joined hosts; operations of the documents. Raises ConfigError."""
     said = config.inventory
     templates = [_split(text, "inventory.templates") for text in said.templates]
     for host, path in templates:
@@ -21,13 +22,15 @@ def patterns_of(config: Config) -> Patterns:
             raise ConfigError(
                 f"`inventory.templates` names {host + path!r}: placeholders of a template, as {{id}}, are whole segments."
             )
-    for name in said.openapi:
-        templates += _documented(name)
+    documented = [operation for name in said.openapi for operation in _documented(name)]
+    templates += [(host, path) for host, _, path in documented if "{" in path and _is_template(path)]
+    operations = frozenset((host, method, re.sub(r"\{[^}]*\}", "{}", path)) for host, method, path in documented)
     for host in said.hosts:
         if not HOST.fullmatch(host):
             raise ConfigError(f"`inventory.hosts` names {host!r}: write hosts that are one as {{tenant}}.example.com.")
     kept = [_split(text, "inventory.names") for text in said.names]
-    return new_patterns(templates, [(host, path.rstrip("/")) for host, path in kept], said.hosts)
+    patterns = new_patterns(templates, [(host, path.rstrip("/")) for host, path in kept], said.hosts)
+    return patterns, Documents(operations, frozenset(host for host, _, _ in operations))
 
 
 def _split(text: str, where: str) -> tuple[str, str]:
@@ -44,8 +47,8 @@ def _is_template(path: str) -> bool:
     return fits and len(segments) <= SEGMENTS and len(path.encode()) <= LONGEST
 
 
-def _documented(name: str) -> list[tuple[str, str]]:
-    """Paths of an OpenAPI document, for its hosts, or for all where it names none."""
+def _documented(name: str) -> list[tuple[str, str, str]]:
+    """(host, empty where it names none; method; path) of the operations of an OpenAPI document."""
     try:
         document = read_document(name)
         operations = operations_of(document)
@@ -55,6 +58,5 @@ def _documented(name: str) -> list[tuple[str, str]]:
     for operation in operations:
         own = operation.path.split("/")[1:]
         path = "/" + "/".join([*operation.segments[: len(operation.segments) - len(own)], *own])
-        if "{" in path and _is_template(path):
-            found += [(host, path) for host in hosts_of(document) or [""]]
+        found += [(host, operation.method, path) for host in hosts_of(document) or [""]]
     return found

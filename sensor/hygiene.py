@@ -33,6 +33,8 @@ FIGURES = (
      "Packets of connections that were not followed, for want of time: a filter (-f), more workers, or a second sensor."),
     ("transactions that the store did not take", ("store_dropped",), ("transactions",),
      "The store was away or too slow for longer than the queue holds: see its own log, and the disk's room."),
+    ("requests to endpoints that found no room", ("endpoint_overflow",), ("transactions",),
+     "Hosts or paths that somebody makes up, and that are served: join them by inventory.hosts or inventory.templates."),
     ("duplicate packets", ("duplicate",), ("tcp",),
      "The mirror port copies both directions of the same ports: mirror ingress only, or one side of each link."),
     ("connections with one direction only", ("one_sided",), ("with_data",),

@@ -21,7 +21,7 @@ from sensor.capture.filter import Filter
 from sensor.config import ConfigError
 from sensor.core.reasons import REASONS
 from sensor.core.records import PACKET, Batch
-from sensor.documented import patterns_of
+from sensor.documented import said_of
 from sensor.intent.actors import Actors
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.encrypted import Encrypted
@@ -66,7 +66,7 @@ class Pipeline:
         self._config = config
         self._key = key
         self._sinks = sinks
-        self._patterns = patterns_of(config)
+        self._patterns, self._documents = said_of(config)
         self._origins = Origins(config.geo)
         self._tell_actors: TellActors | None = None
         self._told_actors: list[np.ndarray] = []
@@ -118,7 +118,8 @@ class Pipeline:
     def _make_inventory(self) -> Inventory:
         proxies = self._config.proxies
         standard = proxies.header == "forwarded"
-        return Inventory(self._key, self._config.flows, proxies.trusted, proxies.protocol, standard, self._patterns)
+        said = self._patterns, self._documents
+        return Inventory(self._key, self._config.flows, proxies.trusted, proxies.protocol, standard, *said)
 
     def run(
         self, capture: CaptureFile, progress: Callable[[CaptureFile, int, int], None] | None = None, count: int = 0
@@ -373,6 +374,7 @@ class Pipeline:
         read = time.perf_counter()
         batch, values, wire = self._inventory.analyse(gathered)
         batch = self._grant_bodies(batch)
+        self._inventory.count(self.counters)
         learned = time.perf_counter()
         view = View(batch, values, self._inventory.table)
         for detector in self._detectors:

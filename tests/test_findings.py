@@ -14,6 +14,7 @@ from sensor.simulate.wire import Conversation, write_pcap
 TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
 START = 1_772_528_400_000_000_000
 GOOD = ["X-Content-Type-Options: nosniff", "Strict-Transport-Security: max-age=31536000"]
+PAGE = ["Content-Type: text/html; charset=utf-8"]
 NOSNIFF, PRIVATE = GOOD[0], [*GOOD, "Cache-Control: max-age=60, private"]
 
 
@@ -45,14 +46,32 @@ ANSWERS = [
     ("GET", "/v2/session", [KEY], 200, [*GOOD, "Set-Cookie: session=1; HttpOnly"], b"{}"),
     ("GET", "/v2/trusting", [TOKEN], 200, [*GOOD, "Sunset: Sat, 31 Dec 2030 23:59:59 GMT"], b"{}"),
     ("GET", "/v2/wary", [TOKEN], 401, GOOD, b"{}"),
+    ("GET", "/v2/careless", [f"X-Auth-Token: {TOKEN.split()[-1]}c2lnbmVk"], 200, GOOD, b"{}"),
     ("GET", "/v2/plain", [KEY], 200, [], b"{}"),
     ("GET", "/v2/status", [], 200, GOOD, b"{}"),
+    (
+        "GET",
+        "/v2/page",
+        [KEY],
+        200,
+        [*GOOD, *PAGE, "Content-Security-Policy: default-src 'self'", "Referrer-Policy: origin"],
+        b"<html>",
+    ),
+    (
+        "GET",
+        "/v2/framed",
+        [KEY],
+        200,
+        [*GOOD, *PAGE, "Content-Security-Policy: frame-ancestors 'none'", "Referrer-Policy: origin"],
+        b"<html>",
+    ),
+    ("GET", "/partners/v1/list", [KEY], 200, GOOD, b"{}"),
 ]
 EXPECTED = {
     ("/v1/people", "old_version"), ("/v1/people", "sensitive_without_authentication"), ("/v1/people", "sensitive_and_cacheable"), ("/v2/broken", "stack_trace"),
     ("/v2/reset", "secret_in_url"), ("/v2/login", "cookie_without_httponly"), ("/v2/login", "version_told"),
-    ("/v2/any", "any_origin_with_credentials"), ("/v2/trusting", "unsigned_token"), ("/v2/trusting", "long_lived_token"), ("/v2/trusting", "deprecated_in_use"),
-    ("/v2/plain", "missing_security_headers"), ("/v2/null", "null_origin_with_credentials"),
+    ("/v2/any", "any_origin_with_credentials"), ("/v2/trusting", "unsigned_token"), ("/v2/trusting", "long_lived_token"), ("/v2/careless", "unsigned_token"), ("/v2/careless", "long_lived_token"), ("/v2/trusting", "deprecated_in_use"),
+    ("/v2/plain", "missing_security_headers"), ("/v2/plain", "cleartext_credentials"), ("/v2/page", "missing_security_headers"), ("/v2/null", "null_origin_with_credentials"),
     ("/v2/callback", "secret_in_redirect"),
     ("/v2/echo", "many_origins_with_credentials"), ("/v2/trace", "trace_enabled"), ("/v2/basic", "basic_authentication"),
     ("/v2/session", "cookie_without_secure"),
@@ -111,9 +130,39 @@ def test_one_request_of_a_stranger_makes_no_finding_and_hides_none(tmp_path):
 def test_the_gravest_come_first_and_can_be_chosen(store):
     found = lines(tapwatch("findings", "--json", "--severity", "high", "--store", store))
     assert [row["finding"] for row in found] == [
-        "unsigned_token", "any_origin_with_credentials", "null_origin_with_credentials", "secret_in_redirect", "secret_in_url", "sensitive_without_authentication",
+        "unsigned_token", "unsigned_token", "any_origin_with_credentials", "null_origin_with_credentials", "secret_in_redirect", "secret_in_url", "sensitive_without_authentication",
     ]  # fmt: skip
     assert "old_version" in tapwatch("findings", "--finding", "old_version", "--store", store).stdout
+
+
+def test_alerts_that_were_called_harmless_are_no_risk(tmp_path):
+    dsn = f"chdb://{tmp_path}/store"
+    assert tapwatch("replay", "--store", dsn, str(pathlib.Path(__file__).parent.parent / "pcaps/storefront.pcap")).returncode == 0
+
+    def factor():
+        (row,) = [one for one in lines(tapwatch("endpoints", "--json", "--store", dsn)) if one["endpoint"] == "/v1/login"]
+        return row["factors"]["alerts"], row["alerts"]
+
+    assert factor() == (1, 1)
+    (alert,) = lines(tapwatch("alerts", "--detector", "credential_stuffing", "--json", "--store", dsn))
+    assert tapwatch("alert", alert["alert_id"], "--mark", "false-positive", "--store", dsn).returncode == 0
+    assert factor() == (0, 0)
+
+
+def test_what_no_document_names_is_told(tmp_path):
+    """/v1/orders is of another API than /v2/people: no old version. Only hosts of documents are held against them."""
+    document = {"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "servers": [{"url": "https://api.shop.test/v2"}],
+                "paths": {"/people": {"get": {"responses": {}}}, "/pets/{id}": {"get": {"responses": {}}}}}  # fmt: skip
+    (tmp_path / "shop.json").write_text(json.dumps(document))
+    (tmp_path / "c.toml").write_text(f'[inventory]\nopenapi = ["{tmp_path}/shop.json"]\n')
+    targets = ("/v2/people", "/v2/pets/7", "/v2/more", "/partners/v1/list")
+    write_capture(tmp_path / "t.pcap", [("GET", target, [], 200, GOOD, b"{}") for target in targets] * 3)
+    dsn = f"chdb://{tmp_path}/store"
+    assert tapwatch("replay", "--store", dsn, "--config", str(tmp_path / "c.toml"), str(tmp_path / "t.pcap")).returncode == 0
+    found = lines(tapwatch("findings", "--json", "--store", dsn))
+    assert {(row["endpoint"], row["finding"]) for row in found} == {("/v2/more", "undocumented"), ("/partners/v1/list", "undocumented")}
+    rows = {row["endpoint"]: row["factors"]["undocumented"] for row in lines(tapwatch("endpoints", "--json", "--store", dsn))}
+    assert rows == {"/v2/people": 0, "/v2/pets/{id}": 0, "/v2/more": 1, "/partners/v1/list": 1}
 
 
 def test_risk_is_made_of_its_factors_and_can_be_weighed_anew(store):

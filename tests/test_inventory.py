@@ -1,11 +1,15 @@
 """Templates, redaction, profiles and the bounds of the endpoint table."""
 
+import itertools
+
 import numpy as np
 import pytest
 from rows import batch_of
 
+from sensor.core.reasons import REASON, REASONS
 from sensor.core.sensitive import SENSITIVE
 from sensor.inventory.analyse import Inventory
+from sensor.inventory.documents import Documents
 from sensor.inventory.endpoints import CAPACITY
 from sensor.inventory.profile import add_client, bucket_of, clear_profile, measure, new_profiles
 from sensor.inventory.profile_figures import distinct_clients, quantile
@@ -188,6 +192,71 @@ def test_a_scanner_cannot_push_out_served_endpoints():
     found = inventory.endpoints()
     assert [(row["endpoint"], row["transactions"]) for row in found] == [("/real/a", 2), ("/real/b", 2), ("/real/c", 2)]
     assert inventory.table.control[0] <= CAPACITY
+
+
+def test_hosts_that_somebody_makes_up_cannot_push_out_those_that_are_called():
+    inventory, counters = Inventory(KEY), np.zeros(len(REASONS), np.uint64)
+    real = [{"path": f"/real/{name}"} for name in ("a", "b", "c")] * 4
+    inventory.analyse(batch_of(real))
+    for part in range(6):
+        inventory.analyse(batch_of([{"host": f"x{part}y{k}.test"} for k in range(5000)]))
+        inventory.count(counters)
+    inventory.analyse(batch_of([*real, {"path": "/late"}]))
+    found = [(row["endpoint"], row["transactions"]) for row in inventory.endpoints() if row["host"] == "api.test"]
+    assert found == [("/late", 1), ("/real/a", 8), ("/real/b", 8), ("/real/c", 8)]
+    assert 30_000 - CAPACITY < counters[REASON["endpoint_overflow"]] < 30_000
+
+
+def test_who_gives_way_in_the_middle_of_a_batch_keeps_its_values():
+    """30,000 hosts in one batch: each has the parameter that it was called with, or is not told of."""
+    inventory = Inventory(KEY)
+    words = ["".join(letters) for letters in itertools.product("abcdefghijklmnopqrstuvwxyz", repeat=3)] + ["xy"] * 3
+    inventory.analyse(
+        batch_of([{"host": f"{word}.test", "query": f"p{word}=1"} for word in [*words, *(f"{word}z" for word in words)]])
+    )
+    named = {(row["host"], row["name"]) for row in inventory.parameters()}
+    assert len(named) > 10_000 and all(host == f"{name[1:]}.test" for host, name in named)
+
+
+def test_a_parameter_that_is_sent_twice_counts_once():
+    inventory = Inventory(KEY)
+    inventory.analyse(batch_of([{"query": "tag=a&tag=b&x=1&tag=a"}] * 3))
+    found = {row["name"]: (row["seen"], row["distinct_values"]) for row in inventory.parameters()}
+    assert found == {"tag": (3, 2), "x": (3, 1)}
+
+
+def test_no_parameter_has_more_values_than_requests():
+    inventory = Inventory(KEY)
+    inventory.analyse(batch_of([{"path": "/p", "query": f"v{k % 40}=w{k}"} for k in range(400)]))
+    assert all(row["distinct_values"] <= row["seen"] == 10 for row in inventory.parameters())
+
+
+def test_what_no_document_names_is_undocumented():
+    documents = Documents(frozenset({("api.test", "GET", "/a/{}"), ("", "POST", "/b")}), frozenset({"api.test", ""}))
+    inventory = Inventory(KEY, documents=documents)
+    inventory.analyse(batch_of([{"path": path, "method": method} for path, method in
+                                (("/a/1", "GET"), ("/a/1", "POST"), ("/b", "POST"), ("/c", "GET"), ("/c", "OPTIONS"))]))  # fmt: skip
+    told = {(row["method"], row["endpoint"]): row["facts"] for row in inventory.endpoints()}
+    assert told == {
+        ("GET", "/a/{int}"): ["documented"], ("POST", "/a/{int}"): ["undocumented"], ("POST", "/b"): ["documented"],
+        ("GET", "/c"): ["undocumented"], ("OPTIONS", "/c"): [],
+    }  # fmt: skip
+    assert Documents(frozenset({("x.test", "GET", "/a")}), frozenset({"x.test"})).facts_of("api.test", "GET", "/a") == []
+
+
+def test_no_error_hides_the_stack_trace_of_another_endpoint():
+    inventory = Inventory(KEY)
+    trace = b"Traceback (most recent call last):"
+    broken = [
+        {"path": f"/broken/{name}", "status": 500, "answer": b"sorry", "answer_media": "text"}
+        for name in "abc"
+        for _ in range(90)
+    ]
+    telling = [{"path": f"/telling/{name}", "status": 500, "answer": trace, "answer_media": "text"} for name in "defgh"]
+    batch, _, _ = inventory.analyse(batch_of(broken + telling))
+    inventory.read_answers(batch)
+    told = {row["endpoint"] for row in inventory.endpoints() if "stack_trace" in row["facts"]}
+    assert told == {f"/telling/{name}" for name in "defgh"}
 
 
 def test_the_profile_counts_what_was_seen():

@@ -207,6 +207,60 @@ def test_types_that_do_not_fit_are_found():
     assert hosts_of(document) == ["api.test:8443"]
 
 
+def of_query(name: str, schema: dict, **more) -> dict:
+    return {"name": name, "in": "query", "schema": schema} | more
+
+
+def test_formats_lists_words_and_what_is_required():
+    targets = [
+        f"/a?on=2&since=2026-01-0{k + 1}&tag={k}&tag={k + 1}&sort={'asc' if k % 2 else 'desc'}&ok=true" for k in range(6)
+    ]
+    endpoints, parameters = learned(targets + ["/a?on=0"] * 3)
+    parameters = [row | ({"values": ["asc", "desc"]} if row["name"] == "sort" else {}) for row in parameters]
+    given = [
+        of_query("on", {"type": "boolean"}), of_query("ok", {"type": "boolean"}, required=True),
+        of_query("since", {"type": "string", "format": "date-time"}),
+        of_query("tag", {"type": "array", "items": {"type": "boolean"}}, explode=True),
+        of_query("sort", {"type": "string", "enum": ["asc", "up"]}), of_query("never", {"type": "string"}, required=True),
+    ]  # fmt: skip
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "x", "version": "1"},
+        "paths": {"/a": {"get": {"responses": {"default": {}}, "parameters": given}}},
+    }
+    assert [(one.kind, one.detail) for one in differences(document, endpoints, parameters, [])] == [
+        ("missing", "query parameter never is documented as required, and was in 0 of 9 requests served"),
+        ("missing", "query parameter ok is documented as required, and was in 6 of 9 requests served"),
+        ("type", "query parameter since is documented as date-time, and values of type date were served"),
+        ("type", "query parameter sort is documented as one of asc, up, and took desc"),
+    ]  # fmt: skip
+
+
+def test_booleans_are_short():
+    endpoints, parameters = learned([f"/a?x={k}" for k in (0, 1, 12)] + ["/a?y=true", "/a?y=1", "/a?z=perhaps"])
+    given = [of_query(name, {"type": "boolean"}) for name in "xyz"]
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "x", "version": "1"},
+        "paths": {"/a": {"get": {"responses": {"default": {}}, "parameters": given}}},
+    }
+    assert [one.detail for one in differences(document, endpoints, parameters, [])] == [
+        "query parameter x is documented as boolean, and values of 2 bytes were served",
+        "query parameter z is documented as boolean, and values of 7 bytes were served",
+    ]
+
+
+def test_every_server_and_every_value_of_its_variables_is_a_base_path():
+    endpoints, parameters = learned(["/v1/pets", "/v2/pets", "/old/pets", "/v3/pets"])
+    versions = {"default": "v2", "enum": ["v1", "v2"]}
+    document = {
+        "openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": {"/pets": {"get": {"responses": {"default": {}}}}},
+        "servers": [{"url": "https://{region}.api.test/{version}/", "variables": {"version": versions, "region": {"default": "eu"}}}, {"url": "/old"}],
+    }  # fmt: skip
+    assert [(one.kind, one.path) for one in differences(document, endpoints, parameters, [])] == [("shadow", "/v3/pets")]
+    assert hosts_of(document) == ["eu.api.test"]
+
+
 def test_swagger_2_has_a_base_path():
     endpoints, parameters = learned(["/api/v1/pets/7", "/api/v1/pets/8", "/api/v1/stores"])
     document = {

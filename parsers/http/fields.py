@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parsers.http.auth import note_authorization, note_cookies
+from parsers.http.auth import is_jwt, note_authorization, note_cookies, note_token
 from parsers.http.extras import note_extra
 from parsers.http.facts import note_fact, redirect_facts
 from parsers.http.media import coding_of
@@ -172,6 +172,8 @@ def note_field(code, buffer, at, end, message):
         message["upgrade"] = upgrade_of(buffer, at, end)
     elif code == API_KEY or code == X_API_KEY or code == AUTH_TOKEN:
         note_key(message, at, end)
+        if message["token_len"] == 0 and is_jwt(buffer, at, end):
+            note_token(buffer, at, end, message)
     elif code == LOCATION:
         message["location_at"] = at
         message["location_len"] = end - at

@@ -15,7 +15,7 @@ LOSSES = (
     "truncated_frame", "malformed", "unknown_link", "unreadable", "too_many_layers", "encap_overflow", "bad_checksum",
     "fragment_overlap", "fragment_timeout", "fragment_evicted", "fragment_overflow", "gap", "gap_bytes", "out_of_window",
     "evicted_capacity", "ooo_overflow", "head_overflow", "head_lost", "head_evicted", "block_overflow", "pending_overflow",
-    "pending_evicted", "text_truncated",
+    "pending_evicted", "text_truncated", "endpoint_overflow",
 )  # fmt: skip
 """Reasons that mean: something was there, and it is not in the result."""
 

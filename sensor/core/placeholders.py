@@ -4,7 +4,7 @@ import re
 
 CLASSES = (
     "", "int", "uuid", "ulid", "ksuid", "objectid", "hex", "base64url", "date", "email", "ip", "phone", "locale", "number",
-    "jwt", "text", "slug",
+    "jwt", "text", "slug", "ipv6", "boolean", "null",
 )  # fmt: skip
-"""Lexical classes of values (sensor.inventory.lexical); the first stands for words."""
+"""Lexical classes of values (sensor.inventory.lexical); the first stands for words, the last two are JSON's alone."""
 PLACEHOLDER = re.compile(r"\{([\w.-]+)\}")

@@ -16,6 +16,8 @@ REASONS = (
     "requests", "responses", "transactions", "not_http", "resync", "head_overflow", "head_lost",
     "head_evicted", "block_overflow", "pending_overflow", "pending_evicted",
     "text_truncated", "upgraded", "tls", "tls_hello_lost", "tls_overflow", "body_dropped", "body_undecoded", "body_over_budget",
+    # inventory
+    "endpoint_overflow", "parameter_overflow",
     # store
     "store_dropped",
     # http/2

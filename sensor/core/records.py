@@ -199,7 +199,7 @@ FACTS = (
     "strict_transport", "content_type_options", "any_origin", "credentials_allowed", "version_told", "insecure_cookie",
     "script_cookie", "deprecated", "unsigned_jwt", "stack_trace", "any_origin_with_credentials", "null_origin",
     "null_origin_with_credentials", "many_origins_with_credentials", "no_store", "content_security",
-    "secret_in_redirect",
+    "secret_in_redirect", "frame_options", "referrer_policy",
 )  # fmt: skip
 """What a transaction shows of how its endpoint is run: fields of the response; a JWT without a signature that was sent; program
 text in an error; any_origin, or null_origin, and credentials_allowed in one response; credentials_allowed together with the

@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from sensor.core.records import AUTH_KINDS, FACTS, Batch, names_of
+from sensor.core.reasons import REASON
+from sensor.core.records import AUTH_KINDS, FACTS, MEDIA, Batch, names_of
 from sensor.core.wide import SLACK
+from sensor.inventory.body_leaves import ROOM_PER_VALUE
 from sensor.inventory.body_values import DEPTH as BODY_DEPTH
-from sensor.inventory.body_values import ROOM_PER_VALUE, read_answers
+from sensor.inventory.body_values import read_answers, read_texts
 from sensor.inventory.claims import ClaimReader
+from sensor.inventory.documents import Documents
 from sensor.inventory.endpoints import CAPACITY, TEXT_LIMIT, Endpoints, endpoint_text, new_endpoints
 from sensor.inventory.flows import Flows
 from sensor.inventory.header_values import read_fields
@@ -35,6 +38,8 @@ AGAIN = 1.1
 ANSWERED = 8_192
 """Values of responses that are looked at together."""
 REDIRECTED_TO = 400
+TEXT_MEDIA = (MEDIA["text"], MEDIA["xml"])
+OVERFLOWS = REASON["endpoint_overflow"], REASON["parameter_overflow"]
 TARGETS = ("path", "query", "referer", "user_agent", "forwarded_for")
 
 
@@ -42,7 +47,8 @@ class Inventory:
     """Endpoints of all traffic so far."""
 
     def __init__(self, key: tuple[int, int], flows: dict[str, str] | None = None, trusted: tuple[str, ...] = (),
-                 protocol: tuple[str, ...] = (), standard: bool = False, patterns: Patterns | None = None):  # fmt: skip
+                 protocol: tuple[str, ...] = (), standard: bool = False, patterns: Patterns | None = None,
+                 documents: Documents | None = None):  # fmt: skip
         self.table: Endpoints = new_endpoints()
         self.changes: list[TemplateChange] = []
         """what was learned, oldest first; the first CHANGES alone are kept"""
@@ -53,11 +59,11 @@ class Inventory:
         self._proxies, self._speakers = networks_of(trusted), networks_of(protocol)
         self._standard, self._groups = standard, np.zeros(8, np.int64)
         self._key = np.uint64(key[0]), np.uint64(key[1])
-        self._learned_at = 0
+        self._learned_at, self._refused_before = 0, np.zeros(2, np.uint64)
         self._told: dict[int, tuple[int, tuple[str, str, str]]] = {}
         self._told_counts = np.zeros(CAPACITY, np.uint64)
         self._hot_before = np.zeros(CAPACITY, np.uint64)
-        self._patterns = patterns or new_patterns()
+        self._patterns, self._documents = patterns or new_patterns(), documents or Documents()
         self._stack = np.zeros(DEPTH, np.uint64)
         self._lengths = np.zeros(BODY_DEPTH, np.int64)
         self._answers = np.empty(ANSWERED, VALUE)
@@ -74,6 +80,13 @@ class Inventory:
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything that it remembers, by name."""
         return self.table.arrays() | self.flows.arrays() | self._refusals.arrays() | self._claims.arrays()
+
+    def count(self, counters: np.ndarray) -> None:
+        """Add what found no room since the last batch was begun. counters: uint64[len(REASONS)]"""
+        counters[list(OVERFLOWS)] += self._refusals_so_far() - self._refused_before
+
+    def _refusals_so_far(self) -> np.ndarray:
+        return np.array([self.table.control[2], self.table.parameters.control[0]], np.uint64)
 
     @property
     def known(self) -> int:
@@ -100,6 +113,7 @@ class Inventory:
         wire = {name + part: rows[name + part].copy() for name in TARGETS for part in ("_at", "_len")}
         resolve_clients(rows, arena, self._proxies, self._speakers, self._standard, self._groups)
         self.table.control[1] += 1
+        self._refused_before = self._refusals_so_far()
         at, used, count = 0, join_hosts(self._patterns, rows, arena, batch.used), 0
         while True:
             at, used, count = analyse_rows(
@@ -141,6 +155,7 @@ class Inventory:
         self._refusals.mark(self.table.rows, batch.rows, batch.arena, batch.bodies)
         find_traces(batch, self.table.profiles.counts)
         learn_schemas(self.table.schemas, self.table.rows, batch.rows, batch.bodies)
+        self._read_texts(batch)
         status = batch.rows["status"]
         rows, taken = batch.rows[(batch.rows["response_body_len"] > 0) & (status >= SERVED_FROM) & (status < REDIRECTED_TO)], 0
         while taken < len(rows):
@@ -149,6 +164,17 @@ class Inventory:
             done, count = read_answers(batch.bodies, part, values, text, scratch, self._lengths)
             key_secrets(values, 0, count, *self._key)
             note_parameters(self.table.parameters, self.table.rows, part, text, values[:count])
+            taken += done
+
+    def _read_texts(self, batch: Batch) -> None:
+        """Learn what requests bear in bodies that have no fields."""
+        rows = batch.rows[np.isin(batch.rows["request_media"], TEXT_MEDIA) & (batch.rows["request_body_len"] > 0)]
+        taken = 0
+        while taken < len(rows):
+            part, values = rows[taken:], self._answers
+            done, count = read_texts(batch.bodies, part, values)
+            key_secrets(values, 0, count, *self._key)
+            note_parameters(self.table.parameters, self.table.rows, part, self._answer_text, values[:count])
             taken += done
 
     def endpoints(self) -> list[dict]:
@@ -255,6 +281,6 @@ class Inventory:
         row["response_types"] = media_types(profiles, place, 1)
         row |= self._claims.describe(place, int(self.table.rows["generation"][place]))
         row["open_2xx"] = int(counts["open"])
-        row["facts"] = names_of(int(counts["facts"]), FACTS)
+        row["facts"] = names_of(int(counts["facts"]), FACTS) + self._documents.facts_of(host, method, template)
         row["auth"] = [name for code, name in enumerate(AUTH_KINDS) if int(counts["auth"]) >> code & 1]
         return row

@@ -5,7 +5,9 @@ Only tokens with which somebody was served teach: anybody can write any other.
 
 import base64
 import binascii
+import math
 import re
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -43,10 +45,12 @@ class _Header(msgspec.Struct):
 
 
 class _Payload(msgspec.Struct):
-    exp: float | None = None
-    iat: float | None = None
-    iss: str = ""
-    aud: str | list[str] = ""
+    """Claims as they are: one that is not what RFC 7519 says spoils no other."""
+
+    exp: Any = None
+    iat: Any = None
+    iss: Any = ""
+    aud: Any = ""
 
 
 class Claims(Bundle):
@@ -85,9 +89,24 @@ def read_token(token: bytes) -> tuple[_Header, _Payload] | None:
     """Header and payload of `header.payload` in base64url; None where it is no JWT."""
     try:
         header, payload = (base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4)) for part in token.split(b".", 1))
-        return msgspec.json.decode(header, type=_Header), msgspec.json.decode(payload, type=_Payload)
+        head, claims = msgspec.json.decode(header, type=_Header), msgspec.json.decode(payload, type=_Payload)
     except (ValueError, binascii.Error, RecursionError):  # msgspec's errors are ValueErrors
         return None
+    claims.exp, claims.iat = _time(claims.exp), _time(claims.iat)
+    claims.iss = claims.iss if isinstance(claims.iss, str) else ""
+    audiences = claims.aud if isinstance(claims.aud, list) else [claims.aud]
+    claims.aud = [one for one in audiences[:PER_ENDPOINT] if isinstance(one, str)]
+    return head, claims
+
+
+def _time(claim: Any) -> float | None:
+    """A NumericDate (RFC 7519 2), also where it is written as a text; NaN for what is none."""
+    if claim is None:
+        return None
+    try:
+        return float(claim) if isinstance(claim, (int, float, str)) and not isinstance(claim, bool) else math.nan
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def lifetime_of(payload: _Payload, now_s: float) -> int | None:
@@ -133,8 +152,7 @@ class ClaimReader:
         lifetime = lifetime_of(payload, now_s)
         if lifetime is not None:
             entry["lifetime"] = max(int(entry["lifetime"]), lifetime)
-        audiences = [payload.aud] if isinstance(payload.aud, str) else payload.aud[:PER_ENDPOINT]
-        for column, names in (("issuers", [payload.iss]), ("audiences", audiences)):
+        for column, names in (("issuers", [payload.iss]), ("audiences", payload.aud)):
             for name in filter(None, names):
                 _add(entry[column], self._place_of_name(name))
 

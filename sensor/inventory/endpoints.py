@@ -1,7 +1,9 @@
 """The endpoint table: (host, method, template) to a small id, with room for a fixed number of them.
 
 An id stays with its endpoint until the table is full; then endpoints that never were served (every answer said 404,
-405, 400 or 501) give way, so that a scanner cannot push out the real ones. Id 0 stands for those that found no room.
+405, 400 or 501) give way, so that a scanner cannot push out the real ones; then those that were called fewer than FEW times:
+a host that answers to any name or path would fill the table with endpoints that are called once. Id 0 stands for those
+that found no room.
 """
 
 import numpy as np
@@ -23,6 +25,8 @@ FIRST_LOOK, FIRST_ENDPOINTS = 256, 32
 MOVES = 16
 """Times in a row that an endpoint can become a part of another."""
 DOCUMENTS = 4_096
+FEW = 8
+"""Transactions below which a served endpoint gives way where there is no room."""
 PROBES = 32
 """Slots looked at before an unserved endpoint gives way or the newcomer finds no room."""
 
@@ -35,6 +39,7 @@ ENDPOINT = np.dtype([
     ("moved", "<u4"),       # id of the endpoint that this one became a part of, 0 none: its place is free for another
     ("batch", "<u4"),       # batch in which its template was last copied to the arena,
     ("copied_at", "<u4"), ("copied_len", "<u4"),  # and where to
+    ("merged", "<u4"),      # batch in which another endpoint became a part of it
 ])  # fmt: skip
 
 
@@ -47,7 +52,7 @@ class Endpoints(Bundle):
     """uint8[CAPACITY * TEXT_LIMIT + SLACK]: host, method and template of each, one behind the other"""
     profiles: Profiles
     control: np.ndarray
-    """int64[3]: endpoints in use; number of the batch in work; newcomers that found no room"""
+    """int64[3]: endpoints in use; number of the batch in work; newcomers that found no room but a served one's, or none"""
     learned: Learned
     parameters: Parameters
     schemas: Schemas
@@ -87,6 +92,7 @@ def take_place(table, place, hashed, arena, row, template, template_len):
     entry["parameters"] = 0
     table.schemas.counts[place] = 0
     entry["batch"] = 0
+    entry["merged"] = 0
     host_len = min(np.int64(row["host_len"]), 256)
     method_len = min(np.int64(row["method_len"]), 32)
     entry["host_len"] = host_len
@@ -100,11 +106,27 @@ def take_place(table, place, hashed, arena, row, template, template_len):
 
 
 @kernel
+def is_in_work(table, place):
+    """Whether rows of the batch in work bear an endpoint's id."""
+    entry, batch = table.rows[place], np.uint32(table.control[1])
+    return entry["batch"] == batch or entry["merged"] == batch
+
+
+@kernel
+def is_rarer(profiles, one, other):
+    """Whether an endpoint was called fewer times than another, or as often and longer ago."""
+    mine, theirs = profiles.counts[one], profiles.counts[other]
+    if mine["transactions"] != theirs["transactions"]:
+        return mine["transactions"] < theirs["transactions"]
+    return mine["last_ts"] < theirs["last_ts"]
+
+
+@kernel
 def find_endpoint(table, arena, row, template, template_len):
     """Id of the row's endpoint, new or known; 0 when there is no room."""
     hashed = endpoint_hash(arena, row, template, template_len)
     slot = np.int64(hashed & U(CAPACITY - 1))
-    unserved, left = np.int64(0), np.int64(0)
+    unserved, left, rare = np.int64(0), np.int64(0), np.int64(0)
     for step in range(PROBES):
         place = (slot + step) & (CAPACITY - 1)
         if place == 0:
@@ -116,18 +138,21 @@ def find_endpoint(table, arena, row, template, template_len):
             return place
         if entry["hash"] == hashed and not entry["moved"]:
             return place
-        if left == 0 and entry["moved"]:
+        if left == 0 and entry["moved"] and not is_in_work(table, place):
             left = place
-        if unserved == 0 and not table.profiles.counts[place]["served"]:
+        counts = table.profiles.counts[place]
+        if unserved == 0 and not counts["served"]:
             unserved = place
-    if left > 0:
-        take_place(table, left, hashed, arena, row, template, template_len)
-        return left
-    if unserved == 0:
+        if counts["transactions"] < FEW and not is_in_work(table, place):
+            if rare == 0 or is_rarer(table.profiles, place, rare):
+                rare = place
+    free = left if left > 0 else unserved
+    if free == 0:
         table.control[2] += 1
-        return np.int64(0)
-    take_place(table, unserved, hashed, arena, row, template, template_len)
-    return unserved
+        free = rare
+    if free > 0:
+        take_place(table, free, hashed, arena, row, template, template_len)
+    return free
 
 
 @kernel
@@ -141,6 +166,7 @@ def move_endpoint(table, place, arena, row, template, template_len):
         merge_profile(table.profiles, onto, place)
         clear_profile(table.profiles, place)
         table.rows[place]["moved"] = onto
+        table.rows[onto]["merged"] = np.uint32(table.control[1])
     return onto
 
 

@@ -14,7 +14,7 @@ from sensor.inventory.parameters import SERVED_FROM, SERVED_TO
 from sensor.inventory.personal import body_name_hash, exposed_class
 from sensor.inventory.secrets import name_hash, secret_by_name, secret_by_value
 from sensor.inventory.targets import note_value
-from sensor.inventory.values import IN_ANSWER_HEADER, IN_COOKIE, IN_HEADER, VALUES_OF_FIELDS
+from sensor.inventory.values import IN_ANSWER_HEADER, IN_COOKIE, IN_HEADER, VALUES_OF_FIELDS, is_repeated
 
 KEY_ENDS = words_table("-key", "-token")
 
@@ -65,9 +65,8 @@ def read_packed(arena, at, end, row, weight, location, values, count, limit):
         if at > value:
             where = IN_COOKIE if mark & PACKED_COOKIE else location
             count = note_named(values, count, row, where, weight, arena, name, length, value, at, sent)
-            for k in range(first, count - 1):
-                if values[k]["slot"] == values[count - 1]["slot"] and values[k]["location"] == where:
-                    values[count - 1]["weight"] = 0
+            if is_repeated(values, first, count):
+                values[count - 1]["weight"] = 0
     return count
 
 

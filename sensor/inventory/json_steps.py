@@ -6,7 +6,8 @@ from sensor.core.bundle import Bundle
 from sensor.core.hashing import U, hash_bytes, mix
 from sensor.core.jit import kernel
 from sensor.core.quoted import QUOTE, string_end
-from sensor.inventory.body_values import end_of_bare, kind_of_key, skip_space
+from sensor.inventory.body_leaves import kind_of_key
+from sensor.inventory.body_values import end_of_bare, skip_space
 from sensor.inventory.lexical import LITERAL
 from sensor.inventory.shapes import CLOSE, CLOSE_LIST, COLON, COMMA, OPEN, OPEN_LIST, colon_behind
 

@@ -7,9 +7,11 @@ import numpy as np
 
 from sensor.core.jit import kernel
 from sensor.core.placeholders import CLASSES
+from sensor.core.words import url_byte
 
 (
     LITERAL, INT, UUID, ULID, KSUID, OBJECTID, HEX, BASE64URL, DATE, EMAIL, IP, PHONE, LOCALE, NUMBER, JWT, TEXT, SLUG,
+    IPV6, BOOLEAN, NULL,
 ) = range(len(CLASSES))  # fmt: skip
 
 FUZZY = np.zeros(len(CLASSES), np.uint8)
@@ -30,6 +32,10 @@ for _c in range(256):
     elif _text in "-_=":
         KIND[_c] = BASE64
 DASH, UNDERSCORE, DOT, AT, PLUS, PERCENT, SLASH, COLON, BLANK = 45, 95, 46, 64, 43, 37, 47, 58, 32
+TIME_MARK, ZULU = 116, 122
+"""`t` between a date and its time, `z` behind it, in lower case."""
+NO_NUMBER = 100
+IPV6_LONGEST = 39
 LONGEST_WORD = 96
 """Bytes of a segment that can still be a word of a route; longer ones are data."""
 MIXING = 0.35
@@ -53,16 +59,81 @@ def is_uuid(buffer, at, length):
 
 
 @kernel
+def two_digits(buffer, at, end):
+    """The number that two digits are, NO_NUMBER where there are no two."""
+    if at + 2 > end or not KIND[buffer[at]] & KIND[buffer[at + 1]] & DIGIT:
+        return NO_NUMBER
+    return (np.int64(buffer[at]) - 48) * 10 + np.int64(buffer[at + 1]) - 48
+
+
+@kernel
+def behind_mark(buffer, at, end, mark):
+    """Offset behind such a byte, as it is or as URLs write it (`%3A`); `at` where it does not stand there."""
+    if at >= end:
+        return at
+    byte, size = url_byte(buffer, at, end)
+    return at + size if byte == mark else at
+
+
+@kernel
+def is_time(buffer, at, end):
+    """HH:MM, perhaps seconds and a fraction of them, perhaps `Z` or an offset (RFC 3339 5.6, ISO 8601 without a zone)."""
+    minutes = behind_mark(buffer, at + 2, end, COLON)
+    if two_digits(buffer, at, end) > 24 or minutes == at + 2 or two_digits(buffer, minutes, end) > 59:
+        return False
+    at = minutes + 2
+    seconds = behind_mark(buffer, at, end, COLON)
+    if seconds > at:
+        if two_digits(buffer, seconds, end) > 60:
+            return False
+        at = seconds + 2
+        if at < end and buffer[at] == DOT:
+            at += 1
+            while at < end and KIND[buffer[at]] & DIGIT:
+                at += 1
+    if at == end:
+        return True
+    if buffer[at] | 32 == ZULU:
+        return at + 1 == end
+    zone = at + 1 if buffer[at] == DASH or buffer[at] == BLANK else behind_mark(buffer, at, end, PLUS)
+    minutes = behind_mark(buffer, zone + 2, end, COLON)
+    return zone > at and two_digits(buffer, zone, end) <= 24 and minutes + 2 == end and two_digits(buffer, minutes, end) <= 59
+
+
+@kernel
 def is_date(buffer, at, length):
     """YYYY-MM-DD, alone or with a time behind it (RFC 3339)."""
     if length < 10 or buffer[at + 4] != DASH or buffer[at + 7] != DASH:
         return False
-    for k in range(10):
-        if k != 4 and k != 7 and not KIND[buffer[at + k]] & DIGIT:
+    end = at + length
+    if two_digits(buffer, at, end) == NO_NUMBER or two_digits(buffer, at + 2, end) == NO_NUMBER:
+        return False
+    month, day = two_digits(buffer, at + 5, end), two_digits(buffer, at + 8, end)
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return False
+    mark = buffer[at + 10] | 32
+    return length == 10 or ((mark == TIME_MARK or mark == BLANK) and is_time(buffer, at + 11, end))
+
+
+@kernel
+def is_ipv6(buffer, at, length):
+    """Up to eight groups of one to four hexadecimal digits, one `::` for those that are left out (RFC 4291 2.2)."""
+    groups, digits, left_out = 0, 0, False
+    for k in range(length):
+        if buffer[at + k] != COLON:
+            digits += 1
+            groups += digits == 1
+            if digits > 4 or not KIND[buffer[at + k]] & (DIGIT | HEX_LETTER):
+                return False
+            continue
+        if k + 1 < length and buffer[at + k + 1] == COLON:
+            if left_out:
+                return False
+            left_out = True
+        elif k == 0 or (k + 1 == length and buffer[at + k - 1] != COLON):
             return False
-    month = (buffer[at + 5] - 48) * 10 + buffer[at + 6] - 48
-    day = (buffer[at + 8] - 48) * 10 + buffer[at + 9] - 48
-    return 1 <= month <= 12 and 1 <= day <= 31 and (length == 10 or buffer[at + 10] == 84 or buffer[at + 10] == 116)
+        digits = 0
+    return groups == 8 or (left_out and groups < 8)
 
 
 @kernel
@@ -157,9 +228,7 @@ def classify_value(buffer, at, length):
         return INT
     if length == 36 and dashes == 4 and is_uuid(buffer, at, length):
         return UUID
-    if digits + dashes + 2 >= length and digits >= 8 and is_date(buffer, at, length):
-        return DATE
-    if digits > 7 and others == 0 and is_date(buffer, at, length):
+    if digits >= 8 and dashes >= 2 and is_date(buffer, at, length):
         return DATE
     if marks > 0 and is_email(buffer, at, length):
         return EMAIL
@@ -169,6 +238,10 @@ def classify_value(buffer, at, length):
         return INT
     if dots > 0 and digits + dots == length:
         return dotted(buffer, at, length)
+    if dots == 1 and digits + 2 == length and buffer[at] == DASH and dotted(buffer, at + 1, length - 1) == NUMBER:
+        return NUMBER
+    if others >= 2 and digits + hexes + others == length and length <= IPV6_LONGEST and is_ipv6(buffer, at, length):
+        return IPV6
     if digits + hexes == length and digits > 0 and length >= 8:
         return OBJECTID if length == 24 else HEX
     if is_locale(buffer, at, length):

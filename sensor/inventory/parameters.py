@@ -286,14 +286,16 @@ def describe(entry: np.void, words: np.ndarray, profile: np.void) -> dict:
     served = int(profile["classes"][2] + profile["classes"][3])
     requests = int(profile["met"]) if location in (IN_HEADER, IN_COOKIE) else 0 if location in OF_ANSWERS else served
     kinds = [name or "word" for code, name in enumerate(CLASSES) if int(entry["kinds"]) >> code & 1]
-    different = round(estimate(entry["registers"]))
+    seen = int(entry["seen"])
+    different = min(round(estimate(entry["registers"])), seen)
     is_harmless = not entry["secret"] and not entry["exposed"] and location not in (*OF_ANSWERS, IN_COOKIE)
+    sensitive = sensitive_class(entry)
     is_number = "int" in kinds and is_harmless and different >= RANGE_FROM  # the range of a few values is these values
     return {
         "location": LOCATIONS[location],
         "name": shown_name(entry["name"][: entry["name_len"]].tobytes().decode("utf-8", "backslashreplace")),
         "position": 0 if location != IN_PATH else int(entry["slot"]),
-        "seen": int(entry["seen"]),
+        "seen": seen,
         "requests": requests,
         "types": kinds,
         "minimum": int(entry["low"]) if is_number else None,
@@ -302,6 +304,7 @@ def describe(entry: np.void, words: np.ndarray, profile: np.void) -> dict:
         "shortest": int(entry["shortest"]),
         "longest": int(entry["longest"]),
         "distinct_values": different,
-        "sensitive": sensitive_class(entry),
+        "sensitive": sensitive,
+        "sensitive_seen": int(entry["showing"]) if sensitive else 0,
         "values": told_words(entry, words),
     }

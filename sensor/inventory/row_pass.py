@@ -6,7 +6,8 @@ from sensor.core.hashing import U, hash_bytes, siphash, siphash_word
 from sensor.core.jit import kernel
 from sensor.core.records import AUTH, MEDIA, SENSITIVE_OF_ROW
 from sensor.core.wide import copy
-from sensor.inventory.body_values import ROOM_PER_VALUE, read_body_values
+from sensor.inventory.body_leaves import ROOM_PER_VALUE
+from sensor.inventory.body_values import read_body_values
 from sensor.inventory.endpoints import find_endpoint
 from sensor.inventory.learned import NEXT_ENDPOINTS, NEXT_SEEN, SEEN, name_hash_at, place_hash, watch
 from sensor.inventory.lexical import SLUG

@@ -36,3 +36,13 @@ def find_in(arena, at, end, byte):
     while at < end and arena[at] != byte:
         at += 1
     return at
+
+
+@kernel
+def is_repeated(values, first, count):
+    """Whether the last of values[first:count] is of a parameter that one before it is of: who bears it twice bears it once."""
+    last = values[count - 1]
+    for k in range(first, count - 1):
+        if values[k]["slot"] == last["slot"] and values[k]["location"] == last["location"]:
+            return True
+    return False

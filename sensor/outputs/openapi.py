@@ -27,6 +27,7 @@ SECURITY: dict[str, Row] = {
 """By how requests identified themselves; where no name of a key or cookie was seen, the usual one stands for it."""
 CREDENTIALS = {"api_key": ("header", {"api_key", "token", "secret"}), "cookie": ("cookie", {"session", "token", "jwt"})}
 """Where the parameter stands whose name a scheme takes, and its classes of sensitive data."""
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 NO_CONTENT = (204, 205, 304)
 """Statuses whose answers have no body (RFC 9110 15)."""
 RISK = ("risk", "factors")
@@ -157,7 +158,7 @@ def named_path(template: str) -> tuple[str, list[str]]:
             continue
         before = next((s for s in reversed(segments[:k]) if s and "{" not in s), "path")
         stem = re.sub(r"\W+", "_", before).strip("_") or "path"
-        kind = found[1] if found[1] in ("slug", "date", "email", "locale", "ip", "phone") else "id"
+        kind = found[1] if found[1] in ("slug", "date", "email", "locale", "ip", "ipv6", "phone") else "id"
         name = f"{stem[:-1] if stem.endswith('s') and len(stem) > 3 else stem}_{kind}"
         while name in names:
             name += "_"
@@ -197,7 +198,7 @@ def _operation_of(row: Row, template: str, names: list[str], parameters: list[Ro
     if found:
         operation["parameters"] = found
     if row["request_types"]:
-        sent = [one for one in parameters if one["location"] == "body"]
+        sent = [one for one in parameters if one["location"] == "body" and one["name"]]
         form, json = body_schema(sent, served), _schema_of_body(bodies, "request", 0, sent)
         operation["requestBody"] = {"content": {kind: _content(kind, form, json) for kind in sorted(row["request_types"])}}
     operation["responses"] = _responses(row, bodies, parameters)
@@ -241,7 +242,7 @@ def _content(kind: str, form: Row, json: Row) -> Row:
     """Content of a request body of this media type."""
     if "json" in kind and json:
         return {"schema": json}
-    known = "json" in kind or kind == "application/x-www-form-urlencoded"
+    known = "json" in kind or kind in FORMS
     return {"schema": form} if known and form["properties"] else {}
 
 

@@ -6,10 +6,11 @@ Row = dict[str, Any]
 SCHEMAS: dict[str, Row] = {
     "int": {"type": "integer"},
     "number": {"type": "number"},
+    "boolean": {"type": "boolean"},
     "uuid": {"type": "string", "format": "uuid"},
-    "date": {"type": "string", "format": "date"},
-    "email": {"type": "string", "format": "email"},
     "ip": {"type": "string", "format": "ipv4"},
+    "ipv6": {"type": "string", "format": "ipv6"},
+    "email": {"type": "string", "format": "email"},
     "hex": {"type": "string", "pattern": "^[0-9A-Fa-f]+$"},
     "objectid": {"type": "string", "pattern": "^[0-9A-Fa-f]{24}$"},
 }
@@ -18,11 +19,22 @@ REQUIRED_SHARE = 0.999
 """Share of the served requests that bear a parameter, from which on it is called required."""
 
 
+DATE_BYTES = len("2006-01-02")
+
+
+def _date_of(one: Row) -> Row:
+    """Schema of dates, whose lengths tell whether times are behind them; a mere string where some have one."""
+    form = "date" if one.get("longest") == DATE_BYTES else "date-time" if one.get("shortest", 0) > DATE_BYTES else ""
+    return {"type": "string"} | ({"format": form} if form else {})
+
+
 def schema_of(one: Row) -> Row:
     """Schema of a parameter by the classes of its values; a number with the range that was seen, as a note."""
-    types = set(one.get("types") or ())
+    types = set(one.get("types") or ()) - {"null"}
     if len(types) == 1 and (kind := next(iter(types))) in SCHEMAS:
         schema = dict(SCHEMAS[kind])
+    elif types == {"date"}:
+        schema = _date_of(one)
     elif types and types <= {"int", "number"}:
         schema = {"type": "number"}
     else:

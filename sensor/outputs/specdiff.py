@@ -13,18 +13,18 @@ from typing import Any
 
 from sensor.outputs.documents import DocumentError, as_list, resolve
 from sensor.outputs.openapi import METHODS, bears_credential, by_endpoint, is_hidden, statuses_of
+from sensor.outputs.openapi_schemas import REQUIRED_SHARE
 from sensor.outputs.spec_bodies import body_findings
+from sensor.outputs.spec_values import departure, type_of
 
 Row = dict[str, Any]
 VERSION = re.compile(r"v(\d+)(?=\Z|[._-])", re.IGNORECASE)
 FORM = "application/x-www-form-urlencoded"
-PLACES = {"header": "header field", "cookie": "cookie", "body": "form field"}
-FITTING = {
-    "integer": {"int"},
-    "number": {"int", "number"},
-    "boolean": {"word", "int"},
-}
-"""Classes of values that fit a type of a schema; a string takes any."""
+PLACES = {"query": "query parameter", "header": "header field", "cookie": "cookie", "body": "form field"}
+MOST_NAMES = 16
+"""Parameters of a query that are looked at: of an endpoint that takes as many none can be called missing."""
+VARIANTS = 64
+"""Base paths, or hosts, that the variables of servers may make."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Operation:
     path: str
     segments: tuple[str, ...]
     """with the server's base path before; `{}` for a parameter"""
-    query: dict[str, str]
-    """query parameters: name to type"""
-    path_types: tuple[str, ...]
-    """types of the parameters of the path, in order"""
-    named: dict[str, frozenset[str]]
-    """names of header fields (lower case), cookies, and fields of forms (`body`)"""
+    of_path: tuple[Row, ...]
+    """schemas of the parameters of the path, in order"""
+    given: dict[tuple[str, str], Row]
+    """(query, header, cookie, or body for a field of a form; name, of header fields in lower case) to schema"""
+    required: frozenset[str]
+    """names of the query parameters that no request may lack"""
     statuses: frozenset[str]
     """as written: 200, 2XX, default"""
     deprecated: bool
@@ -72,48 +72,59 @@ def operations_of(document: Row) -> list[Operation]:
         item = resolve(document, item)
         for method in METHODS:
             if isinstance(item.get(method), dict):
-                found.append(_operation(document, str(path), method, item))
+                bases = _base_paths(document, item[method], item)
+                found += [_operation(document, base, str(path), method, item) for base in bases]
     return found
 
 
-def _operation(document: Row, path: str, method: str, item: Row) -> Operation:
+def _operation(document: Row, base: str, path: str, method: str, item: Row) -> Operation:
     own = item[method]
-    given = [resolve(document, one) for one in [*as_list(item.get("parameters")), *as_list(own.get("parameters"))]]
-    types = {(one.get("in"), str(one.get("name"))): _type_of(document, one) for one in given}
-    whole = _base_path(document, own, item) + path
-    segments = tuple(re.sub(r"\{[^}]*\}", "{}", segment) for segment in whole.split("/")[1:])
-    names = re.findall(r"\{([^}]*)\}", whole)
+    listed = [resolve(document, one) for one in [*as_list(item.get("parameters")), *as_list(own.get("parameters"))]]
+    by_name = {(str(one.get("in")), str(one.get("name"))): one for one in listed}  # an operation's own go before its path's
+    segments = tuple(re.sub(r"\{[^}]*\}", "{}", segment) for segment in (base + path).split("/")[1:])
+    given = {("body", name): schema for name, schema in _form_fields(document, own).items()}
+    for (place, name), one in by_name.items():
+        place = {"formData": "body"}.get(place, place)
+        given[place, name.lower() if place == "header" else name] = _schema_of(document, one)
     return Operation(
         method=method.upper(),
         path=path,
         segments=segments,
-        query={name: kind for (place, name), kind in types.items() if place == "query"},
-        path_types=tuple(types.get(("path", name), "") for name in names),
-        named={
-            "header": frozenset(name.lower() for place, name in types if place == "header"),
-            "cookie": frozenset(name for place, name in types if place == "cookie"),
-            "body": _form_fields(document, own) | {name for place, name in types if place == "formData"},
-        },
+        of_path=tuple(given.get(("path", name), {}) for name in re.findall(r"\{([^}]*)\}", base + path)),
+        given=given,
+        required=frozenset(name for (place, name), one in by_name.items() if place == "query" and one.get("required") is True),
         statuses=frozenset(str(status).upper() for status in (resolve(document, own.get("responses")))),
         deprecated=bool(own.get("deprecated")),
         whole=own,
     )
 
 
-def _form_fields(document: Row, operation: Row) -> frozenset[str]:
-    """Names of the fields of a documented form."""
+def _form_fields(document: Row, operation: Row) -> dict[str, Row]:
+    """Schemas of the fields of a documented form, by name."""
     content = resolve(document, operation.get("requestBody")).get("content")
     form = content.get(FORM) if isinstance(content, dict) else None
     schema = resolve(document, form.get("schema")) if isinstance(form, dict) else {}
     properties = schema.get("properties")
-    return frozenset(map(str, properties)) if isinstance(properties, dict) else frozenset()
+    return {str(name): resolve(document, one) for name, one in properties.items()} if isinstance(properties, dict) else {}
 
 
-def _path_of(url: Any) -> str:
+def _path_of(url: str) -> str:
     try:
-        return urllib.parse.urlsplit(re.sub(r"\{[^}]*\}", "x", str(url))).path.rstrip("/")
+        return urllib.parse.urlsplit(url).path.rstrip("/")
     except ValueError:
         return ""
+
+
+def _urls_of(server: Row) -> list[str]:
+    """The URL of a server with each value that its variables may have; one without a value stands for any."""
+    urls = [str(server.get("url", ""))]
+    variables = server.get("variables")
+    for name, variable in variables.items() if isinstance(variables, dict) else ():
+        variable = variable if isinstance(variable, dict) else {}
+        values = [str(one) for one in [variable.get("default"), *as_list(variable.get("enum"))] if one is not None]
+        if values:
+            urls = [url.replace(f"{{{name}}}", value) for url in urls for value in dict.fromkeys(values)][:VARIANTS]
+    return urls
 
 
 def _host_of(url: Any) -> str:
@@ -123,40 +134,40 @@ def _host_of(url: Any) -> str:
         return ""
 
 
-def _type_of(document: Row, parameter: Row) -> str:
+def _schema_of(document: Row, parameter: Row) -> Row:
+    """Schema of a parameter; of a list that is sent by repeating the name that of its elements."""
     schema = resolve(document, parameter.get("schema") or parameter)
-    kind = schema.get("type", "")
-    if isinstance(kind, list):
-        kinds = [one for one in kind if one != "null"]
-        kind = kinds[0] if len(kinds) == 1 else ""
-    return kind if isinstance(kind, str) else ""
+    is_repeated = parameter.get("explode", parameter.get("collectionFormat", "multi")) in (True, "multi")
+    if type_of(schema) == "array" and parameter.get("in") in ("query", "formData"):
+        return resolve(document, schema.get("items")) if is_repeated else {}
+    return schema
 
 
-def _base_path(document: Row, *places: Row) -> str:
-    """Path of the server, of the operation's own where it has one."""
+def _base_paths(document: Row, *places: Row) -> list[str]:
+    """Paths of the servers, of the operation's own where it has some."""
     if "swagger" in document:
         path = str(document.get("basePath") or "").strip("/")
-        return f"/{path}" if path else ""
+        return [f"/{path}" if path else ""]
     for place in (*places, document):
-        servers = place.get("servers")
-        if isinstance(servers, list) and servers and isinstance(servers[0], dict):
-            return _path_of(servers[0].get("url", ""))
-    return ""
+        servers = [one for one in as_list(place.get("servers")) if isinstance(one, dict)]
+        if servers:
+            return list(dict.fromkeys(_path_of(url) for server in servers for url in _urls_of(server)))[:VARIANTS]
+    return [""]
 
 
 def hosts_of(document: Row) -> list[str]:
     """Hosts that the document names."""
     if "swagger" in document:
         return [str(document["host"]).lower()] if document.get("host") else []
-    urls = [server.get("url", "") for server in as_list(document.get("servers")) if isinstance(server, dict)]
-    return [host for host in map(_host_of, urls) if host]
+    urls = [url for server in as_list(document.get("servers")) if isinstance(server, dict) for url in _urls_of(server)]
+    return list(dict.fromkeys(host for host in map(_host_of, urls) if host))
 
 
 def differences(document: Row, endpoints: list[Row], parameters: list[Row], fields: list[Row]) -> list[Difference]:
     """All findings, by path. endpoints, parameters, fields: rows of the store's views, of one host. Raises DocumentError."""
     operations = operations_of(document)
     own, bodies = by_endpoint(parameters), by_endpoint(fields)
-    called: dict[int, list[Row]] = {}
+    called: set[tuple[str, str]] = set()
     found: list[Difference] = []
     for row in endpoints:
         if row["method"].lower() not in METHODS or not row["endpoint"].startswith("/"):
@@ -166,25 +177,25 @@ def differences(document: Row, endpoints: list[Row], parameters: list[Row], fiel
         if best is None:
             found.append(_undocumented(operations, row, observed))
             continue
-        called.setdefault(best, []).append(row)
+        called.add((best.method, best.path))
         key = row["method"], row["endpoint"]
-        found += _of_operation(operations[best], row, own.get(key, []))
-        for kind, detail in body_findings(document, operations[best].whole, bodies.get(key, [])):
+        found += _of_operation(best, row, own.get(key, []))
+        for kind, detail in body_findings(document, best.whole, bodies.get(key, [])):
             found.append(Difference(kind, row["method"], row["endpoint"], detail))
-    for number, operation in enumerate(operations):
-        if number not in called:
+    for operation in operations:
+        if (operation.method, operation.path) not in called:
             found.append(Difference("orphan", operation.method, operation.path, "documented, and never called"))
     return sorted(set(found), key=lambda one: (one.path, one.method, one.kind, one.detail))
 
 
-def _best(operations: list[Operation], method: str, observed: tuple[str, ...]) -> int | None:
+def _best(operations: list[Operation], method: str, observed: tuple[str, ...]) -> Operation | None:
     """The operation that an endpoint is: that with most literal segments of those which fit."""
     fitting = [
         (sum("{}" not in segment for segment in operation.segments), -number)
         for number, operation in enumerate(operations)
         if operation.method == method and _fits(operation.segments, observed)
     ]
-    return -max(fitting)[1] if fitting else None
+    return operations[-max(fitting)[1]] if fitting else None
 
 
 def _fits(documented: tuple[str, ...], observed: tuple[str, ...]) -> bool:
@@ -233,38 +244,34 @@ def _of_operation(operation: Operation, row: Row, parameters: list[Row]) -> Iter
     if operation.deprecated:
         yield differs("deprecated", f"{row['transactions']} requests, last seen {row['last_seen']}")
     positions = [k for k, segment in enumerate(operation.segments) for _ in range(segment.count("{}"))]
+    is_form = row["request_types"] == [FORM]
     for one in parameters:
-        if one["location"] == "query" and is_hidden(one):
+        place, name = one["location"], one["name"].lower() if one["location"] == "header" else one["name"]
+        schema: Row | None = {}
+        if place == "path" and positions.count(one["position"]) == 1:
+            what, schema = f"path segment {one['position'] + 1}", operation.of_path[positions.index(one["position"])]
+        elif place not in PLACES or is_hidden(one) or bears_credential(one) or (place == "body" and not is_form):
             continue
-        if one["location"] == "query" and one["name"] not in operation.query:
-            yield differs("parameter", f"query parameter {one['name']} in {one['seen']} requests")
-        kind = operation.query.get(one["name"], "") if one["location"] == "query" else ""
-        if one["location"] == "path" and positions.count(one["position"]) == 1:
-            kind = operation.path_types[positions.index(one["position"])]
-        others = sorted(set(one["types"]) - FITTING[kind]) if kind in FITTING else []
-        if others:
-            name = f"query parameter {one['name']}" if one["location"] == "query" else f"path segment {one['position'] + 1}"
-            yield differs("type", f"{name} is documented as {kind}, and values of type {', '.join(others)} were served")
-    for detail in _undocumented_fields(operation, row, parameters):
-        yield differs("parameter", detail)
+        else:
+            what, schema = f"{PLACES[place]} {one['name']}", operation.given.get((place, name))
+            if schema is None and (place == "query" or (place, name.split(".")[0]) not in operation.given):
+                yield differs("parameter", f"{what} in {one['seen']} requests")
+        if detail := departure(schema or {}, one):
+            yield differs("type", f"{what} {detail}")
+    for detail in _missing_parameters(operation, row, parameters):
+        yield differs("missing", detail)
     for detail in _undocumented_statuses(operation.statuses, row):
         yield differs("status", detail)
 
 
-def _undocumented_fields(operation: Operation, row: Row, parameters: list[Row]) -> Iterator[str]:
-    """Header fields, cookies and fields of forms; credentials are for security schemes to say."""
-    for one in parameters:
-        place, name = one["location"], one["name"]
-        if (
-            place not in PLACES
-            or is_hidden(one)
-            or bears_credential(one)
-            or (place == "body" and row["request_types"] != [FORM])
-        ):
-            continue
-        known = operation.named[place]
-        if (name.lower() if place == "header" else name) not in known and name.split(".")[0] not in known:
-            yield f"{PLACES[place]} {name} in {one['seen']} requests"
+def _missing_parameters(operation: Operation, row: Row, parameters: list[Row]) -> Iterator[str]:
+    """Query parameters that are documented as required, and that requests were served without."""
+    seen = {one["name"]: one["seen"] for one in parameters if one["location"] == "query"}
+    served = row["status_2xx"] + row["status_3xx"]
+    for name in sorted(operation.required) if len(seen) < MOST_NAMES else ():
+        had = seen.get(name, 0)
+        if had < REQUIRED_SHARE * served:
+            yield f"query parameter {name} is documented as required, and was in {had} of {served} requests served"
 
 
 def _undocumented_statuses(documented: frozenset[str], row: Row) -> Iterator[str]:

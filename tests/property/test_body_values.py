@@ -1,5 +1,6 @@
 """Values of request bodies against json and urllib, cut anywhere, and on any bytes."""
 
+import email
 import json
 import re
 import urllib.parse
@@ -86,8 +87,97 @@ def test_a_body_that_is_cut_gives_no_value_that_is_not_in_the_whole(document, da
     assert cut == whole[: len(cut)]
 
 
+def types_of(*bodies: bytes, media: str = "json") -> dict[str, tuple[list[str], int]]:
+    """Types, and how many requests bore it, by the name of each parameter of bodies."""
+    inventory = Inventory((1, 2))
+    inventory.analyse(batch_of([{"method": "POST", "path": "/x", "sent": body, "media": media} for body in bodies]))
+    return {row["name"]: (row["types"], row["seen"]) for row in inventory.parameters() if row["location"] == "body"}
+
+
+def test_values_without_quotes_have_types_of_their_own():
+    body = (
+        b'{"a": true, "b": null, "c": -1.5, "d": 2e9, "e": -7, "f": "true", "g": 12.0, "h": "12.5", "i": nonsense, "j": oops}'
+    )
+    assert types_of(body) == {
+        "a": (["boolean"], 1), "b": (["null"], 1), "c": (["number"], 1), "d": (["number"], 1), "e": (["int"], 1), "f": (["word"], 1),
+        "g": (["number"], 1), "h": (["number"], 1), "i": (["null"], 1), "j": (["word"], 1),
+    }  # fmt: skip
+
+
+def test_of_several_texts_in_a_row_the_first_counts_alone():
+    assert types_of(b'{"user": {"name": "x"}}\n{"user": {"name": "y"}, "more": 1}\n') == {"user.name": (["word"], 1)}
+
+
+def test_a_field_that_is_sent_twice_counts_once():
+    body = b"tag=a&tag=b&tag=7&other=1"
+    assert types_of(body, body, media="form") == {"tag": (["word", "int"], 2), "other": (["int"], 2)}
+
+
+PART_NAMES = st.text("abcXYZ_[]", min_size=1, max_size=8)
+PART_TEXTS = st.text('abc XYZ09-\n;="', max_size=20)
+BOUNDARIES = st.text("abc-019_", min_size=1, max_size=60)
+
+
+def multipart(parts, boundary: str, newline: str = "\r\n") -> bytes:
+    """parts: (name, text, whether it is a file)"""
+    lines = []
+    for name, text, is_file in parts:
+        named = f'Content-Disposition: form-data; name="{name}"' + ('; filename="a;b.txt"' if is_file else "")
+        lines += [f"--{boundary}", named, *(["content-type: text/plain"] if is_file else []), "", text]
+    return newline.join([*lines, f"--{boundary}--", ""]).encode()
+
+
+def fields_of(parts) -> list[tuple[bytes, bytes]]:
+    """What counts of them: no files, nothing empty."""
+    return [(name.encode(), text.encode()) for name, text, is_file in parts if text and not is_file][:VALUES_OF_BODY]
+
+
+@examples(200)
+@given(
+    st.lists(st.tuples(PART_NAMES, PART_TEXTS, st.booleans()), max_size=6),
+    BOUNDARIES,
+    st.sampled_from(["\r\n", "\n"]),
+    st.data(),
+)
+def test_fields_of_multipart_forms(parts, boundary, newline, data):
+    if any(f"\n--{boundary}" in f"\n{text}" or (newline == "\n" and text.endswith("\r")) for _, text, _ in parts):
+        return
+    body = multipart(parts, boundary, newline)
+    assert read(body, "multipart") == fields_of(parts)
+    message = email.message_from_bytes(b"Content-Type: multipart/form-data; boundary=" + boundary.encode() + b"\r\n\r\n" + body)
+    if parts and newline == "\r\n" and all("\n" not in text for _, text, _ in parts):  # what Python's own reader says
+        by_it = [
+            (one.get_param("name", header="content-disposition").encode(), one.get_payload(decode=True))
+            for one in message.get_payload()
+            if one.get_filename() is None and one.get_payload()
+        ]
+        assert by_it == fields_of(parts)
+    cut = read(body[: data.draw(st.integers(0, len(body)))], "multipart")
+    assert cut == fields_of(parts)[: len(cut)]
+
+
+def test_secrets_of_multipart_forms_are_told():
+    body = multipart(
+        [("password", "hunter2hunter2", False), ("card", "4111111111111111", False), ("x", "4111111111111111", True)], "b"
+    )
+    inventory = Inventory((1, 2))
+    inventory.analyse(batch_of([{"method": "POST", "path": "/x", "sent": body, "media": "multipart"}] * 3))
+    told = {row["name"]: (row["sensitive"], row["sensitive_seen"]) for row in inventory.parameters()}
+    assert told == {"password": ("password", 3), "card": ("card", 3)}
+
+
+@pytest.mark.parametrize("media", ["xml", "text"])
+def test_what_stands_out_in_texts_of_requests(media):
+    body = b"<order><card>4111111111111111</card><who>bob@example.com</who><ref>12</ref></order>"
+    inventory = Inventory((1, 2))
+    batch, values, _ = inventory.analyse(batch_of([{"method": "POST", "path": "/x", "sent": body, "media": media}] * 40))
+    inventory.read_answers(batch)
+    told = sorted((row["location"], row["name"], row["sensitive"], row["seen"]) for row in inventory.parameters())
+    assert told == [("body", "", "card", 40), ("body", "", "email", 40)] and len(values) == 0
+
+
 @examples(300)
-@given(st.binary(max_size=400), st.sampled_from(["json", "form"]))
+@given(st.binary(max_size=400), st.sampled_from(["json", "form", "multipart"]))
 def test_any_bytes_are_survived(body, media):
     assert len(read(body, media)) <= VALUES_OF_BODY
 
@@ -105,10 +195,15 @@ def test_any_bytes_are_survived(body, media):
         b"\\" * SCANNED,
         b"a=b&" * 2_000,
         b"=" * SCANNED,
+        b"--" + b"-" * 60 + b"\r\n" + b"-" * SCANNED,
+        b"--b\r\n" * 2_000,
+        b"--b\n\n\n" * 1_000,
+        b'--b\r\ncontent-disposition: form-data; name="' + b";" * SCANNED,
+        b"--b\r\nContent-Disposition:" + b'; name="x' * 900,
     ],
 )
 def test_hostile_bodies_stay_within_their_room(body):
-    rows = [{"method": "POST", "path": "/x", "sent": body, "media": media} for media in ("json", "form")] * 50
+    rows = [{"method": "POST", "path": "/x", "sent": body, "media": media} for media in ("json", "form", "multipart")] * 50
     batch, values, _ = Inventory((1, 2)).analyse(batch_of(rows))
     assert (np.bincount(values["row"], minlength=len(rows)) <= VALUES_OF_BODY).all()
     ends = values["at"].astype(np.int64) + np.minimum(values["len"], 64)

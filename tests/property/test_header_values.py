@@ -224,6 +224,15 @@ def test_what_tokens_say_of_themselves():
     }  # fmt: skip
 
 
+def test_an_odd_claim_spoils_no_other():
+    odd = {"exp": "1772531600", "iat": "soon", "iss": 7, "aud": ["api", {"x": 1}, 5]}
+    assert claims_of(token_of({"alg": "HS256"}, odd)) == {
+        "jwt_algorithms": ["HS256"], "jwt_issuers": [], "jwt_audiences": ["api"], "jwt_lifetime_s": None, "jwt_unlimited": 0,
+    }  # fmt: skip
+    told = claims_of(*(token_of({"alg": "HS256"}, {"exp": exp}) for exp in ("never", True, [1], 1e400, "1772528464")))
+    assert (told["jwt_lifetime_s"], told["jwt_unlimited"]) == (60, 0), "what is no time is not taken for none"
+
+
 def test_tokens_that_were_refused_say_nothing():
     found = claims_of(token_of({"alg": "none"}, {}), status=401)
     assert found == {"jwt_algorithms": [], "jwt_issuers": [], "jwt_audiences": [], "jwt_lifetime_s": None, "jwt_unlimited": 0}

@@ -12,7 +12,7 @@ from rows import batch_of
 
 from sensor.config import ConfigError, load_config
 from sensor.core.wide import padded
-from sensor.documented import patterns_of
+from sensor.documented import said_of
 from sensor.inventory.analyse import Inventory
 from sensor.inventory.learned import text_hash
 from sensor.inventory.patterns import NO_TEMPLATE, SEGMENTS, find_template, new_patterns
@@ -61,7 +61,7 @@ def test_no_path_costs_more_than_the_tree():
 
 
 def endpoints_of(said: Said, transactions: list[dict]) -> list[tuple[str, str]]:
-    inventory = Inventory(KEY, patterns=patterns_of(Config(inventory=said)))
+    inventory = Inventory(KEY, patterns=said_of(Config(inventory=said))[0])
     inventory.analyse(batch_of(transactions))
     return sorted({(row["host"], row["endpoint"]) for row in inventory.endpoints()})
 
@@ -73,7 +73,7 @@ def test_templates_go_before_what_would_be_learned():
         ("api.test", path)
         for path in ("/v1/other/{int}", "/v1/shops/", "/v1/shops/a/b/c", "/v1/shops/{shop}", "/v1/shops/{shop}/{thing}")
     ]
-    inventory = Inventory(KEY, patterns=patterns_of(Config(inventory=said)))
+    inventory = Inventory(KEY, patterns=said_of(Config(inventory=said))[0])
     batch, values, _ = inventory.analyse(
         batch_of([{"path": "/v1/shops/anna/7"}, {"path": "/v1/shops/a@b.com/4111111111111111"}])
     )
@@ -112,7 +112,7 @@ def test_what_was_learned_can_be_undone(prefix):
     assert endpoints_of(Said(), transactions) == [("api.test", "/v1/things/{slug}")]
     kept = endpoints_of(Said(names=(prefix,)), transactions)
     assert [path for _, path in kept] == sorted(f"/v1/things/{word}" for word in WORDS)
-    again = Inventory(KEY, patterns=patterns_of(Config(inventory=Said(names=(prefix,)))))
+    again = Inventory(KEY, patterns=said_of(Config(inventory=Said(names=(prefix,))))[0])
     learned = Inventory(KEY)
     learned.analyse(batch_of(transactions))
     learned.endpoints()
@@ -137,12 +137,12 @@ def test_what_was_learned_can_be_undone(prefix):
 def test_mistakes_are_told_in_a_sentence(tmp_path, lines, says):
     (tmp_path / "c.toml").write_text(f"[inventory]\n{lines}\n")
     with pytest.raises(ConfigError, match=re.escape(says)):
-        patterns_of(load_config(str(tmp_path / "c.toml")))
+        said_of(load_config(str(tmp_path / "c.toml")))
 
 
 def test_words_of_templates_teach_no_names():
     """A word that is asked for far more often than others stays a value where the operator says that it is one."""
     said = Said(templates=("/v1/shops/{shop}",))
-    inventory = Inventory(KEY, patterns=patterns_of(Config(inventory=said)))
+    inventory = Inventory(KEY, patterns=said_of(Config(inventory=said))[0])
     inventory.analyse(batch_of([{"path": f"/v1/shops/{'anna' if k % 3 else WORDS[k % len(WORDS)]}"} for k in range(3_000)]))
     assert [row["endpoint"] for row in inventory.endpoints()] == ["/v1/shops/{shop}"] and inventory.changes == []

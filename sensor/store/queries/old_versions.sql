@@ -1,8 +1,9 @@
--- Endpoints of an API version below the newest of the same host that is called.
+-- Endpoints of a version below the newest that is called of the same API: of what stands before it in paths.
 SELECT host, method, endpoint, version, newest, transactions, last_seen
 FROM (
-    SELECT *, toUInt32OrZero(extract(endpoint, '/v(\\d+)(/|$)')) AS version,
-        max(toUInt32OrZero(extract(endpoint, '/v(\\d+)(/|$)'))) OVER (PARTITION BY host) AS newest
+    SELECT *, toUInt32OrZero(extract(endpoint, '/[vV](\\d{1,3})(?:[./]|$)')) AS version,
+        extract(endpoint, '^(.*?/)[vV]\\d{1,3}(?:[./]|$)') AS before_version,
+        max(if(status_2xx > 0, version, 0)) OVER (PARTITION BY host, before_version) AS newest
     FROM endpoints
 )
 WHERE version > 0 AND version < newest
