@@ -137,7 +137,9 @@ def test_the_gravest_come_first_and_can_be_chosen(store):
 
 def test_alerts_that_were_called_harmless_are_no_risk(tmp_path):
     dsn = f"chdb://{tmp_path}/store"
-    assert tapwatch("replay", "--store", dsn, str(pathlib.Path(__file__).parent.parent / "pcaps/storefront.pcap")).returncode == 0
+    assert (
+        tapwatch("replay", "--store", dsn, str(pathlib.Path(__file__).parent.parent / "pcaps/storefront.pcap")).returncode == 0
+    )
 
     def factor():
         (row,) = [one for one in lines(tapwatch("endpoints", "--json", "--store", dsn)) if one["endpoint"] == "/v1/login"]
@@ -160,7 +162,10 @@ def test_what_no_document_names_is_told(tmp_path):
     dsn = f"chdb://{tmp_path}/store"
     assert tapwatch("replay", "--store", dsn, "--config", str(tmp_path / "c.toml"), str(tmp_path / "t.pcap")).returncode == 0
     found = lines(tapwatch("findings", "--json", "--store", dsn))
-    assert {(row["endpoint"], row["finding"]) for row in found} == {("/v2/more", "undocumented"), ("/partners/v1/list", "undocumented")}
+    assert {(row["endpoint"], row["finding"]) for row in found} == {
+        ("/v2/more", "undocumented"),
+        ("/partners/v1/list", "undocumented"),
+    }
     rows = {row["endpoint"]: row["factors"]["undocumented"] for row in lines(tapwatch("endpoints", "--json", "--store", dsn))}
     assert rows == {"/v2/people": 0, "/v2/pets/{id}": 0, "/v2/more": 1, "/partners/v1/list": 1}
 
