@@ -15,8 +15,9 @@ from sensor.config import ConfigError
 from sensor.streams.state import CONNECTION, SIDE, StreamLimits
 
 MB = 1 << 20
-FIXED = 352 * MB
-"""The interpreter, libraries and machine code (180 MB), the inventory and the detectors (130 MB), chunks in work (40 MB)."""
+FIXED = 384 * MB
+"""The interpreter, libraries and machine code (200 MB), the inventory and the detectors (130 MB), chunks and batches in work
+(54 MB)."""
 FIXED_WORKER = 44 * MB
 """Deliveries, rows, texts and samples of bodies on their way out of one worker."""
 LEAST = 24 * MB

@@ -1,5 +1,7 @@
 """Compiles every kernel of the replay path before the first real packet, or loads it from the cache."""
 
+import contextlib
+import ctypes
 import io
 import os
 import struct
@@ -17,6 +19,7 @@ from parsers.http.state import HttpLimits, new_http
 from sensor.capture.blocks import BLOCK_HEADER, index_block
 from sensor.capture.files import CaptureFile
 from sensor.core.cache import CACHE_FOLDER, PROJECT, is_cached
+from sensor.core.modules import put_modules_away
 from sensor.core.reasons import REASONS
 from sensor.core.records import DELIVERY, FRAME, PACKET, TRANSACTION, Batch
 from sensor.core.wide import SLACK
@@ -88,7 +91,7 @@ def _compile_detectors() -> None:
         kind().update(view)
 
 
-def _compile_rest(store: bool) -> None:
+def _compile_rest() -> None:
     """The kernels of all other stages, each on no input."""
     counters = np.zeros(len(REASONS), np.uint64)
     streams = new_streams(StreamLimits(connections=16, held_bytes=1 << 16), counters)
@@ -106,9 +109,21 @@ def _compile_rest(store: bool) -> None:
     batch, _, wire = inventory.analyse(find_operations(empty))
     grant_samples(batch.rows, new_grants(), 1, counters)
     Actors().taken(empty, np.zeros(0, VALUE))
-    if store:
-        Judge().rows(np.zeros(1, SESSION))
-        _EncodeSink().transactions(batch, wire, [""], "")
+    Judge().rows(np.zeros(1, SESSION))
+    _EncodeSink().transactions(batch, wire, [""], "")
+
+
+def _compile_first() -> None:
+    """The parser's kernels and the detectors', about half of all."""
+    _compile_parser()
+    _compile_detectors()
+
+
+M_MMAP_THRESHOLD, LARGE = -3, 1 << 20
+"""Arrays of so many bytes are mapped on their own, whatever was freed before: zeros that nobody wrote then take no memory. Left
+alone, glibc takes ever larger ones from its heap once some were freed, and writes their zeros: 130 MB for the inventory."""
+PARTS = {"first": _compile_first, "rest": _compile_rest}
+"""What processes of their own compile in a cold start."""
 
 
 def ready_kernels(config: Config, store: bool, say: Callable[[str], None]) -> None:
@@ -124,23 +139,27 @@ def ready_kernels(config: Config, store: bool, say: Callable[[str], None]) -> No
 def warm_up(config: Config, store: bool = False) -> float:
     """Have all kernels ready: seconds that it took. store: whether rows will go to one.
 
-    A cold start compiles on two processor cores: Numba compiles one kernel at a time in a process, so the parser's and
-    the detectors' are left to another one, and found in the cache afterwards. An example then goes through a pipeline.
+    A cold start compiles in two processes, on two processor cores: Numba compiles one kernel at a time in each, and what that
+    takes, nearly a gigabyte, is gone with them. The kernels are then found in the cache. An example goes through a pipeline.
     """
     begin = time.perf_counter()
+    with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
     if not is_cached():
         # The very same files: kernels of others, as in a checkout in the working folder, would be kept under other names.
         command, environment = [sys.executable, "-P", "-m", "sensor.warmup"], os.environ | {"PYTHONPATH": str(PROJECT)}
-        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-            _compile_rest(store)
+        with contextlib.ExitStack() as both:  # what one of them fails at is compiled here
+            for part in PARTS:
+                quiet = subprocess.DEVNULL
+                both.enter_context(subprocess.Popen([*command, part], env=environment, stdout=quiet, stderr=quiet))
     pipeline = Pipeline(Config(detectors=config.detectors), (1, 2), [_EncodeSink()] if store else [])
     for example in (example_capture(), example_pcapng()):
         pipeline.run(CaptureFile("example", io.BytesIO(example)))
     pipeline.finish("example")
     pipeline.alerts()
+    put_modules_away()
     return time.perf_counter() - begin
 
 
 if __name__ == "__main__":
-    _compile_parser()
-    _compile_detectors()
+    PARTS[sys.argv[1]]()
