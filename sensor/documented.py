@@ -23,7 +23,7 @@ def said_of(config: Config) -> tuple[Patterns, Documents]:
                 f"`inventory.templates` names {host + path!r}: placeholders of a template, as {{id}}, are whole segments."
             )
     documented = [operation for name in said.openapi for operation in _documented(name)]
-    templates += [(host, path) for host, _, path in documented if "{" in path and _is_template(path)]
+    templates += [(host, path) for host, _, path in documented if path != "/" and _is_template(path)]
     operations = frozenset((host, method, re.sub(r"\{[^}]*\}", "{}", path)) for host, method, path in documented)
     for host in said.hosts:
         if not HOST.fullmatch(host):

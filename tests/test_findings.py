@@ -154,10 +154,10 @@ def test_alerts_that_were_called_harmless_are_no_risk(tmp_path):
 def test_what_no_document_names_is_told(tmp_path):
     """/v1/orders is of another API than /v2/people: no old version. Only hosts of documents are held against them."""
     document = {"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "servers": [{"url": "https://api.shop.test/v2"}],
-                "paths": {"/people": {"get": {"responses": {}}}, "/pets/{id}": {"get": {"responses": {}}}}}  # fmt: skip
+                "paths": {path: {"get": {"responses": {}}} for path in ("/people", "/pets/{id}", "/pets/search")}}  # fmt: skip
     (tmp_path / "shop.json").write_text(json.dumps(document))
     (tmp_path / "c.toml").write_text(f'[inventory]\nopenapi = ["{tmp_path}/shop.json"]\n')
-    targets = ("/v2/people", "/v2/pets/7", "/v2/more", "/partners/v1/list")
+    targets = ("/v2/people", "/v2/pets/7", "/v2/pets/search", "/v2/more", "/partners/v1/list")
     write_capture(tmp_path / "t.pcap", [("GET", target, [], 200, GOOD, b"{}") for target in targets] * 3)
     dsn = f"chdb://{tmp_path}/store"
     assert tapwatch("replay", "--store", dsn, "--config", str(tmp_path / "c.toml"), str(tmp_path / "t.pcap")).returncode == 0
@@ -167,7 +167,7 @@ def test_what_no_document_names_is_told(tmp_path):
         ("/partners/v1/list", "undocumented"),
     }
     rows = {row["endpoint"]: row["factors"]["undocumented"] for row in lines(tapwatch("endpoints", "--json", "--store", dsn))}
-    assert rows == {"/v2/people": 0, "/v2/pets/{id}": 0, "/v2/more": 1, "/partners/v1/list": 1}
+    assert rows == {"/v2/people": 0, "/v2/pets/{id}": 0, "/v2/pets/search": 0, "/v2/more": 1, "/partners/v1/list": 1}
 
 
 def test_risk_is_made_of_its_factors_and_can_be_weighed_anew(store):

@@ -232,16 +232,18 @@ def test_no_parameter_has_more_values_than_requests():
 
 
 def test_what_no_document_names_is_undocumented():
-    documents = Documents(frozenset({("api.test", "GET", "/a/{}"), ("", "POST", "/b")}), frozenset({"api.test", ""}))
-    inventory = Inventory(KEY, documents=documents)
-    inventory.analyse(batch_of([{"path": path, "method": method} for path, method in
-                                (("/a/1", "GET"), ("/a/1", "POST"), ("/b", "POST"), ("/c", "GET"), ("/c", "OPTIONS"))]))  # fmt: skip
-    told = {(row["method"], row["endpoint"]): row["facts"] for row in inventory.endpoints()}
+    operations = {("api.test", "GET", "/a/{}"), ("", "POST", "/b"), ("api.test", "GET", "/files/{}.json")}
+    inventory = Inventory(KEY, documents=Documents(frozenset(operations), frozenset({"api.test", ""})))
+    called = (("/a/1", "GET"), ("/a/1", "POST"), ("/b", "POST"), ("/c", "GET"), ("/c", "OPTIONS"), ("/files/a.json", "GET"))
+    inventory.analyse(
+        batch_of([{"path": path, "method": method} for path, method in called] + [{"path": "/c", "host": "other.test"}])
+    )
+    told = {(row["host"], row["method"], row["endpoint"]): row["facts"] for row in inventory.endpoints()}
     assert told == {
-        ("GET", "/a/{int}"): ["documented"], ("POST", "/a/{int}"): ["undocumented"], ("POST", "/b"): ["documented"],
-        ("GET", "/c"): ["undocumented"], ("OPTIONS", "/c"): [],
+        ("api.test", "GET", "/a/{int}"): ["documented"], ("api.test", "POST", "/a/{int}"): ["undocumented"],
+        ("api.test", "POST", "/b"): ["documented"], ("api.test", "GET", "/c"): ["undocumented"], ("api.test", "OPTIONS", "/c"): [],
+        ("api.test", "GET", "/files/a.json"): [], ("other.test", "GET", "/c"): [],
     }  # fmt: skip
-    assert Documents(frozenset({("x.test", "GET", "/a")}), frozenset({"x.test"})).facts_of("api.test", "GET", "/a") == []
 
 
 def test_no_error_hides_the_stack_trace_of_another_endpoint():

@@ -165,6 +165,13 @@ def test_a_whole_end_that_is_cut_off_is_found_where_it_was_written(tmp_path, key
     path.rename(tmp_path / "moved").write_bytes(two)
     assert anchors.last_of(tmp_path / "moved", first) == last, "known by its first seal wherever it lies"
     assert appended(300) and verified(path).rows == 2, "another one may begin in its place"
+    assert anchors.last_of(tmp_path / "moved", first) == last, "the one before is not forgotten"
+    path.write_bytes(b"")
+    with pytest.raises(LedgerError, match="was emptied"):
+        appended(400)
+    path.unlink()
+    assert appended(400), "who removes it begins another"
+    Anchors(tmp_path / "anchors" / "none").keep(path, first, last)  # where nothing can be written nothing is said
     for spoilt in (b"", b"[", b'[{"path": 1}]'):
         (tmp_path / "anchors").write_bytes(spoilt)
         assert anchors.last_of(path, first) is None
@@ -340,7 +347,7 @@ def test_the_commands(tmp_path):
     sealed = [k for k, line in enumerate(whole) if line.startswith(b'{"seal":')]
     path.write_bytes(b"".join(whole[: sealed[-2] + 1]))
     cut = tapwatch("ledger", "verify", path)
-    assert cut.returncode == 1 and "cut off" in cut.stderr and "Traceback" not in cut.stderr
+    assert cut.returncode == 1 and "it was cut off" in cut.stderr and "Traceback" not in cut.stderr
     path.write_bytes(b"".join(whole))
     assert tapwatch("ledger", "verify", path).returncode == 0
     path.write_bytes(path.read_bytes().replace(b"198.51.100.77", b"198.51.100.78", 1))

@@ -124,7 +124,8 @@ def fact_of(code, buffer, at, end):
     if code == CONTENT_TYPE_OPTIONS:
         return F_NOSNIFF
     if code == CONTENT_SECURITY:
-        return F_CONTENT | (F_FRAME if holds_one_of(buffer, at, min(end, at + LOOKED_AT), ANCESTORS) else 0)
+        long = end - at > LOOKED_AT  # what is not looked at is not said to lack anything
+        return F_CONTENT | (F_FRAME if long or holds_one_of(buffer, at, end, ANCESTORS) else 0)
     if code == FRAME_OPTIONS:
         return F_FRAME
     if code == REFERRER_POLICY:

@@ -57,14 +57,18 @@ def verify_command(
     from sensor.cli.tables import print_json
     from sensor.ledger_differences import differences
     from sensor.ledgering import known_anchors
-    from sensor.outputs.ledger import verify
+    from sensor.outputs.ledger import LedgerError, verify
 
     with pathlib.Path(file).open("rb") as opened:
         found = verify(opened, public_key, anchor)
         known = known_anchors().last_of(pathlib.Path(file), found.first)
         if known not in (None, found.anchor):  # it is further back, or cut off
             opened.seek(0)
-            verify(opened, public_key, known)
+            try:
+                verify(opened, public_key, known)
+            except LedgerError:
+                why = "it was cut off, or is an older copy."
+                raise LedgerError(f"{file} ends before the last seal that this machine wrote to it: {why}") from None
         opened.seek(0)
         wrong = differences(opened, *_stored(store_dsn, config_path)) if against_store else []
     if as_json:

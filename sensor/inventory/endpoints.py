@@ -161,6 +161,7 @@ def move_endpoint(table, place, arena, row, template, template_len):
 
     row: where host and method stand in the arena, as in TRANSACTION.
     """
+    table.rows[place]["merged"] = np.uint32(table.control[1])  # it does not give way to what it becomes a part of
     onto = find_endpoint(table, arena, row, template, template_len)
     if onto > 0 and onto != place:
         merge_profile(table.profiles, onto, place)

@@ -77,27 +77,28 @@ def behind_mark(buffer, at, end, mark):
 
 @kernel
 def is_time(buffer, at, end):
-    """HH:MM, perhaps seconds and a fraction of them, perhaps `Z` or an offset (RFC 3339 5.6, ISO 8601 without a zone)."""
-    minutes = behind_mark(buffer, at + 2, end, COLON)
-    if two_digits(buffer, at, end) > 24 or minutes == at + 2 or two_digits(buffer, minutes, end) > 59:
+    """HH, HH:MM or HH:MM:SS, with colons or without, perhaps a fraction, `Z` or an offset (RFC 3339 5.6, ISO 8601)."""
+    if two_digits(buffer, at, end) > 24:
         return False
-    at = minutes + 2
-    seconds = behind_mark(buffer, at, end, COLON)
-    if seconds > at:
-        if two_digits(buffer, seconds, end) > 60:
-            return False
-        at = seconds + 2
-        if at < end and buffer[at] == DOT:
+    at += 2
+    for k in range(2):
+        part = behind_mark(buffer, at, end, COLON)
+        if two_digits(buffer, part, end) > 59 + k:
+            break
+        at = part + 2
+    if at < end and buffer[at] == DOT:
+        at += 1
+        while at < end and KIND[buffer[at]] & DIGIT:
             at += 1
-            while at < end and KIND[buffer[at]] & DIGIT:
-                at += 1
     if at == end:
         return True
     if buffer[at] | 32 == ZULU:
         return at + 1 == end
     zone = at + 1 if buffer[at] == DASH or buffer[at] == BLANK else behind_mark(buffer, at, end, PLUS)
+    if zone == at or two_digits(buffer, zone, end) > 24:
+        return False
     minutes = behind_mark(buffer, zone + 2, end, COLON)
-    return zone > at and two_digits(buffer, zone, end) <= 24 and minutes + 2 == end and two_digits(buffer, minutes, end) <= 59
+    return zone + 2 == end or (minutes + 2 == end and two_digits(buffer, minutes, end) <= 59)
 
 
 @kernel
@@ -111,8 +112,8 @@ def is_date(buffer, at, length):
     month, day = two_digits(buffer, at + 5, end), two_digits(buffer, at + 8, end)
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return False
-    mark = buffer[at + 10] | 32
-    return length == 10 or ((mark == TIME_MARK or mark == BLANK) and is_time(buffer, at + 11, end))
+    mark = buffer[at + 10]
+    return length == 10 or ((mark | 32 == TIME_MARK or mark == BLANK) and is_time(buffer, at + 11, end))
 
 
 @kernel
@@ -133,7 +134,7 @@ def is_ipv6(buffer, at, length):
         elif k == 0 or (k + 1 == length and buffer[at + k - 1] != COLON):
             return False
         digits = 0
-    return groups == 8 or (left_out and groups < 8)
+    return groups < 8 if left_out else groups == 8
 
 
 @kernel

@@ -213,6 +213,8 @@ def _is_grpc(table: Endpoints, place: int) -> bool:
 def _move(table: Endpoints, host: str, endpoint: Standing, places: _Places) -> list[str]:
     """Give an endpoint the template that it would have now: the prefixes behind which a word became a value."""
     place, method, template = endpoint
+    if table.rows[place]["used"] and endpoint_text(table, place) != (host, method, template):
+        return []  # it gave way to what another one became a part of
     segments, prefix, found = list(_segments(template)), "", []
     for k, segment in enumerate(segments):
         if may_be_value(segment) and places.is_known(prefix) and not places.is_name(prefix, segment):

@@ -4,6 +4,7 @@ A ledger shows by itself that nothing before its last seal was touched, and noth
 another folder knows where it ended; an anchor that is published knows it for everybody.
 """
 
+import contextlib
 import os
 import pathlib
 
@@ -45,10 +46,10 @@ class Anchors:
     def keep(self, ledger: pathlib.Path, first: str, last: str) -> None:
         """A seal was written."""
         path = str(ledger.resolve())
-        others = [one for one in self._read() if one.first != first and one.path != path]
+        others = [one for one in self._read() if one.first != first]
         written = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        try:
+        with contextlib.suppress(OSError):
             written.write_bytes(msgspec.json.encode([*others, Known(path, first, last)][-MOST:]))
             written.replace(self._path)
-        except OSError:
+        with contextlib.suppress(OSError):
             written.unlink(missing_ok=True)

@@ -112,6 +112,7 @@ class Ledger:
         """where the last block ends"""
         self.torn = 0
         """bytes behind the last seal, of a run that was killed, that were put aside"""
+        stood = path.exists()
         self._file = path.open("ab", buffering=0)  # what a full disk takes half of can be taken back
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -119,6 +120,8 @@ class Ledger:
             self._file.close()
             raise LedgerError(f"The ledger {path} is being written by another process; name another file.") from None
         try:
+            if stood and path.stat().st_size == 0 and self._last_known():
+                raise LedgerError(f"The ledger {path} was emptied: what was in it is gone. Begin another file.")
             if path.stat().st_size == 0:
                 self._write(msgspec.json.encode(Head(1, self.public_key)) + b"\n")
             else:

@@ -19,18 +19,23 @@ REQUIRED_SHARE = 0.999
 """Share of the served requests that bear a parameter, from which on it is called required."""
 
 
-DATE_BYTES = len("2006-01-02")
+DATE_BYTES, TIME_BYTES = len("2006-01-02"), len("2006-01-02T15:04:05Z")
+"""Of a date, and of the shortest time that RFC 3339 has."""
 
 
 def _date_of(one: Row) -> Row:
     """Schema of dates, whose lengths tell whether times are behind them; a mere string where some have one."""
-    form = "date" if one.get("longest") == DATE_BYTES else "date-time" if one.get("shortest", 0) > DATE_BYTES else ""
+    form = "date" if one.get("longest") == DATE_BYTES else "date-time" if one.get("shortest", 0) >= TIME_BYTES else ""
     return {"type": "string"} | ({"format": form} if form else {})
 
 
 def schema_of(one: Row) -> Row:
     """Schema of a parameter by the classes of its values; a number with the range that was seen, as a note."""
-    types = set(one.get("types") or ()) - {"null"}
+    types = set(one.get("types") or ())
+    if "null" in types:
+        types.discard("null")
+        schema = schema_of(one | {"types": sorted(types)}) if types else {}
+        return schema | {"type": [schema["type"], "null"] if types else "null"}
     if len(types) == 1 and (kind := next(iter(types))) in SCHEMAS:
         schema = dict(SCHEMAS[kind])
     elif types == {"date"}:

@@ -53,7 +53,7 @@ def json_schema(node: Node, leaves: dict[str, Row], name: str = "") -> Row:
     names = ["integer" if kind == "number" and node.rows[kind]["integers"] else kind for kind in types]
     schema: Row = {"type": names[0] if len(names) == 1 else names} if names else {}
     leaf = leaves.get(name, {})
-    if types == ["string"] and leaf.get("type") == "string":
+    if types == ["string"] and leaf.get("type") in ("string", ["string", "null"]):
         schema |= {key: value for key, value in leaf.items() if key != "type"}
     schema |= {key: value for key, value in leaf.items() if key.startswith("x-")}
     if "object" in types:

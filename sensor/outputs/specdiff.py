@@ -92,7 +92,11 @@ def _operation(document: Row, base: str, path: str, method: str, item: Row) -> O
         segments=segments,
         of_path=tuple(given.get(("path", name), {}) for name in re.findall(r"\{([^}]*)\}", base + path)),
         given=given,
-        required=frozenset(name for (place, name), one in by_name.items() if place == "query" and one.get("required") is True),
+        required=frozenset(
+            name
+            for (place, name), one in by_name.items()
+            if place == "query" and one.get("required") is True and _has_its_name(document, one)
+        ),
         statuses=frozenset(str(status).upper() for status in (resolve(document, own.get("responses")))),
         deprecated=bool(own.get("deprecated")),
         whole=own,
@@ -137,10 +141,21 @@ def _host_of(url: Any) -> str:
 def _schema_of(document: Row, parameter: Row) -> Row:
     """Schema of a parameter; of a list that is sent by repeating the name that of its elements."""
     schema = resolve(document, parameter.get("schema") or parameter)
-    is_repeated = parameter.get("explode", parameter.get("collectionFormat", "multi")) in (True, "multi")
-    if type_of(schema) == "array" and parameter.get("in") in ("query", "formData"):
-        return resolve(document, schema.get("items")) if is_repeated else {}
-    return schema
+    if type_of(schema) != "array":
+        return schema
+    if "swagger" in document:
+        is_repeated = parameter.get("collectionFormat") == "multi"
+    else:
+        by_style = parameter.get("style", "form") == "form"
+        is_repeated = parameter.get("in") == "query" and parameter.get("explode", by_style) is True
+    return resolve(document, schema.get("items")) if is_repeated else {}
+
+
+def _has_its_name(document: Row, parameter: Row) -> bool:
+    """Whether a parameter stands in a query under its own name: objects do so under those of their properties."""
+    schema = resolve(document, parameter.get("schema"))
+    whole = "content" not in parameter and parameter.get("style") != "deepObject"
+    return whole and type_of(schema) != "object" and not {"properties", "allOf", "anyOf", "oneOf"} & set(schema)
 
 
 def _base_paths(document: Row, *places: Row) -> list[str]:
@@ -246,7 +261,7 @@ def _of_operation(operation: Operation, row: Row, parameters: list[Row]) -> Iter
     positions = [k for k, segment in enumerate(operation.segments) for _ in range(segment.count("{}"))]
     is_form = row["request_types"] == [FORM]
     for one in parameters:
-        place, name = one["location"], one["name"].lower() if one["location"] == "header" else one["name"]
+        place, name = one["location"], _name_of(one)
         schema: Row | None = {}
         if place == "path" and positions.count(one["position"]) == 1:
             what, schema = f"path segment {one['position'] + 1}", operation.of_path[positions.index(one["position"])]
@@ -264,9 +279,16 @@ def _of_operation(operation: Operation, row: Row, parameters: list[Row]) -> Iter
         yield differs("status", detail)
 
 
+def _name_of(one: Row) -> str:
+    """The name of a parameter as documents write it."""
+    if one["location"] == "header":
+        return one["name"].lower()
+    return urllib.parse.unquote_plus(one["name"]) if one["location"] in ("query", "body") else one["name"]
+
+
 def _missing_parameters(operation: Operation, row: Row, parameters: list[Row]) -> Iterator[str]:
     """Query parameters that are documented as required, and that requests were served without."""
-    seen = {one["name"]: one["seen"] for one in parameters if one["location"] == "query"}
+    seen = {_name_of(one): one["seen"] for one in parameters if one["location"] == "query"}
     served = row["status_2xx"] + row["status_3xx"]
     for name in sorted(operation.required) if len(seen) < MOST_NAMES else ():
         had = seen.get(name, 0)

@@ -133,5 +133,6 @@ def _body(parameters: list[Row]) -> dict[str, Any] | None:
 
 
 def _made_up(types: list[str]) -> Any:
+    types = [name for name in types if name != "null"] or ["null"]
     kind = types[0] if len(types) == 1 else "word"
     return {"int": 1, "number": 1.0, "boolean": True, "null": None}.get(kind, MADE_UP.get(kind, "example"))

@@ -3,7 +3,7 @@
 
 ALTER TABLE endpoint_parameter_versions /*ON CLUSTER*/
     ADD COLUMN IF NOT EXISTS sensitive_seen UInt64
-    COMMENT 'requests or answers whose value was of the class in sensitive' AFTER sensitive;
+    COMMENT 'values that were taken for the class in sensitive, at least' AFTER sensitive;
 
 CREATE OR REPLACE VIEW endpoint_parameters /*ON CLUSTER*/ AS
 SELECT
@@ -24,7 +24,7 @@ SELECT
     max(p.distinct_values) AS distinct_values,
     if(min(length(p.values)) = 0, [], arraySort(groupUniqArrayArray(p.values))) AS values,
     max(p.sensitive) AS sensitive,
-    sum(p.sensitive_seen) AS sensitive_seen
+    sumMap(map(toString(p.sensitive), p.sensitive_seen))[max(toString(p.sensitive))] AS sensitive_seen
 FROM endpoint_parameter_versions AS p FINAL
 WHERE p.seen > 0
 GROUP BY p.host, p.method, p.endpoint, p.location, p.name, p.position
@@ -139,9 +139,10 @@ ARRAY JOIN arrayFilter(one -> one.5 AND status_2xx + status_3xx + status_5xx > 0
         'it is called and served, and stands in none of the OpenAPI documents of its host',
         status_2xx > 0 AND has(facts, 'undocumented') AND NOT has(facts, 'documented')),
     ('test_host', 'API9:2023', 'medium',
-        'the host is named as one for tests or for internal use',
+        if(match(host, '^[\\d\\[]'), 'it is asked for by an address of a private network',
+            'the host is named as one for tests or for internal use'),
         status_2xx > 0 AND clients > 1 AND multiMatchAny(lower(host), [
-            '(^|[.-])(dev|develop|development|test|testing|stage|staging|qa|uat|sandbox|preprod|internal|intranet)\\d*[.-]',
+            '(^|[.-])(dev|develop|development|test|testing|stage|staging|qa|uat|sandbox|preprod|internal|intranet)\\d*[.-].*\\.',
             '^localhost(:\\d+)?$', '\\.(local|localhost|internal|intranet|corp|lan|home\\.arpa|svc)(:\\d+)?$',
             '^(10|127)\\.\\d+\\.\\d+\\.\\d+(:\\d+)?$', '^(192\\.168|172\\.(1[6-9]|2[0-9]|3[01]))\\.\\d+\\.\\d+(:\\d+)?$',
             '^\\[f[cd]']))
