@@ -236,6 +236,37 @@ def test_formats_lists_words_and_what_is_required():
     ]  # fmt: skip
 
 
+def test_lists_objects_and_what_yaml_made_of_words_are_no_departures():
+    """As ordinary documents have them: pageable of springdoc, deepObject, lists in one value, `no` for Norway, empty fields."""
+    targets = ["/a?page=1&size=2&filter%5Ba%5D=1&ids=1,2&pipes=1%7C2&country=no&from=&tags%5B%5D=x"] * 3
+    endpoints, parameters = learned([*targets, "/a?from=2026-01-01T10:00:00Z&country=de"])
+    parameters = [row | ({"values": ["de", "no"]} if row["name"] == "country" else {}) for row in parameters]
+    numbers = {"type": "array", "items": {"type": "integer"}}
+    given = [
+        of_query("pageable", {"$ref": "#/components/schemas/Pageable"}, required=True),
+        of_query("filter", {"type": "object"}, required=True, style="deepObject"), of_query("tags[]", {"type": "string"}, required=True),
+        of_query("ids", numbers, explode=False), of_query("pipes", numbers, style="pipeDelimited"),
+        of_query("country", {"type": "string", "enum": ["de", False]}), of_query("from", {"type": "string", "format": "date-time"}),
+        of_query("page", {"type": "integer", "enum": 5}), of_query("size", {"type": "string", "format": ["x"]}),
+        of_query("filter[a]", {"type": "string"}),
+    ]  # fmt: skip
+    document = {
+        "openapi": "3.1.0", "info": {"title": "x", "version": "1"},
+        "paths": {"/a": {"get": {"responses": {"default": {}}, "parameters": given}}},
+        "components": {"schemas": {"Pageable": {"type": "object", "properties": {"page": {"type": "integer"}}}}},
+    }  # fmt: skip
+    assert [one.detail for one in differences(document, endpoints, parameters, [])] == [
+        "query parameter tags[] is documented as required, and was in 3 of 4 requests served"
+    ]
+    listed = [{"name": "ids", "in": "query", "type": "array", "items": {"type": "integer"}}]
+    swagger = {
+        "swagger": "2.0",
+        "info": {"title": "x", "version": "1"},
+        "paths": {"/a": {"get": {"responses": {"default": {}}, "parameters": listed}}},
+    }
+    assert not [one for one in differences(swagger, endpoints, parameters, []) if one.kind == "type"]
+
+
 def test_booleans_are_short():
     endpoints, parameters = learned([f"/a?x={k}" for k in (0, 1, 12)] + ["/a?y=true", "/a?y=1", "/a?z=perhaps"])
     given = [of_query(name, {"type": "boolean"}) for name in "xyz"]

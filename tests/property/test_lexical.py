@@ -36,12 +36,24 @@ def test_times_are_dates(moment, zone, mark, encoded, digits):
 @pytest.mark.parametrize(
     "text",
     [
-        "2026-01-01T", "2026-01-01Tomorrow", "2026-01-01T25:00:00", "2026-01-01T10:61", "2026-01-01T10:00:00+", "2026-13-01T10:00:00Z",
+        "2026-01-01T", "2026-01-01Tomorrow", "2026-01-01\0" + "10:00:00", "2026-01-01T25:00:00", "2026-01-01T10:61", "2026-01-01T10:00:00+", "2026-13-01T10:00:00Z",
         "2026-01-01T10:00:00ZZ", "2026-01-01-final-report", "20x6-01-01T10:00:00Z", "2026-01-01T10:00:00Z/7",
     ],
 )  # fmt: skip
 def test_what_only_begins_as_a_time_is_none(text):
     assert told(text) != "date"
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-01T10", "2026-01-01T10Z", "2026-01-01T1030", "2026-01-01T103059", "2026-01-01T10:30+02"]
+)
+def test_short_times_are_times(text):
+    assert told(text) == "date"
+
+
+@pytest.mark.parametrize(("text", "kind"), [("1::2:3:4:5:6:7:8", ""), ("1:2:3:4:5:6:7:8", "ipv6"), ("fe80::1", "ipv6")])
+def test_eight_groups_leave_nothing_out(text, kind):
+    assert told(text) == kind
 
 
 @examples(500)
