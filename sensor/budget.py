@@ -15,9 +15,10 @@ from sensor.config import ConfigError
 from sensor.streams.state import CONNECTION, SIDE, StreamLimits
 
 MB = 1 << 20
-FIXED = 384 * MB
-"""The interpreter, libraries and machine code (200 MB), the inventory and the detectors (130 MB), chunks and batches in work
-(54 MB)."""
+FIXED = 352 * MB
+"""The interpreter, libraries and machine code (200 MB), the inventory and the detectors (130 MB), chunks in work (22 MB)."""
+BATCHES = 32 * MB
+"""Transactions on their way to the detectors, where there is more than LEAST: they come as fast as a flood."""
 FIXED_WORKER = 44 * MB
 """Deliveries, rows, texts and samples of bodies on their way out of one worker."""
 LEAST = 24 * MB
@@ -58,6 +59,7 @@ def share_out(memory: int, workers: int, connections: int = 0) -> Budget:
     if free < LEAST:
         least = -(-(FIXED + workers * FIXED_WORKER + LEAST) // MB)
         raise ConfigError(f"A memory budget of {memory // MB}M is too small: {workers} worker(s) need at least {least}M.")
+    free = max(LEAST, free - BATCHES)
     part = free // workers
     tracked = -(-connections // workers) if connections else int(part * CONNECTIONS) // CONNECTION_BYTES
     return Budget(

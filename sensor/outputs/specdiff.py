@@ -261,7 +261,7 @@ def _of_operation(operation: Operation, row: Row, parameters: list[Row]) -> Iter
     positions = [k for k, segment in enumerate(operation.segments) for _ in range(segment.count("{}"))]
     is_form = row["request_types"] == [FORM]
     for one in parameters:
-        place, name = one["location"], _name_of(one)
+        place, name = one["location"], _name_of(one, operation)
         schema: Row | None = {}
         if place == "path" and positions.count(one["position"]) == 1:
             what, schema = f"path segment {one['position'] + 1}", operation.of_path[positions.index(one["position"])]
@@ -279,16 +279,18 @@ def _of_operation(operation: Operation, row: Row, parameters: list[Row]) -> Iter
         yield differs("status", detail)
 
 
-def _name_of(one: Row) -> str:
-    """The name of a parameter as documents write it."""
-    if one["location"] == "header":
-        return one["name"].lower()
-    return urllib.parse.unquote_plus(one["name"]) if one["location"] in ("query", "body") else one["name"]
+def _name_of(one: Row, operation: Operation) -> str:
+    """The name of a parameter as the document writes it: as it stands in a URL, or what that stands for."""
+    place, name = one["location"], one["name"]
+    if place == "header":
+        return name.lower()
+    is_encoded = place in ("query", "body") and (place, name) not in operation.given
+    return urllib.parse.unquote_plus(name) if is_encoded else name
 
 
 def _missing_parameters(operation: Operation, row: Row, parameters: list[Row]) -> Iterator[str]:
     """Query parameters that are documented as required, and that requests were served without."""
-    seen = {_name_of(one): one["seen"] for one in parameters if one["location"] == "query"}
+    seen = {_name_of(one, operation): one["seen"] for one in parameters if one["location"] == "query"}
     served = row["status_2xx"] + row["status_3xx"]
     for name in sorted(operation.required) if len(seen) < MOST_NAMES else ():
         had = seen.get(name, 0)
