@@ -91,8 +91,8 @@ def _compile_detectors() -> None:
         kind().update(view)
 
 
-def _compile_rest() -> None:
-    """The kernels of all other stages, each on no input."""
+def _compile_packets() -> None:
+    """The kernels of captures, packets and streams."""
     counters = np.zeros(len(REASONS), np.uint64)
     streams = new_streams(StreamLimits(connections=16, held_bytes=1 << 16), counters)
     nothing, packets = np.zeros(SLACK, np.uint8), np.zeros(1, PACKET)
@@ -103,26 +103,30 @@ def _compile_rest() -> None:
     decode(new_decoder(), nothing, np.zeros(0, FRAME), 0, np.uint64(1), packets, nothing, counters)
     for example in (example_capture()[:24], example_pcapng()):
         list(CaptureFile("example", io.BytesIO(example)).chunks())
+
+
+def _compile_inventory() -> None:
+    """The kernels of the inventory, of actors and of the store's encoder."""
     inventory = Inventory((1, 2))
     rehearse()
-    empty = Batch(np.zeros(0, TRANSACTION), nothing, 0)
+    empty = Batch(np.zeros(0, TRANSACTION), np.zeros(SLACK, np.uint8), 0)
     batch, _, wire = inventory.analyse(find_operations(empty))
-    grant_samples(batch.rows, new_grants(), 1, counters)
+    inventory.read_answers(batch)
+    grant_samples(batch.rows, new_grants(), 1, np.zeros(len(REASONS), np.uint64))
     Actors().taken(empty, np.zeros(0, VALUE))
     Judge().rows(np.zeros(1, SESSION))
     _EncodeSink().transactions(batch, wire, [""], "")
 
 
-def _compile_first() -> None:
-    """The parser's kernels and the detectors', about half of all."""
-    _compile_parser()
-    _compile_detectors()
-
-
 M_MMAP_THRESHOLD, LARGE = -3, 1 << 20
 """Arrays of so many bytes are mapped on their own, whatever was freed before: zeros that nobody wrote then take no memory. Left
 alone, glibc takes ever larger ones from its heap once some were freed, and writes their zeros: 130 MB for the inventory."""
-PARTS = {"first": _compile_first, "rest": _compile_rest}
+PARTS = {
+    "parser": _compile_parser,
+    "inventory": _compile_inventory,
+    "detectors": _compile_detectors,
+    "packets": _compile_packets,
+}
 """What processes of their own compile in a cold start."""
 
 
@@ -130,7 +134,7 @@ def ready_kernels(config: Config, store: bool, say: Callable[[str], None]) -> No
     """`warm_up`, told to whoever waits for it."""
     cold = not is_cached()
     if cold:
-        say("Compiling the kernels for this machine, once; this takes one to five minutes.")
+        say("Compiling the kernels for this machine, once; this takes one to three minutes.")
     seconds = warm_up(config, store)
     if cold:
         say(f"Compiled in {seconds:.0f} s, kept in {CACHE_FOLDER}.")
@@ -139,8 +143,8 @@ def ready_kernels(config: Config, store: bool, say: Callable[[str], None]) -> No
 def warm_up(config: Config, store: bool = False) -> float:
     """Have all kernels ready: seconds that it took. store: whether rows will go to one.
 
-    A cold start compiles in two processes, on two processor cores: Numba compiles one kernel at a time in each, and what that
-    takes, nearly a gigabyte, is gone with them. The kernels are then found in the cache. An example goes through a pipeline.
+    A cold start compiles in processes of its own, at once: Numba compiles one kernel at a time in each, and what that
+    takes, half a gigabyte each, is gone with them. The kernels are then found in the cache. An example goes through a pipeline.
     """
     begin = time.perf_counter()
     with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
@@ -148,10 +152,10 @@ def warm_up(config: Config, store: bool = False) -> float:
     if not is_cached():
         # The very same files: kernels of others, as in a checkout in the working folder, would be kept under other names.
         command, environment = [sys.executable, "-P", "-m", "sensor.warmup"], os.environ | {"PYTHONPATH": str(PROJECT)}
-        with contextlib.ExitStack() as both:  # what one of them fails at is compiled here
+        with contextlib.ExitStack() as all_parts:  # what one of them fails at is compiled here
             for part in PARTS:
                 quiet = subprocess.DEVNULL
-                both.enter_context(subprocess.Popen([*command, part], env=environment, stdout=quiet, stderr=quiet))
+                all_parts.enter_context(subprocess.Popen([*command, part], env=environment, stdout=quiet, stderr=quiet))
     pipeline = Pipeline(Config(detectors=config.detectors), (1, 2), [_EncodeSink()] if store else [])
     for example in (example_capture(), example_pcapng()):
         pipeline.run(CaptureFile("example", io.BytesIO(example)))

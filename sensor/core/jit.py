@@ -3,6 +3,7 @@
 import sensor.core.cache  # noqa: F401  (before Numba, which looks for its folder once)
 
 from numba import njit  # isort: skip
+from sensor.core.steps import Kernel, Step, StepCompiler  # isort: skip
 
 
 def kernel(function, **options):
@@ -12,7 +13,12 @@ def kernel(function, **options):
     Numba minor version): it took 9 of every 10 nanoseconds of the connection table. They raise nothing:
     `error_model="numpy"` removes the zero-division branches, and errors are return codes and counters.
     """
-    return njit(nogil=True, cache=True, error_model="numpy", _nrt=False, **options)(function)
+    options |= {"nogil": True, "error_model": "numpy", "_nrt": False}
+    called = njit(cache=True, **options)(function)
+    step = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=StepCompiler, **options)(function)
+    called.__class__, step.__class__ = Kernel, Step
+    called.step = step
+    return called
 
 
 def inlined(function):

@@ -1,7 +1,7 @@
-"""What LLVM holds of kernels beside their machine code: a module of each, from which other kernels could be made.
+"""What LLVM holds of kernels beside their machine code: a module of each, for other functions to be linked with.
 
-Once all kernels are loaded nobody asks for these, and they are a third of the process. They are put away as bitcode; who
-compiles another kernel that calls one of them gets its module back.
+Once all kernels are loaded nobody asks for these, as kernels are made of steps (sensor/core/steps.py), and they are a part of
+the process.
 """
 
 import contextlib
@@ -10,18 +10,7 @@ import gc
 
 import sensor.core.jit  # noqa: F401  (before Numba, which looks for its folder once)
 
-from llvmlite.binding import parse_bitcode  # isort: skip
 from numba.core.codegen import JITCodeLibrary  # isort: skip
-
-
-class _PutAway(JITCodeLibrary):
-    """A library whose module is parsed again when it is asked for (private names of the pinned Numba minor version)."""
-
-    _bitcode: bytes
-
-    def _get_module_for_linking(self):
-        self._shared_module = self._shared_module or parse_bitcode(self._bitcode)
-        return self._shared_module
 
 
 def put_modules_away() -> int:
@@ -29,9 +18,7 @@ def put_modules_away() -> int:
     found = 0
     for one in gc.get_objects():
         if type(one) is JITCodeLibrary and one._shared_module is not None:
-            one._bitcode = one._shared_module.as_bitcode()
-            one._shared_module = None
-            one.__class__ = _PutAway
+            one._shared_module = None  # a private name of the pinned Numba minor version
             found += 1
     gc.collect()
     _give_back()
@@ -39,6 +26,6 @@ def put_modules_away() -> int:
 
 
 def _give_back() -> None:
-    """Let the C library return what is free, where it can: it keeps the heap of 100 MB of modules for itself."""
+    """Let the C library return what is free, where it can: it keeps the heap of so many modules for itself."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
