@@ -5,6 +5,7 @@ import numpy as np
 from parsers.body.graphql import DOCUMENT, FIELDS_LIMIT, LETTER, NAME_LIMIT, read_document
 from parsers.body.json import QUOTE, next_member, outermost, unescape
 from parsers.body.soap import soap_operation
+from sensor.core.addresses import hex_value
 from sensor.core.jit import kernel
 from sensor.core.records import MEDIA, OPERATION, Batch
 from sensor.core.wide import SLACK, copy, load_le64, word
@@ -128,12 +129,10 @@ def unquote(text, at, end, target, limit):
         if byte == PLUS:
             byte = np.uint8(32)
         elif byte == PERCENT and end - at >= 2:
-            value = np.int64(0)
-            for k in range(2):
-                digit = np.int64(text[at + k])
-                value = value * 16 + (digit - 48 if digit <= 57 else (digit | 32) - 87)
-            byte = np.uint8(value & 255)
-            at += 2
+            high, low = hex_value(text[at]), hex_value(text[at + 1])
+            if high >= 0 and low >= 0:  # else a percent sign that stands for itself
+                byte = np.uint8(high * 16 + low)
+                at += 2
         target[to] = byte
         to += 1
     return to

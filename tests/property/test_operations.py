@@ -2,6 +2,7 @@
 
 import json
 import random
+import urllib.parse
 
 import graphql
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.body.json import next_member, outermost, unescape
-from parsers.body.operations import find_operations
+from parsers.body.operations import find_operations, unquote
 from sensor.core.records import MEDIA, OPERATIONS, TRANSACTION, Batch
 from sensor.core.wide import SLACK, padded
 
@@ -224,3 +225,11 @@ def test_long_names_and_many_fields_are_bounded():
     assert found["aliases"] == 900
     assert len(b",".join(found["fields"])) <= 192
     assert SLACK > 64
+
+
+@given(st.text("%0aFzG+&=", max_size=24))
+@examples(1500)
+def test_percent_signs_that_encode_nothing_stand_for_themselves(given_text):
+    text, target = padded(given_text.encode()), np.zeros(64, np.uint8)
+    length = unquote(text, 0, len(given_text), target, 64)
+    assert target[:length].tobytes() == urllib.parse.unquote_to_bytes(given_text.replace("+", " "))
