@@ -37,7 +37,8 @@ ALERTS = [
     {"method": "GET", "endpoint": "/v2/orders/{int}", "alert_id": "aa", "detector": "enumeration"},
     {"method": "POST", "endpoint": "/v2/login", "alert_id": "bb", "detector": "credential_stuffing"},
 ]
-FIELDS = [{"method": "PATCH", "endpoint": "/v2/me", "location": "body", "name": "address.city", "types": ["word"], "seen": 5}]
+FIELD = {"location": "body", "types": ["word"], "seen": 5, "sensitive": ""}
+FIELDS = [FIELD | {"method": "PATCH", "endpoint": "/v2/me", "name": "address.city"}]
 RULES = [Rule("a", "/v2/login", ("POST",), {"POST": Rate(10, 5, 20, 100)}, {}, 1024)]
 KINDS = {"missing_credentials", "exposed_data", "object_level", "walking", "rate_limit", "mass_assignment", "old_version"}
 FAULTS = {
@@ -125,11 +126,19 @@ def test_there_is_a_case_of_each_kind():
     assert limit.calls == 20 and limit.path == "/v2/login"
 
 
+def test_what_is_found_by_trying_wants_a_limit_before_anybody_tries():
+    field = FIELD | {"method": "POST", "endpoint": "/v2/login", "name": "password", "sensitive": "password"}
+    (limit,) = [case for case in cases(ENDPOINTS, [field], [], [], RULES) if case.kind == "rate_limit"]
+    assert (limit.path, limit.calls) == ("/v2/login", 20) and limit.because.endswith("found by trying: password")
+    answered = field | {"location": "response"}
+    assert not [case for case in cases(ENDPOINTS, [answered], [], [], RULES) if case.kind == "rate_limit"]
+
+
 def test_words_that_may_name_somebody_stay_here():
     """A path that hardly anybody calls, where others call many; a key that hardly any body has."""
     people = NOTHING | {"method": "GET", "endpoint": "/users/alice", "auth": ["bearer"], "clients": 1}
     crowd = NOTHING | {"method": "POST", "endpoint": "/groups", "auth": ["bearer"], "clients": 40}
-    field = {"method": "POST", "endpoint": "/groups", "location": "body", "types": ["boolean"]}
+    field = FIELD | {"method": "POST", "endpoint": "/groups", "types": ["boolean"]}
     fields = [field | {"name": "open", "seen": 100}, field | {"name": "members.bob", "seen": 1}]
     found = cases([people, crowd], fields, [], [], [])
     assert {case.path for case in found} == {"/groups"} and all(case.body == {"open": True} for case in found)

@@ -31,6 +31,8 @@ SELDOM = 0.05
 """Share of the requests with a body below which a key is left out: it may be a value, as in a map of people."""
 CALLS = 100
 """Calls of a test of a rate limit where no rate of ordinary addresses is known."""
+GUESSED = {"password", "otp", "card", "cvv"}
+"""Classes of what requests bear that is found by trying: who takes it limits how often."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +71,12 @@ def cases(endpoints: list[Row], parameters: list[Row], findings: list[Row], aler
             continue
         body = _body(fields[method, endpoint]) if method in WRITING else None
         found += _cases_of_inventory(row, body, faults)
+        calls = rates.get((method, endpoint), CALLS // 2) * 2
         if alert := attacked.get((method, endpoint)):
-            found.append(_case_of_alert(row, body, alert, rates.get((method, endpoint), CALLS // 2) * 2))
+            found.append(_case_of_alert(row, body, alert, calls))
+        elif guessed := _guessed(fields[method, endpoint]):
+            because = f"its requests bear what is found by trying: {', '.join(guessed)}"
+            found.append(Case("rate_limit", "API4:2023", method, filled(endpoint), because, body, calls))
     return sorted(found, key=lambda case: (case.kind, case.path, case.method))
 
 
@@ -98,6 +104,10 @@ def _case_of_alert(row: Row, body: Row | None, alert: Row, calls: int) -> Case:
     if alert["detector"] == "enumeration" and position >= 0:
         return Case("walking", "API1:2023", row["method"], path, because, body, calls, position)
     return Case("rate_limit", "API4:2023", row["method"], path, because, body, calls)
+
+
+def _guessed(parameters: list[Row]) -> list[str]:
+    return sorted({one["sensitive"] for one in parameters if one["location"] in ("path", "query", "body")} & GUESSED)
 
 
 def filled(template: str) -> str:
