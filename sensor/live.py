@@ -17,6 +17,7 @@ from sensor.checkpoint import CheckpointError, load, save
 from sensor.config import hash_key, state_folder
 from sensor.core.reasons import REASON, named
 from sensor.core.records import Batch
+from sensor.drift import Drift
 from sensor.figures import figures_of
 from sensor.hygiene import hygiene
 from sensor.ledgering import open_ledger
@@ -92,6 +93,7 @@ class Live:
         self._shedding = Shedding(self.pipeline)
         self._notifiers = Notifiers(config, lambda text: say(WARNING, text))
         self.source = self._take_up(fresh)
+        self._drift = Drift(self.pipeline.schemas())
         self.writer = self.store.writer(self.source) if self.store else None
         sink = StoreSink(self.writer) if self.writer else None
         self.pipeline.use([*sinks, sink] if sink else sinks, sink.actors if sink else None)
@@ -305,6 +307,9 @@ class Live:
             self._told_trouble = trouble
             self._say(WARNING, trouble)
         counters = named(self.pipeline.totals())
+        schemas = self.pipeline.news_of_schemas()
+        for line in self._drift.news(schemas):
+            self._say(NOTICE, line)
         if self.writer or self._evidence:
             fresh, gone = self.pipeline.news_of_endpoints()
             changes = self.pipeline.template_changes(self._told_changes)
@@ -317,7 +322,7 @@ class Live:
             self.writer.endpoints([dict(zip(KEY, key, strict=True)) | {"transactions": 0} for key in gone])
             self.writer.endpoints(fresh)
             self.writer.parameters(self.pipeline.news_of_parameters())
-            self.writer.schemas(self.pipeline.news_of_schemas())
+            self.writer.schemas(schemas)
             self.writer.changes(changes)
             self.writer.encrypted(self._news_of_services())
             self.pipeline.tell_rest_of_actors(time.time_ns())

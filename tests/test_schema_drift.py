@@ -10,6 +10,7 @@ import sys
 import pytest
 from helpers import SERVER
 
+from sensor.drift import changes_of
 from sensor.simulate.feature_base import answer, ask
 from sensor.simulate.wire import Conversation, write_pcap
 
@@ -67,6 +68,8 @@ def test_what_came_and_went_is_told_and_nothing_else(store):
         ("late", "object"): "new_key", ("late.by", "number"): "new_key", ("old", "boolean"): "gone",
         ("price", "number"): "gone", ("price", "string"): "new_type",
     }  # fmt: skip
+    told = changes_of(rows(store, "sql", "SELECT * FROM schema_field_versions FINAL"))
+    assert {(row["path"], row["type"]): change for row, change in told} == {key: row["change"] for key, row in found.items()}
     late = found["late", "object"]
     assert abs(late["bodies_without"] - 500) <= 16 and late["ts"].startswith("2026-03-03T09:08:")
     assert (late["endpoint"], late["side"], late["status"]) == ("/v1/things/{int}", "response", 200)

@@ -27,7 +27,8 @@ TAPWATCH = pathlib.Path(sys.executable).with_name("tapwatch")
 PORT = 8080
 WEB = """
   keepalive_requests 1000;
-  server {{ listen 10.9.0.2:8080; location / {{ default_type application/json; return 200 '{{"path":"$request_uri"}}'; }} }}
+  server {{ listen 10.9.0.2:8080; location / {{ default_type application/json;
+    if ($arg_late) {{ return 200 '{{"path":"$request_uri","late":1}}'; }} return 200 '{{"path":"$request_uri"}}'; }} }}
 """
 
 
@@ -270,6 +271,16 @@ def test_what_was_learned_is_taken_up_again(net, web, tmp_path):
     assert json.loads(done.stdout)["differences"] == []
     kinds = [json.loads(line).get("kind") for line in ledger.read_text().splitlines()]
     assert kinds.count("endpoint") == 1 and kinds.count("alert") >= 2
+
+
+def test_a_key_that_comes_into_answers_is_told_once(net, web, tmp_path):
+    (tmp_path / "c.toml").write_text("[bodies]\nper_endpoint = 1000\n")
+    with sensing(net, tmp_path, "-c", str(tmp_path / "c.toml")) as sensor:
+        ask(net, "/things?n=[1-60]")
+        ask(net, "/things?n=[1-60]&late=1")
+        sensor.end()
+    (line,) = [line for line in sensor.log.read_text().splitlines() if "Bodies have changed" in line]
+    assert line.endswith(f"GET {network.SERVER}/things (response 200): new: late (number).")
 
 
 def test_packets_are_kept_and_an_alert_leads_back_to_them(net, web, tmp_path):
