@@ -3,7 +3,7 @@
 import re
 
 from sensor.config import ConfigError
-from sensor.core.placeholders import PLACEHOLDER
+from sensor.core.placeholders import PLACEHOLDER, form_of
 from sensor.inventory.documents import Documents
 from sensor.inventory.patterns import LONGEST, SEGMENTS, Patterns, new_patterns
 from sensor.outputs.documents import DocumentError, read_document
@@ -24,7 +24,7 @@ def said_of(config: Config) -> tuple[Patterns, Documents]:
             )
     documented = [operation for name in said.openapi for operation in _documented(name)]
     templates += [(host, path) for host, _, path in documented if path != "/" and _is_template(path)]
-    operations = frozenset((host, method, re.sub(r"\{[^}]*\}", "{}", path)) for host, method, path in documented)
+    operations = frozenset((host, method, form_of(path)) for host, method, path in documented)
     for host in said.hosts:
         if not HOST.fullmatch(host):
             raise ConfigError(f"`inventory.hosts` names {host!r}: write hosts that are one as {{tenant}}.example.com.")

@@ -25,6 +25,7 @@ class Figure:
         return {"name": self.name, "count": self.part, "of": self.whole, "share": round(self.share, 6), "advice": self.advice}
 
 
+ENCRYPTED = "encrypted connections"
 # (name, counters that add up to it, counters of the whole, advice)
 FIGURES = (
     ("packets that found no room in the ring", ("kernel_dropped",), ("kernel_frames",),
@@ -47,7 +48,7 @@ FIGURES = (
      "Ordinary where a host captures what it sends (offload); from a tap it means damage: then set verify_checksums."),
     ("bytes never seen", ("gap_bytes",), ("frame_bytes", "gap_bytes"),
      "Packets were lost before the sensor: look at drops of the mirror port and of the capture, and at its speed."),
-    ("encrypted connections", ("tls",), ("with_data",),
+    (ENCRYPTED, ("tls",), ("with_data",),
      "Their content cannot be read here: tap behind what ends the TLS."),
     ("packets that could not be read", ("unreadable", "malformed", "unknown_link", "too_many_layers"), ("frames",),
      "Encrypted tunnels (IPsec, MACsec, protected wireless) or encapsulations that this version does not know."),

@@ -3,7 +3,7 @@
 import re
 
 from sensor.core.severities import SEVERITIES
-from sensor.hygiene import hygiene
+from sensor.hygiene import ENCRYPTED, hygiene
 from sensor.outputs.report.contents import Incident, Report, Row
 from sensor.store import queries
 from sensor.store.errors import StoreError
@@ -44,17 +44,19 @@ def gather(store: Store, host: str | None = None, since: str | None = None, unti
         queries.alerts(store, host=host, since=since, until=until),
         key=lambda row: (-SEVERITIES.index(row["severity"]), -row["transactions"], row["alert_id"]),
     )
+    blind = _blind(store)
     return Report(
         first=summary["first"], last=summary["last"], transactions=summary["transactions"], hosts=summary["hosts"],
         clients=summary["clients"], endpoints=sorted(
             queries.endpoints(store, host, since, until), key=lambda row: (-row["risk"], -row["transactions"])
         ),
         findings=queries.findings(store, host, None, None), alerts=alerts,
-        incidents=[_incident(store, alert) for alert in alerts[:INCIDENTS]], blind=_blind(store),
+        incidents=[_incident(store, alert) for alert in alerts[:INCIDENTS]], blind=blind,
         incomplete=_incomplete(store, where),
         intents=_intents(store), automation=queries.actors(store, since, until, AUTOMATION, "bad_automation"),
         services=queries.encrypted_services(store, since, until, SERVICES),
         traffic=_traffic(store, where, summary["begin"], summary["end"]), sensors=summary["sensors"],
+        encrypted=next((figure for figure in blind if figure["name"] == ENCRYPTED), None),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from sensor.core.records import AUTH, MEDIA, PACKED_COOKIE, TEXTS, TRANSACTION, Batch
 from sensor.core.wide import SLACK
+from sensor.inventory.analyse import Inventory
 
 SECOND = 1_000_000_000
 START = 1_772_528_400 * SECOND
@@ -60,3 +61,11 @@ def packed(*fields: tuple[str, str]) -> bytes:
     return b"".join(
         bytes([len(name) | mark, *len(value).to_bytes(2, "little"), len(value)]) + name + value for name, value, mark in parts
     )
+
+
+def learned(targets: list[str]) -> tuple[list[dict], list[dict]]:
+    """Endpoints and parameters of some requests, times as the store gives them."""
+    inventory = Inventory((1, 2))
+    inventory.analyse(batch_of([dict(zip(("path", "query"), target.partition("?")[::2], strict=True)) for target in targets]))
+    endpoints = [row | dict.fromkeys(("first_seen", "last_seen"), "2026-03-03T09:00:00Z") for row in inventory.endpoints()]
+    return endpoints, inventory.parameters()

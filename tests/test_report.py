@@ -212,27 +212,31 @@ def test_the_filter_and_the_order_work(bundled, tmp_path):
     assert complaints == "" and json.loads(title) == [["/v1/login"], "/v1/products/{int}", True, 0, True]
 
 
+MANY = {
+    "risk": 1.0, "method": "GET", "transactions": 5, "clients": 2, "status_4xx": 0, "status_5xx": 1, "auth": ["none"],
+    "sensitive_in_responses": [], "sensitive_in_requests": [], "sensitive_in_urls": [], "findings": [], "alerts": 0,
+}  # fmt: skip
+"""One of many endpoints, without its place."""
+
+
+def page_of(endpoints: list[dict]) -> str:
+    """A report of endpoints and nothing else."""
+    return page(Report("a", "b", 50_000, 100, 10, endpoints, [], [], [], [], {}, {}, [], [], [], ["tap"]), __version__)
+
+
 @needs_browser
 def test_ten_thousand_endpoints_stay_fluid(tmp_path):
     """The script draws a hundred rows of them, whatever is typed: counted in elements, not in seconds."""
-    row = {
-        "risk": 1.0, "method": "GET", "transactions": 5, "clients": 2, "status_4xx": 0, "status_5xx": 1, "auth": ["none"],
-        "sensitive_in_responses": [], "sensitive_in_requests": [], "sensitive_in_urls": [], "findings": [], "alerts": 0,
-    }  # fmt: skip
-    endpoints = [row | {"host": f"h{k % 100}.example", "endpoint": f"/v1/things{k}/{{int}}"} for k in range(10_000)]
-    text = page(Report("a", "b", 50_000, 100, 10, endpoints, [], [], [], [], {}, {}, [], [], [], ["tap"]), __version__)
+    endpoints = [MANY | {"host": f"h{k % 100}.example", "endpoint": f"/v1/things{k}/{{int}}"} for k in range(10_000)]
+    text = page_of(endpoints)
     assert len(text) < 3_000_000
     dom, complaints = browse(text, tmp_path)
     assert complaints == "" and "100 of 10000 endpoints" in dom and dom.count("<tr") < 110
 
 
 def test_a_report_of_very_many_endpoints_says_which_it_holds():
-    row = {
-        "risk": 1.0, "method": "GET", "transactions": 5, "clients": 2, "status_4xx": 0, "status_5xx": 1, "auth": ["none"],
-        "sensitive_in_responses": [], "sensitive_in_requests": [], "sensitive_in_urls": [], "findings": [], "alerts": 0,
-    }  # fmt: skip
-    endpoints = [row | {"host": f"h{k % 100}.example", "endpoint": f"/v1/things{k}<&>/{'x' * 200}"} for k in range(30_000)]
-    text = page(Report("a", "b", 50_000, 100, 10, endpoints, [], [], [], [], {}, {}, [], [], [], ["tap"]), __version__)
+    endpoints = [MANY | {"host": f"h{k % 100}.example", "endpoint": f"/v1/things{k}<&>/{'x' * 200}"} for k in range(30_000)]
+    text = page_of(endpoints)
     held = json.loads(re.search('id="endpoint-data">(.*?)</script>', text)[1])
     assert len(text.encode()) < 3_000_000 and 5_000 < len(held) < 30_000
     assert f"The {len(held):,}".replace(",", "\u202f") + " with the highest risk of 30\u202f000 are here." in text

@@ -66,14 +66,13 @@ def bench(transactions, seed, workers, with_store, compare, second, floods, writ
         path = pathlib.Path(keep) if keep else pathlib.Path(folder) / "load.pcap"
         click.echo(f"Making a capture of {transactions:,} transactions (seed {seed}).", err=True)
         load, scripts = write_http2_load(path, transactions, seed) if second else (write_load(path, transactions, seed), [])
-        config = load_settings(None)
-        numbers, plain = list(workers or (1, 2)), 0.0
-        runs = [] if second else [apart(replay_once, config, path, number, False) for number in numbers]
-        for number in numbers if second else ():
+        config, plain = load_settings(None), 0.0
+        runs = []
+        for number in workers or (1, 2):
             turns = []
-            for _ in range(TURNS):
+            for _ in range(TURNS if second else 1):
                 turns.append(apart(replay_once, config, path, number, False))
-                plain = max(plain, plain_rate(scripts[:PLAIN_SCRIPTS]))
+                plain = max(plain, plain_rate(scripts[:PLAIN_SCRIPTS])) if second else plain
             runs.append(min(turns, key=lambda run: run["ns_per_packet"]["http"]))
         if with_store:
             config = msgspec.structs.replace(config, store=f"chdb://{folder}/store")

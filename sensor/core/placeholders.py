@@ -8,3 +8,8 @@ CLASSES = (
 )  # fmt: skip
 """Lexical classes of values (sensor.inventory.lexical); the first stands for words, the last two are JSON's alone."""
 PLACEHOLDER = re.compile(r"\{([\w.-]+)\}")
+
+
+def form_of(path: str) -> str:
+    """A path of a document without the names of its parameters: those that differ in them alone are the same to OpenAPI."""
+    return re.sub(r"\{[^}]*\}", "{}", path)

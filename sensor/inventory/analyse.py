@@ -1,5 +1,7 @@
 """The inventory: endpoints of all traffic, what is known of them, and the pass of a batch through it."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sensor.core.reasons import REASON
@@ -138,44 +140,38 @@ class Inventory:
         sign_texts(rows, batch.bodies, self._text, self._counts)
         note_parameters(self.table.parameters, self.table.rows, rows, arena, values[:count])
         found = Batch(rows, arena, int(used), batch.bodies, batch.bodies_used)
-        self._read_fields(found)
+        self._learn(rows, arena, lambda part: read_fields(arena, part, self._answers))
         self._claims.learn(self.table.rows, found)
         return found, values[:count], wire
 
-    def _read_fields(self, batch: Batch) -> None:
-        """Learn the header fields and cookies of requests."""
-        taken = 0
-        while taken < len(batch.rows):
-            taken, count = read_fields(batch.arena, batch.rows, taken, self._answers)
+    def _learn(self, rows: np.ndarray, text: np.ndarray, read: Callable[[np.ndarray], tuple[int, int]]) -> None:
+        """Learn parameters of values that nobody else is handed, as many at once as there is room for.
+
+        read: of rows, a kernel that puts values into self._answers and their text into `text`: (rows taken, values). It is
+        called for no rows, too, so that it is compiled before the first packet.
+        """
+        while True:
+            done, count = read(rows)
             key_secrets(self._answers, 0, count, *self._key)
-            note_parameters(self.table.parameters, self.table.rows, batch.rows, batch.arena, self._answers[:count])
+            note_parameters(self.table.parameters, self.table.rows, rows, text, self._answers[:count])
+            if done == len(rows):
+                return
+            rows = rows[done:]
 
     def read_answers(self, batch: Batch) -> None:
         """Learn the fields of responses from the samples that are left in an analysed batch, and which of them say no."""
-        self._refusals.mark(self.table.rows, batch.rows, batch.arena, batch.bodies)
+        rows, bodies, text = batch.rows, batch.bodies, self._answer_text
+        self._refusals.mark(self.table.rows, rows, batch.arena, bodies)
         find_traces(batch, self.table.profiles.counts)
-        learn_schemas(self.table.schemas, self.table.rows, batch.rows, batch.bodies)
-        self._read_texts(batch)
-        status = batch.rows["status"]
-        rows, taken = batch.rows[(batch.rows["response_body_len"] > 0) & (status >= SERVED_FROM) & (status < REDIRECTED_TO)], 0
-        while taken < len(rows):
-            part, values, text = rows[taken:], self._answers, self._answer_text
-            scratch = len(text) - NAME_LIMIT - SLACK
-            done, count = read_answers(batch.bodies, part, values, text, scratch, self._lengths)
-            key_secrets(values, 0, count, *self._key)
-            note_parameters(self.table.parameters, self.table.rows, part, text, values[:count])
-            taken += done
-
-    def _read_texts(self, batch: Batch) -> None:
-        """Learn what requests bear in bodies that have no fields."""
-        rows = batch.rows[np.isin(batch.rows["request_media"], TEXT_MEDIA) & (batch.rows["request_body_len"] > 0)]
-        taken = 0
-        while taken < len(rows):
-            part, values = rows[taken:], self._answers
-            done, count = read_texts(batch.bodies, part, values)
-            key_secrets(values, 0, count, *self._key)
-            note_parameters(self.table.parameters, self.table.rows, part, self._answer_text, values[:count])
-            taken += done
+        learn_schemas(self.table.schemas, self.table.rows, rows, bodies)
+        bearing = rows[np.isin(rows["request_media"], TEXT_MEDIA) & (rows["request_body_len"] > 0)]
+        self._learn(bearing, text, lambda part: read_texts(bodies, part, self._answers))
+        served = (rows["status"] >= SERVED_FROM) & (rows["status"] < REDIRECTED_TO)
+        scratch = len(text) - NAME_LIMIT - SLACK
+        self._learn(
+            rows[(rows["response_body_len"] > 0) & served], text,
+            lambda part: read_answers(bodies, part, self._answers, text, scratch, self._lengths),
+        )  # fmt: skip
 
     def endpoints(self) -> list[dict]:
         """All endpoints that some answer showed to exist, as rows of the store, by host, template and method."""

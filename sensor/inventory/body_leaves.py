@@ -4,14 +4,13 @@ hash is that of the whole.
 
 import numpy as np
 
-from sensor.core.hashing import U, hash_bytes
 from sensor.core.jit import kernel
 from sensor.core.sensitive import HARMLESS
 from sensor.core.wide import copy
-from sensor.inventory.lexical import BOOLEAN, DIGIT, INT, KIND, LITERAL, NULL, NUMBER, TEXT, classify_value, decimal
+from sensor.inventory.lexical import BOOLEAN, DIGIT, INT, KIND, LITERAL, NULL, NUMBER, TEXT, classify_value
 from sensor.inventory.personal import body_name_hash, exposed_class
 from sensor.inventory.secrets import NAME_LIMIT, name_hash, secret_by_name, secret_by_value
-from sensor.inventory.targets import CLASS_LENGTHS, CLASS_TEXTS
+from sensor.inventory.targets import CLASS_LENGTHS, CLASS_TEXTS, note_value
 
 KEY_DIGITS = 4
 """Digits from which on a key is no name."""
@@ -69,22 +68,14 @@ def note_leaf(values, count, row, location, bodies, at, end, quoted, leaf, leaf_
     secret = secret_by_name(name_hash(bodies, leaf, leaf_end - leaf))
     if secret == HARMLESS:
         secret = secret_by_value(bodies, at, end - at, kind)
+    note_value(values, count, row, kind, secret, location, name_hash(arena, name, name_len), bodies, at, end)
     value = values[count]
-    value["row"] = row
-    value["kind"] = kind
-    value["secret"] = secret
     value["exposed"] = exposed_class(bodies, at, end - at, kind, quoted, body_name_hash(bodies, leaf, leaf_end - leaf))
-    value["location"] = location
-    value["weight"] = 1
-    value["slot"] = name_hash(arena, name, name_len)
-    value["hash"] = hash_bytes(bodies, at, end - at, U(11))
-    value["number"] = decimal(bodies, at, end - at) if kind == INT else np.int64(-1)
     copy(arena, used, arena, name, name_len)
     value["name_at"] = used
     value["name_len"] = name_len
     used += name_len
     value["at"] = used
-    value["len"] = end - at
     shown = min(end - at, TEXT_BYTES)
     copy(arena, used, bodies, at, shown)
     return count + 1, used + shown

@@ -20,8 +20,8 @@ from sensor.inventory.values import (
     IN_RESPONSE,
     VALUES_OF_ANSWER,
     VALUES_OF_BODY,
+    count_once,
     find_in,
-    is_repeated,
 )
 
 SCANNED, ANSWER_SCANNED = 4_096, 8_192
@@ -119,8 +119,7 @@ def read_form_values(bodies, at, end, row, values, count, arena, used, scratch):
             count, used = note_leaf(
                 values, count, row, IN_BODY, bodies, equals + 1, stop, True, at, equals, arena, scratch, length, used
             )
-            if is_repeated(values, first, count):
-                values[count - 1]["weight"] = 0
+            count_once(values, first, count)
         at = stop + 1
     return count, used
 

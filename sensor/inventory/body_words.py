@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from sensor.core.hashing import U, hash_bytes
+from sensor.core.hashing import U
 from sensor.core.jit import kernel
 from sensor.core.sensitive import CARD, HARMLESS
 from sensor.core.wide import load_le64
 from sensor.inventory.lexical import INT, classify_value
+from sensor.inventory.targets import note_value
 from sensor.inventory.value_forms import BEGIN_KEY, CARD_DIGITS, class_by_prefix, class_by_value
 
 WORD_SHORTEST, WORD_LONGEST = 9, 2_048
@@ -20,20 +21,10 @@ WORD_BYTE[list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@
 @kernel
 def note_word(values, count, row, location, bodies, at, end, lexical, exposed):
     """Append what stands out in a text without fields. Its class stands for its name."""
-    value = values[count]
-    value["row"] = row
-    value["kind"] = lexical
-    value["secret"] = exposed
-    value["exposed"] = exposed
-    value["location"] = location
-    value["weight"] = 1
-    value["slot"] = max(exposed, CARD) if lexical == INT else exposed
-    value["hash"] = hash_bytes(bodies, at, end - at, U(11))
-    value["number"] = -1
-    value["name_at"] = 0
-    value["name_len"] = 0
-    value["at"] = 0
-    value["len"] = end - at
+    slot = U(max(exposed, CARD) if lexical == INT else exposed)
+    note_value(values, count, row, lexical, exposed, location, slot, bodies, at, end)
+    values[count]["number"] = -1
+    values[count]["at"] = 0
     return count + 1
 
 

@@ -14,7 +14,7 @@ from sensor.inventory.parameters import SERVED_FROM, SERVED_TO
 from sensor.inventory.personal import body_name_hash, exposed_class
 from sensor.inventory.secrets import name_hash, secret_by_name, secret_by_value
 from sensor.inventory.targets import note_value
-from sensor.inventory.values import IN_ANSWER_HEADER, IN_COOKIE, IN_HEADER, VALUES_OF_FIELDS, is_repeated
+from sensor.inventory.values import IN_ANSWER_HEADER, IN_COOKIE, IN_HEADER, VALUES_OF_FIELDS, count_once
 
 KEY_ENDS = words_table("-key", "-token")
 
@@ -65,19 +65,18 @@ def read_packed(arena, at, end, row, weight, location, values, count, limit):
         if at > value:
             where = IN_COOKIE if mark & PACKED_COOKIE else location
             count = note_named(values, count, row, where, weight, arena, name, length, value, at, sent)
-            if is_repeated(values, first, count):
-                values[count - 1]["weight"] = 0
+            count_once(values, first, count)
     return count
 
 
 @kernel
-def read_fields(arena, rows, first, values):
-    """Values of header fields and cookies of served rows from rows[first] on, while there is room: (next row, values).
+def read_fields(arena, rows, values):
+    """Values of header fields and cookies of served rows, as many as there is room for: (rows taken, values).
 
     Only rows that are looked at. values: VALUE[>= 2 * VALUES_OF_FIELDS].
     """
     count = np.int64(0)
-    for index in range(first, rows.shape[0]):
+    for index in range(rows.shape[0]):
         row = rows[index]
         if row["looked"] == 0 or not SERVED_FROM <= row["status"] < SERVED_TO:
             continue

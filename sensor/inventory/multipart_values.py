@@ -8,7 +8,7 @@ import numpy as np
 from sensor.core.jit import kernel
 from sensor.core.words import begins_with, words_table
 from sensor.inventory.body_leaves import enter_key, note_leaf
-from sensor.inventory.values import IN_BODY, VALUES_OF_BODY, find_in, is_repeated
+from sensor.inventory.values import IN_BODY, VALUES_OF_BODY, count_once, find_in
 
 DASH, LINE, RETURN, MARK, SEMICOLON, BLANK = 45, 10, 13, 34, 59, 32
 LONGEST_DELIMITER = 72
@@ -111,6 +111,5 @@ def read_multipart_values(bodies, at, end, row, values, count, arena, used, scra
             count, used = note_leaf(
                 values, count, row, IN_BODY, bodies, at, stop, True, name, name_end, arena, scratch, size, used
             )
-            if is_repeated(values, first, count):
-                values[count - 1]["weight"] = 0
+            count_once(values, first, count)
     return count, used

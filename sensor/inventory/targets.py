@@ -24,7 +24,7 @@ from sensor.inventory.lexical import (
 )
 from sensor.inventory.patterns import NO_TEMPLATE, find_template, is_kept, is_placeholder, split_path
 from sensor.inventory.secrets import name_hash, secret_by_value
-from sensor.inventory.values import AMPERSAND, EQUALS, IN_PATH, IN_QUERY, VALUES_OF_PATH, VALUES_OF_QUERY, find_in, is_repeated
+from sensor.inventory.values import AMPERSAND, EQUALS, IN_PATH, IN_QUERY, VALUES_OF_PATH, VALUES_OF_QUERY, count_once, find_in
 
 TEMPLATE_LIMIT = 512
 SLASH, SEMICOLON, DOT, QUESTION, AT, COLON = 47, 59, 46, 63, 64, 58
@@ -189,8 +189,7 @@ def read_query(arena, at, end, row, values, count):
                 count = note_value(values, count, row, kind, secret, IN_QUERY, slot, arena, equals + 1, stop)
                 values[count - 1]["name_at"] = at
                 values[count - 1]["name_len"] = min(equals - at, 64)
-                if is_repeated(values, first, count):
-                    values[count - 1]["weight"] = 0
+                count_once(values, first, count)
             elif key == count:
                 key = np.int64(-1)
         elif equals == stop and not secret_seen:  # a value without a name

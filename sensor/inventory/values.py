@@ -39,10 +39,10 @@ def find_in(arena, at, end, byte):
 
 
 @kernel
-def is_repeated(values, first, count):
-    """Whether the last of values[first:count] is of a parameter that one before it is of: who bears it twice bears it once."""
+def count_once(values, first, count):
+    """Let the last of values[first:count] stand for no request where one before it is of the same parameter."""
     last = values[count - 1]
     for k in range(first, count - 1):
         if values[k]["slot"] == last["slot"] and values[k]["location"] == last["location"]:
-            return True
-    return False
+            last["weight"] = 0
+            return

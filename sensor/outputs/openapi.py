@@ -6,7 +6,7 @@ https://spec.openapis.org/oas/v3.1.0. The order of everything is fixed, so that 
 import re
 from typing import Any
 
-from sensor.core.placeholders import CLASSES, PLACEHOLDER
+from sensor.core.placeholders import CLASSES, PLACEHOLDER, form_of
 from sensor.outputs.openapi_schemas import REQUIRED_SHARE, body_schema, notes_of, schema_of
 from sensor.outputs.schema_tree import either, json_schema, tree_of
 
@@ -47,8 +47,7 @@ def openapi(host: str, endpoints: list[Row], parameters: list[Row], fields: list
         if method not in METHODS or not row["endpoint"].startswith("/"):
             continue
         template, names = named_path(_base(row["endpoint"]))
-        # Paths that differ in the names of their parameters alone are the same to OpenAPI.
-        template = by_form.setdefault(re.sub(r"\{[^}]*\}", "{}", template), template)
+        template = by_form.setdefault(form_of(template), template)
         names = re.findall(r"\{([^}]*)\}", template)
         key = row["method"], row["endpoint"]
         operation = _operation_of(row, template, names, own.get(key, []), bodies.get(key, []))

@@ -11,6 +11,7 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
+from sensor.core.placeholders import form_of
 from sensor.outputs.documents import DocumentError, as_list, resolve
 from sensor.outputs.openapi import METHODS, bears_credential, by_endpoint, is_hidden, statuses_of
 from sensor.outputs.openapi_schemas import REQUIRED_SHARE
@@ -81,7 +82,7 @@ def _operation(document: Row, base: str, path: str, method: str, item: Row) -> O
     own = item[method]
     listed = [resolve(document, one) for one in [*as_list(item.get("parameters")), *as_list(own.get("parameters"))]]
     by_name = {(str(one.get("in")), str(one.get("name"))): one for one in listed}  # an operation's own go before its path's
-    segments = tuple(re.sub(r"\{[^}]*\}", "{}", segment) for segment in (base + path).split("/")[1:])
+    segments = tuple(map(form_of, (base + path).split("/")[1:]))
     given = {("body", name): schema for name, schema in _form_fields(document, own).items()}
     for (place, name), one in by_name.items():
         place = {"formData": "body"}.get(place, place)

@@ -47,3 +47,5 @@ class Report:
     traffic: list[Row]
     """by stretch of time: at (seconds since the first), c2 to c5, none, p50, p95 (µs)"""
     sensors: list[str]
+    encrypted: Row | None = None
+    """that of `blind` which tells how many connections were encrypted"""

@@ -40,7 +40,6 @@ def page(report: Report, version: str) -> str:
         rows=rows[:STATIC_ROWS],
         data=markupsafe.Markup(data),
         embedded=embedded,
-        encrypted=next((one for one in report.blind if one["name"] == "encrypted connections"), None),
         style=markupsafe.Markup((FOLDER / "page.css").read_text("utf-8") + plots.stylesheet()),
         script=markupsafe.Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
