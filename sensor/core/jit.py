@@ -3,7 +3,7 @@
 import sensor.core.cache  # noqa: F401  (before Numba, which looks for its folder once)
 
 from numba import njit  # isort: skip
-from sensor.core.steps import Kernel, Step, StepCompiler  # isort: skip
+from sensor.core.steps import Kernel  # isort: skip
 
 
 def kernel(function, **options):
@@ -13,11 +13,8 @@ def kernel(function, **options):
     Numba minor version): it took 9 of every 10 nanoseconds of the connection table. They raise nothing:
     `error_model="numpy"` removes the zero-division branches, and errors are return codes and counters.
     """
-    options |= {"nogil": True, "error_model": "numpy", "_nrt": False}
-    called = njit(cache=True, **options)(function)
-    step = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=StepCompiler, **options)(function)
-    called.__class__, step.__class__ = Kernel, Step
-    called.step = step
+    called = njit(nogil=True, cache=True, error_model="numpy", _nrt=False, **options)(function)
+    called.__class__ = Kernel
     return called
 
 

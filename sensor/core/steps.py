@@ -5,6 +5,8 @@ of the call tree: half of the time that a cold start takes. Here the functions t
 sees them once, in the kernel that holds them. (Private names of the pinned Numba minor version.)
 """
 
+import functools
+
 from numba import _dynfunc, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
@@ -64,7 +66,11 @@ class Step(CPUDispatcher):
 class Kernel(CPUDispatcher):
     """What Python calls; kernels call `step` in its place."""
 
-    step: Step
+    @functools.cached_property
+    def step(self) -> Step:
+        """Made where it is compiled: a start that finds all in the cache needs none."""
+        options = self.targetoptions | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        return Step(self.py_func, targetoptions=options, pipeline_class=StepCompiler)
 
     @property
     def _numba_type_(self):
