@@ -5,10 +5,10 @@ import numpy as np
 from parsers.body.graphql import DOCUMENT, FIELDS_LIMIT, LETTER, NAME_LIMIT, read_document
 from parsers.body.json import QUOTE, next_member, outermost, unescape
 from parsers.body.soap import soap_operation
-from sensor.core.addresses import hex_value
 from sensor.core.jit import kernel
 from sensor.core.records import MEDIA, OPERATION, Batch
 from sensor.core.wide import SLACK, copy, load_le64, word
+from sensor.core.words import url_byte
 
 M_JSON, M_XML, M_GRAPHQL = MEDIA["json"], MEDIA["xml"], MEDIA["graphql"]
 JSON_RPC, SOAP, PERSISTED = OPERATION["jsonrpc"], OPERATION["soap"], OPERATION["persisted"]
@@ -20,7 +20,7 @@ QUERY_KEY, METHOD_KEY, RPC_KEY = word(b"query"), word(b"method"), word(b"jsonrpc
 NAME_KEY, NAME_KEY_REST = word(b"operatio"), word(b"nName")
 EXTENSIONS, EXTENSIONS_REST = word(b"extensio"), word(b"ns")
 GRAPHQL_ENDS = word(b"/graphql")
-EQUALS, AMPERSAND, PERCENT, PLUS = 61, 38, 37, 43
+EQUALS, AMPERSAND, PLUS = 61, 38, 43
 IN_NAME = LETTER.copy()
 for _character in b".:/-":
     IN_NAME[_character] = 1
@@ -124,16 +124,9 @@ def unquote(text, at, end, target, limit):
     """Copy a query parameter, its percent-encoding resolved, to target[:limit]: bytes of the copy."""
     to = np.int64(0)
     while at < end and to < limit:
-        byte = text[at]
-        at += 1
-        if byte == PLUS:
-            byte = np.uint8(32)
-        elif byte == PERCENT and end - at >= 2:
-            high, low = hex_value(text[at]), hex_value(text[at + 1])
-            if high >= 0 and low >= 0:  # else a percent sign that stands for itself
-                byte = np.uint8(high * 16 + low)
-                at += 2
-        target[to] = byte
+        byte, length = url_byte(text, at, end)
+        target[to] = 32 if text[at] == PLUS else byte
+        at += length
         to += 1
     return to
 
