@@ -1,7 +1,7 @@
 """What LLVM holds of kernels beside their machine code: a module of each, for other functions to be linked with.
 
-Once all kernels are loaded nobody asks for these, as kernels are made of steps (sensor/core/steps.py), and they are a part of
-the process.
+Once all kernels are loaded nobody asks for these: kernels are made of steps (sensor/core/steps.py), not of each other. They
+are a quarter of a process without its tables.
 """
 
 import contextlib
